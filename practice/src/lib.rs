@@ -1,1 +1,9 @@
+//! The practice cluster: an embedded Kubernetes API server, the controllers behind it and a node
+//! that runs pods as real processes. A rehearsal stage and a test bed, never sold as Kubernetes.
 
+pub mod api;
+pub mod cluster;
+pub mod controllers;
+pub mod node;
+
+pub use cluster::{PracticeCluster, PracticeConfig, RunningPractice, StartError};

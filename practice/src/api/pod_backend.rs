@@ -1,0 +1,115 @@
+//! What the API server needs from the node for the pod subresources that reach into a running
+//! pod: logs, connections and exec. The node implements it; the API server holds it as a trait object.
+
+use std::fmt;
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::Stream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{mpsc, oneshot};
+
+use super::status::StatusError;
+
+/// A log stream: raw bytes as they are written; ends at the container's end when following.
+pub type LogStream = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;
+
+/// A byte pipe to a port inside a pod.
+pub trait PodConnection: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> PodConnection for T {}
+
+/// Query of the `log` subresource, already parsed and checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogOptions {
+    /// Keep the stream open until the container ends.
+    pub follow: bool,
+    /// The log of the container's previous run.
+    pub previous: bool,
+    /// Only lines younger than this.
+    pub since_seconds: Option<i64>,
+    /// Only lines at or after this moment.
+    pub since_time: Option<jiff::Timestamp>,
+    /// Prefix every line with its RFC 3339 moment (nanoseconds) and a space.
+    pub timestamps: bool,
+    /// Only the last lines (applied before following).
+    pub tail_lines: Option<u64>,
+    /// Stop after this many bytes.
+    pub limit_bytes: Option<u64>,
+}
+
+/// What to run inside a container.
+#[derive(Clone, Debug, Default)]
+pub struct ExecRequest {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// Whether the caller will send standard input.
+    pub stdin: bool,
+    /// Whether the caller wants standard output.
+    pub stdout: bool,
+    /// Whether the caller wants standard error.
+    pub stderr: bool,
+    /// Whether a terminal is wanted; a node without terminals may run without one.
+    pub tty: bool,
+}
+
+/// How an executed command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExecEnd {
+    /// It ended by itself with this code.
+    Exited(i32),
+    /// It was ended by this signal.
+    Signaled(i32),
+}
+
+/// A running command. Dropping it must end the command.
+pub struct ExecSession {
+    /// Bytes for standard input; dropping the sender closes it.
+    pub stdin: Option<mpsc::Sender<Bytes>>,
+    /// Standard output; `None` from the channel means closed.
+    pub stdout: mpsc::Receiver<Bytes>,
+    /// Standard error; with a terminal it stays empty.
+    pub stderr: mpsc::Receiver<Bytes>,
+    /// Resolves once, when the command ended.
+    pub end: oneshot::Receiver<ExecEnd>,
+}
+
+impl fmt::Debug for ExecSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecSession").finish_non_exhaustive()
+    }
+}
+
+/// The node's side of the pod subresources. Pods are named by namespace, name and UID, so that a
+/// recreated pod of the same name is never mistaken for its predecessor.
+#[async_trait]
+pub trait PodBackend: Send + Sync + 'static {
+    /// The log of one container. The API server has already chosen the container and answered
+    /// "is waiting to start" from the pod's status; errors here are for what only the node knows
+    /// (no previous container, no log file).
+    async fn logs(
+        &self,
+        pod: &PodRef,
+        container: &str,
+        options: LogOptions,
+    ) -> Result<LogStream, StatusError>;
+
+    /// Connects to a TCP port the way another pod would: the port as declared inside the pod.
+    async fn dial(&self, pod: &PodRef, port: u16) -> std::io::Result<Box<dyn PodConnection>>;
+
+    /// Starts a command in a running container.
+    async fn exec(
+        &self,
+        pod: &PodRef,
+        container: &str,
+        request: ExecRequest,
+    ) -> Result<ExecSession, StatusError>;
+}
+
+/// Identity of one pod.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PodRef {
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+}
