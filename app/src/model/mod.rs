@@ -1,0 +1,34 @@
+//! The pure types both sides share: no I/O, compiles to wasm.
+//! The server folds the world into these; the browser folds the same events and draws them.
+
+pub mod cluster;
+pub mod deploy;
+pub mod finding;
+pub mod freshness;
+pub mod image;
+pub mod live_message;
+pub mod names;
+pub mod panel;
+pub mod preflight;
+pub mod project;
+pub mod run;
+pub mod secret;
+pub mod step;
+pub mod time;
+pub mod workload;
+
+pub use cluster::*;
+pub use deploy::*;
+pub use finding::*;
+pub use freshness::*;
+pub use image::*;
+pub use live_message::*;
+pub use names::*;
+pub use panel::*;
+pub use preflight::*;
+pub use project::*;
+pub use run::*;
+pub use secret::*;
+pub use step::*;
+pub use time::*;
+pub use workload::*;

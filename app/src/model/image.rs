@@ -1,0 +1,48 @@
+//! Images: what was built, and whether it is in the cluster's runtime.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ComponentName, UnixMillis};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageView {
+    pub component: ComponentName,
+    pub builder: Builder,
+    pub state: ImageState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Builder {
+    /// Daemonless: an already-built binary plus files become an OCI image.
+    Pack,
+    /// BuildKit through the docker CLI.
+    Docker,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum ImageState {
+    NotBuilt,
+    /// Built, but the cluster's runtime does not list it (any more).
+    NotInCluster {
+        image: BuiltImage,
+    },
+    /// The image ID was read back from the cluster's runtime.
+    InCluster {
+        image: BuiltImage,
+        proved: UnixMillis,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuiltImage {
+    /// With the content-derived tag: `todo-backend:3f9a0c12be77`.
+    pub reference: String,
+    /// `sha256:…` of the image's config.
+    pub id: String,
+    pub size_bytes: u64,
+    pub built: UnixMillis,
+    /// The user it runs as; empty or `0` is root.
+    pub user: String,
+}

@@ -1,0 +1,390 @@
+//! The one store: the whole state a page can show, and the one event type that changes it.
+//! [`PanelState::apply`] is pure and shared: the server folds with it, the browser folds with it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Check, ClusterOption, ClusterView, ComponentLive, ComponentName, DeployPlan, DeployedView,
+    Ending, EventRow, Finding, Freshness, ImageView, LogLine, PodRow, ProjectView, RunId, RunView,
+    SecretView, StageState, StepId, StepState,
+};
+
+/// How many events are kept; the oldest go first.
+pub const EVENTS_KEPT: usize = 300;
+/// How many ended runs are kept in the state; the journal has all of them.
+pub const RUNS_KEPT: usize = 20;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PanelState {
+    pub project: Option<ProjectView>,
+    /// Why the project cannot be used (a broken `slipway.toml`), if so.
+    pub project_problem: Option<Finding>,
+    pub clusters: Vec<ClusterOption>,
+    pub cluster: Option<ClusterView>,
+    pub steps: BTreeMap<StepId, StepState>,
+    pub checks: Vec<Check>,
+    pub secrets: Vec<SecretView>,
+    pub images: Vec<ImageView>,
+    pub plan: Option<DeployPlan>,
+    pub deployed: Option<DeployedView>,
+    pub runs: BTreeMap<RunId, RunView>,
+    pub components: BTreeMap<ComponentName, ComponentLive>,
+    /// Keyed by UID.
+    pub pods: BTreeMap<String, PodRow>,
+    /// Keyed by UID.
+    pub events: BTreeMap<String, EventRow>,
+    /// How fresh the watches behind components, pods and events are.
+    pub watch: Freshness,
+    /// What Slipway's own diagnosis finds wrong now, worst first.
+    pub findings: Vec<Finding>,
+    /// How many pages are connected: operators and viewers.
+    pub viewers: u32,
+}
+
+/// Which parts of the state an event touches, so that the browser redraws only those.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Slice {
+    Project,
+    Clusters,
+    Cluster,
+    Steps,
+    Checks,
+    Secrets,
+    Images,
+    Deploy,
+    Runs,
+    Components,
+    Pods,
+    Events,
+    Watch,
+    Findings,
+    Viewers,
+}
+
+impl Slice {
+    pub const ALL: [Slice; 15] = [
+        Self::Project,
+        Self::Clusters,
+        Self::Cluster,
+        Self::Steps,
+        Self::Checks,
+        Self::Secrets,
+        Self::Images,
+        Self::Deploy,
+        Self::Runs,
+        Self::Components,
+        Self::Pods,
+        Self::Events,
+        Self::Watch,
+        Self::Findings,
+        Self::Viewers,
+    ];
+}
+
+/// Everything that can happen to the state. Deletion is an event of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all = "kebab-case")]
+pub enum PanelEvent {
+    Project(Box<ProjectView>),
+    ProjectProblem(Box<Finding>),
+    Clusters(Vec<ClusterOption>),
+    /// Another cluster (or none): everything that was read from the old one is gone with this event.
+    ClusterChosen(Option<Box<ClusterView>>),
+    /// News about the cluster in use.
+    Cluster(Box<ClusterView>),
+    ClusterFreshness(Freshness),
+    Step {
+        step: StepId,
+        state: StepState,
+    },
+    Check(Box<Check>),
+    Secrets(Vec<SecretView>),
+    Image(Box<ImageView>),
+    Plan(Option<Box<DeployPlan>>),
+    Deployed(Option<DeployedView>),
+    RunStarted(Box<RunView>),
+    RunStage {
+        run: RunId,
+        stage: String,
+        state: StageState,
+    },
+    RunLog {
+        run: RunId,
+        lines: Vec<LogLine>,
+    },
+    RunEnded {
+        run: RunId,
+        ending: Ending,
+    },
+    Component(Box<ComponentLive>),
+    ComponentGone(ComponentName),
+    Pod(Box<PodRow>),
+    PodGone {
+        uid: String,
+    },
+    /// The watch was listed anew: these are all pods there are.
+    PodsReplaced(Vec<PodRow>),
+    Event(Box<EventRow>),
+    EventGone {
+        uid: String,
+    },
+    Watch(Freshness),
+    Findings(Vec<Finding>),
+    Viewers(u32),
+}
+
+impl PanelEvent {
+    /// The slices this event touches. [`PanelEvent::ClusterChosen`] touches all of them.
+    pub fn slices(&self) -> &'static [Slice] {
+        match self {
+            Self::Project(_) | Self::ProjectProblem(_) => &[Slice::Project],
+            Self::Clusters(_) => &[Slice::Clusters],
+            Self::ClusterChosen(_) => &Slice::ALL,
+            Self::Cluster(_) | Self::ClusterFreshness(_) => &[Slice::Cluster],
+            Self::Step { .. } => &[Slice::Steps],
+            Self::Check(_) => &[Slice::Checks],
+            Self::Secrets(_) => &[Slice::Secrets],
+            Self::Image(_) => &[Slice::Images],
+            Self::Plan(_) | Self::Deployed(_) => &[Slice::Deploy],
+            Self::RunStarted(_)
+            | Self::RunStage { .. }
+            | Self::RunLog { .. }
+            | Self::RunEnded { .. } => &[Slice::Runs],
+            Self::Component(_) | Self::ComponentGone(_) => &[Slice::Components],
+            Self::Pod(_) | Self::PodGone { .. } | Self::PodsReplaced(_) => &[Slice::Pods],
+            Self::Event(_) | Self::EventGone { .. } => &[Slice::Events],
+            Self::Watch(_) => &[Slice::Watch],
+            Self::Findings(_) => &[Slice::Findings],
+            Self::Viewers(_) => &[Slice::Viewers],
+        }
+    }
+}
+
+impl PanelState {
+    /// Folds one event in. Total: an event about something unknown is ignored.
+    pub fn apply(&mut self, event: &PanelEvent) {
+        match event {
+            PanelEvent::Project(project) => {
+                self.project = Some((**project).clone());
+                self.project_problem = None;
+            }
+            PanelEvent::ProjectProblem(finding) => self.project_problem = Some((**finding).clone()),
+            PanelEvent::Clusters(clusters) => self.clusters.clone_from(clusters),
+            PanelEvent::ClusterChosen(cluster) => self.choose_cluster(cluster.as_deref()),
+            PanelEvent::Cluster(cluster) => self.cluster = Some((**cluster).clone()),
+            PanelEvent::ClusterFreshness(freshness) => {
+                if let Some(cluster) = &mut self.cluster {
+                    cluster.freshness = *freshness;
+                }
+            }
+            PanelEvent::Step { step, state } => {
+                self.steps.insert(*step, state.clone());
+            }
+            PanelEvent::Check(check) => {
+                replace_or_push(&mut self.checks, check, |a, b| a.id == b.id)
+            }
+            PanelEvent::Secrets(secrets) => self.secrets.clone_from(secrets),
+            PanelEvent::Image(image) => {
+                replace_or_push(&mut self.images, image, |a, b| a.component == b.component)
+            }
+            PanelEvent::Plan(plan) => self.plan = plan.as_deref().cloned(),
+            PanelEvent::Deployed(deployed) => self.deployed.clone_from(deployed),
+            PanelEvent::RunStarted(run) => self.start_run(run),
+            PanelEvent::RunStage { run, stage, state } => {
+                if let Some(stage) = self.runs.get_mut(run).and_then(|run| run.stage_mut(stage)) {
+                    stage.state = state.clone();
+                }
+            }
+            PanelEvent::RunLog { run, lines } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.lines += lines.len() as u64;
+                    run.tail.extend(lines.iter().cloned());
+                    let surplus = run.tail.len().saturating_sub(RunView::TAIL);
+                    run.tail.drain(..surplus);
+                }
+            }
+            PanelEvent::RunEnded { run, ending } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.ending = Some(ending.clone());
+                }
+            }
+            PanelEvent::Component(component) => {
+                self.components
+                    .insert(component.component.clone(), (**component).clone());
+            }
+            PanelEvent::ComponentGone(name) => {
+                self.components.remove(name);
+            }
+            PanelEvent::Pod(pod) => {
+                self.pods.insert(pod.uid.clone(), (**pod).clone());
+            }
+            PanelEvent::PodGone { uid } => {
+                self.pods.remove(uid);
+            }
+            PanelEvent::PodsReplaced(pods) => {
+                self.pods = pods
+                    .iter()
+                    .map(|pod| (pod.uid.clone(), pod.clone()))
+                    .collect();
+            }
+            PanelEvent::Event(event) => self.add_event(event),
+            PanelEvent::EventGone { uid } => {
+                self.events.remove(uid);
+            }
+            PanelEvent::Watch(freshness) => self.watch = *freshness,
+            PanelEvent::Findings(findings) => self.findings.clone_from(findings),
+            PanelEvent::Viewers(viewers) => self.viewers = *viewers,
+        }
+    }
+
+    /// The newest run of a kind that is still going, or the newest of that kind at all.
+    pub fn latest_run(&self, kind: super::RunKind) -> Option<&RunView> {
+        let of_kind = || self.runs.values().rev().filter(|run| run.kind == kind);
+        of_kind()
+            .find(|run| run.is_going())
+            .or_else(|| of_kind().next())
+    }
+
+    fn choose_cluster(&mut self, cluster: Option<&ClusterView>) {
+        self.cluster = cluster.cloned();
+        self.checks.retain(|check| check.id != "cluster");
+        self.steps.clear();
+        self.secrets.clear();
+        self.images.clear();
+        self.plan = None;
+        self.deployed = None;
+        self.components.clear();
+        self.pods.clear();
+        self.events.clear();
+        self.watch = Freshness::default();
+        self.findings.clear();
+    }
+
+    fn start_run(&mut self, run: &RunView) {
+        self.runs.insert(run.id, run.clone());
+        let ended: Vec<RunId> = self
+            .runs
+            .values()
+            .filter(|run| !run.is_going())
+            .map(|run| run.id)
+            .collect();
+        for id in ended.iter().take(self.runs.len().saturating_sub(RUNS_KEPT)) {
+            self.runs.remove(id);
+        }
+    }
+
+    fn add_event(&mut self, event: &EventRow) {
+        self.events.insert(event.uid.clone(), event.clone());
+        if self.events.len() > EVENTS_KEPT {
+            let oldest = self
+                .events
+                .values()
+                .min_by_key(|event| event.at)
+                .map(|event| event.uid.clone());
+            if let Some(uid) = oldest {
+                self.events.remove(&uid);
+            }
+        }
+    }
+}
+
+fn replace_or_push<T: Clone>(items: &mut Vec<T>, item: &T, same: impl Fn(&T, &T) -> bool) {
+    match items.iter_mut().find(|existing| same(existing, item)) {
+        Some(existing) => *existing = item.clone(),
+        None => items.push(item.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Outcome, RunKind, UnixMillis};
+    use super::*;
+
+    fn run(id: u64, ended: bool) -> RunView {
+        RunView {
+            id: RunId(id),
+            kind: RunKind::Build,
+            started: UnixMillis(0),
+            stages: vec![],
+            tail: vec![],
+            lines: 0,
+            ending: ended.then_some(Ending {
+                at: UnixMillis(1),
+                outcome: Outcome::Cancelled,
+            }),
+        }
+    }
+
+    fn event(uid: usize) -> EventRow {
+        EventRow {
+            uid: uid.to_string(),
+            kind: "Pod".into(),
+            name: "backend".into(),
+            object_uid: "u".into(),
+            warning: false,
+            reason: "Started".into(),
+            message: String::new(),
+            count: 1,
+            at: UnixMillis(uid as i64),
+        }
+    }
+
+    #[test]
+    fn old_runs_go_but_a_going_run_never_does() {
+        let mut state = PanelState::default();
+        state.apply(&PanelEvent::RunStarted(Box::new(run(0, false))));
+        for id in 1..100 {
+            state.apply(&PanelEvent::RunStarted(Box::new(run(id, true))));
+        }
+        assert!(state.runs.len() <= RUNS_KEPT);
+        assert!(state.runs.contains_key(&RunId(0)));
+        assert!(state.runs.contains_key(&RunId(99)));
+        assert_eq!(
+            state.latest_run(RunKind::Build).map(|run| run.id),
+            Some(RunId(0))
+        );
+    }
+
+    #[test]
+    fn the_oldest_event_goes_first() {
+        let mut state = PanelState::default();
+        for uid in 0..EVENTS_KEPT + 5 {
+            state.apply(&PanelEvent::Event(Box::new(event(uid))));
+        }
+        assert_eq!(state.events.len(), EVENTS_KEPT);
+        assert!(!state.events.contains_key("0"));
+    }
+
+    #[test]
+    fn choosing_a_cluster_leaves_nothing_of_the_old_one() {
+        let mut state = PanelState::default();
+        state.apply(&PanelEvent::Event(Box::new(event(1))));
+        state.apply(&PanelEvent::Watch(Freshness::heard_at(UnixMillis(1))));
+        state.apply(&PanelEvent::ClusterChosen(None));
+        assert_eq!(state, PanelState::default());
+    }
+
+    #[test]
+    fn the_log_tail_is_bounded_and_the_count_is_not() {
+        let mut state = PanelState::default();
+        state.apply(&PanelEvent::RunStarted(Box::new(run(1, false))));
+        let lines = vec![
+            LogLine {
+                at: UnixMillis(0),
+                stage: "s".into(),
+                text: "x".into()
+            };
+            150
+        ];
+        for _ in 0..3 {
+            state.apply(&PanelEvent::RunLog {
+                run: RunId(1),
+                lines: lines.clone(),
+            });
+        }
+        assert_eq!(state.runs[&RunId(1)].tail.len(), RunView::TAIL);
+        assert_eq!(state.runs[&RunId(1)].lines, 450);
+    }
+}

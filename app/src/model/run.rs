@@ -1,0 +1,144 @@
+//! A run is one long action: announced as a plan, streamed, cancellable, journaled.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ComponentName, Finding, UnixMillis};
+
+/// Grows with every run of a state folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub u64);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunKind {
+    StartCluster,
+    Build,
+    Deploy,
+    Restart,
+    Down,
+}
+
+impl RunKind {
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::StartCluster => "Start the cluster",
+            Self::Build => "Build images",
+            Self::Deploy => "Deploy",
+            Self::Restart => "Restart",
+            Self::Down => "Remove",
+        }
+    }
+}
+
+/// A run as everyone sees it: the whole plan first, then what became of each stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunView {
+    pub id: RunId,
+    pub kind: RunKind,
+    pub started: UnixMillis,
+    pub stages: Vec<Stage>,
+    /// The last lines, oldest first, at most [`RunView::TAIL`]; the journal has all of them.
+    pub tail: Vec<LogLine>,
+    /// How many lines there were in all.
+    pub lines: u64,
+    pub ending: Option<Ending>,
+}
+
+impl RunView {
+    /// How many of the last lines travel with the state.
+    pub const TAIL: usize = 200;
+
+    pub fn is_going(&self) -> bool {
+        self.ending.is_none()
+    }
+
+    pub fn stage_mut(&mut self, id: &str) -> Option<&mut Stage> {
+        self.stages.iter_mut().find(|stage| stage.id == id)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Unique within the run: `backend/build`.
+    pub id: String,
+    pub title: String,
+    /// The component it is for, when it is for one.
+    pub component: Option<ComponentName>,
+    pub state: StageState,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum StageState {
+    Pending,
+    Running {
+        since: UnixMillis,
+        progress: Option<Progress>,
+    },
+    Succeeded {
+        took_ms: u64,
+        note: String,
+    },
+    /// Not needed, and why: `unchanged, already in the cluster`.
+    Skipped {
+        why: String,
+    },
+    Failed {
+        took_ms: u64,
+        finding: Box<Finding>,
+    },
+    Cancelled,
+    /// Will not run, because of that stage.
+    NotReached {
+        blocked_by: String,
+    },
+}
+
+/// How far a running stage is. `total` is none when nobody can know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    pub done: u64,
+    pub total: Option<u64>,
+    /// What is being counted or what is going on: `crates`, `bytes`, `1 of 2 pods ready`.
+    pub note: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    pub at: UnixMillis,
+    /// The stage that printed it.
+    pub stage: String,
+    /// Redacted, without escape sequences.
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    pub at: UnixMillis,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Outcome {
+    Succeeded {
+        summary: String,
+    },
+    Failed {
+        finding: Box<Finding>,
+    },
+    Cancelled,
+    /// Slipway itself ended while it was going; found at the next start.
+    Interrupted {
+        what_now: String,
+    },
+}

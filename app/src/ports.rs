@@ -1,0 +1,83 @@
+//! What the face needs from the hands. The server implements these; nothing here knows how.
+//! Every method answers quickly: what takes long becomes a run, and its id is the answer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::model::{
+    ClusterChoice, ComponentName, DeployPlan, Failure, LogLine, LogQuery, RunId, SecretInput,
+    SecretKey,
+};
+
+/// What is here, what is missing, and which cluster to use.
+#[async_trait]
+pub trait Setup: Send + Sync {
+    /// Starts to use a cluster; the practice cluster is started if it is not running.
+    /// A remote context needs `typed_name` to equal its name, once; the choice is remembered.
+    async fn use_cluster(
+        &self,
+        choice: ClusterChoice,
+        typed_name: Option<String>,
+    ) -> Result<(), Failure>;
+    /// Runs all checks again; their news arrive as events.
+    async fn recheck(&self) -> Result<(), Failure>;
+}
+
+/// Values go in and never come back.
+#[async_trait]
+pub trait Secrets: Send + Sync {
+    /// Checks the shape, puts the value into the cluster's Secret, keeps only a fingerprint.
+    async fn set(&self, key: SecretKey, value: SecretInput) -> Result<(), Failure>;
+    /// Makes a random value for a key of kind `random` and stores it the same way.
+    async fn generate(&self, key: SecretKey) -> Result<(), Failure>;
+    async fn delete(&self, key: SecretKey) -> Result<(), Failure>;
+}
+
+#[async_trait]
+pub trait Images: Send + Sync {
+    /// Builds these components (all when empty) and proves them in the cluster.
+    async fn build(&self, components: Vec<ComponentName>) -> Result<RunId, Failure>;
+}
+
+#[async_trait]
+pub trait Deploys: Send + Sync {
+    /// Makes the plan anew by a server-side dry run; it also arrives as an event.
+    async fn plan(&self) -> Result<DeployPlan, Failure>;
+    /// Applies the plan with this hash and follows the rollout; refused when the world has moved on.
+    async fn deploy(&self, plan_hash: String) -> Result<RunId, Failure>;
+    /// Restarts a component's pods by a rolling update.
+    async fn restart(&self, component: ComponentName) -> Result<RunId, Failure>;
+}
+
+#[async_trait]
+pub trait Live: Send + Sync {
+    /// The last lines of a container, redacted.
+    async fn logs(&self, query: LogQuery) -> Result<Vec<String>, Failure>;
+}
+
+#[async_trait]
+pub trait RunBook: Send + Sync {
+    /// Asks a run to stop; its ending arrives as an event.
+    async fn cancel(&self, run: RunId) -> Result<(), Failure>;
+    /// Log lines of a run from the journal, starting with line number `from` (0-based), at most 1,000.
+    async fn log(&self, run: RunId, from: u64) -> Result<Vec<LogLine>, Failure>;
+}
+
+/// All ports, handed over once per request context. The viewer's router never gets these.
+#[derive(Clone)]
+pub struct Ports {
+    pub setup: Arc<dyn Setup>,
+    pub secrets: Arc<dyn Secrets>,
+    pub images: Arc<dyn Images>,
+    pub deploys: Arc<dyn Deploys>,
+    pub live: Arc<dyn Live>,
+    pub runs: Arc<dyn RunBook>,
+}
+
+impl fmt::Debug for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ports")
+    }
+}
