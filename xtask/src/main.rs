@@ -1,1 +1,77 @@
-fn main() {}
+//! The one build tool. `cargo xtask serve` runs Slipway, `cargo xtask test` proves it;
+//! each sets up what is missing, says so, and is quick when nothing is.
+
+mod assets;
+mod command;
+mod machine;
+mod tests;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::command::cargo;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Builds, runs and tests Slipway")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Build what is missing and start Slipway with the bundled example (or what the arguments say)
+    Serve {
+        /// Arguments for `slipway serve`, such as `--project DIR` or `--no-open`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Lint, then run every test: unit, integration, the example project's own, and the browser's
+    Test {
+        /// Only one part of it
+        #[arg(value_enum)]
+        part: Option<tests::Part>,
+    },
+    /// Build target/release/slipway: one self-contained binary with the web assets inside
+    Build,
+    /// Write style/slipway.css anew from the sources
+    Css {
+        /// Only tell whether it is up to date
+        #[arg(long)]
+        check: bool,
+    },
+    /// Formatting, clippy for the server and for the browser
+    Lint,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().verb {
+        Verb::Serve { args } => serve(&args),
+        Verb::Test { part } => tests::run(part),
+        Verb::Build => build(),
+        Verb::Css { check: true } => assets::check_css(),
+        Verb::Css { check: false } => assets::write_css(),
+        Verb::Lint => tests::lint(),
+    }
+}
+
+fn serve(args: &[String]) -> Result<()> {
+    assets::build_site()?;
+    cargo(["build", "--package", "server"]).run("Build the server")?;
+    let mut slipway = command::Step::new(machine::target_dir().join("debug/slipway"));
+    slipway = slipway.arg("serve");
+    if !args.iter().any(|arg| arg.starts_with("--project")) {
+        slipway = slipway.args(["--project", "examples/todo-chatbot"]);
+    }
+    slipway.args(args).replace_this_process()
+}
+
+fn build() -> Result<()> {
+    assets::build_site()?;
+    cargo(["build", "--release", "--package", "server"]).run("Build the release binary")?;
+    println!(
+        "Built {}",
+        machine::target_dir().join("release/slipway").display()
+    );
+    Ok(())
+}

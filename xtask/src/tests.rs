@@ -1,0 +1,99 @@
+//! Every test of the repository, in the order in which they fail fastest.
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::command::{Step, cargo};
+use crate::{assets, machine};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Formatting, clippy, the style sheet
+    Lint,
+    /// Unit and integration tests of Slipway
+    Rust,
+    /// The example project's own tests, with a real PostgreSQL
+    Example,
+    /// The walk in a real browser
+    Browser,
+}
+
+pub fn run(part: Option<Part>) -> Result<()> {
+    let wants = |candidate: Part| part.is_none_or(|part| part == candidate);
+    if wants(Part::Lint) {
+        lint()?;
+        assets::check_css()?;
+    }
+    if wants(Part::Rust) {
+        cargo(machine::test_runner())
+            .args(["-p", "app", "-p", "practice", "-p", "server"])
+            .run("Unit and integration tests")?;
+    }
+    if wants(Part::Example) {
+        machine::ensure_postgres()?;
+        for component in ["backend", "frontend"] {
+            cargo(machine::test_runner())
+                .dir(format!("examples/todo-chatbot/{component}"))
+                .run(&format!("Tests of the example's {component}"))?;
+        }
+    }
+    if wants(Part::Browser) {
+        browser()?;
+    }
+    Ok(())
+}
+
+/// Formatting and clippy, warnings denied.
+pub fn lint() -> Result<()> {
+    cargo(["fmt", "--all", "--check"]).run("Formatting")?;
+    cargo([
+        "clippy",
+        "-p",
+        "app",
+        "-p",
+        "practice",
+        "-p",
+        "server",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ])
+    .run("Clippy, server side")?;
+    machine::ensure_wasm_target()?;
+    cargo([
+        "clippy",
+        "-p",
+        "app",
+        "--lib",
+        "--target",
+        "wasm32-unknown-unknown",
+        "--profile",
+        "wasm-release",
+    ])
+    .args([
+        "--no-default-features",
+        "--features",
+        "hydrate",
+        "--",
+        "-D",
+        "warnings",
+    ])
+    .run("Clippy, browser side")
+}
+
+fn browser() -> Result<()> {
+    assets::build_site()?;
+    cargo(["build", "-p", "server"]).run("Build the server")?;
+    machine::ensure_npm_packages()?;
+    let chromium = machine::ensure_chromium()?;
+    Step::new("npx")
+        .args(["--no-install", "playwright", "test"])
+        .dir("end2end")
+        .env("SLIPWAY_CHROMIUM", chromium)
+        .env(
+            "SLIPWAY_BINARY",
+            std::path::absolute(machine::target_dir().join("debug/slipway"))?,
+        )
+        .run("The walk in a real browser")
+}
