@@ -1,0 +1,348 @@
+//! The table of served kinds: one row per kind and version, everything discovery, routing and
+//! storage need to know about it.
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+
+use super::status::Resource;
+
+/// One served kind in one API version.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    pub group: &'static str,
+    pub version: &'static str,
+    pub kind: &'static str,
+    pub plural: &'static str,
+    pub singular: &'static str,
+    pub short_names: &'static [&'static str],
+    pub namespaced: bool,
+    pub categories: &'static [&'static str],
+    pub subresources: &'static [Sub],
+    /// Objects of two rows with the same storage name are the same objects.
+    pub storage: &'static str,
+    /// False for the review kinds, which are answered and forgotten.
+    pub stored: bool,
+}
+
+/// A subresource a kind has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sub {
+    Status,
+    Scale,
+    Log,
+    Exec,
+    Attach,
+    PortForward,
+    Proxy,
+    Binding,
+    Eviction,
+    Finalize,
+    EphemeralContainers,
+    Token,
+}
+
+impl Sub {
+    /// The path segment.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Scale => "scale",
+            Self::Log => "log",
+            Self::Exec => "exec",
+            Self::Attach => "attach",
+            Self::PortForward => "portforward",
+            Self::Proxy => "proxy",
+            Self::Binding => "binding",
+            Self::Eviction => "eviction",
+            Self::Finalize => "finalize",
+            Self::EphemeralContainers => "ephemeralcontainers",
+            Self::Token => "token",
+        }
+    }
+
+    /// Kind, group, version (empty when the parent's) and verbs for discovery.
+    pub fn discovery(
+        self,
+        parent: &Kind,
+    ) -> (&'static str, &'static str, &'static str, &'static [&'static str]) {
+        const GET_PATCH_UPDATE: &[&str] = &["get", "patch", "update"];
+        const CREATE_GET: &[&str] = &["create", "get"];
+        match self {
+            Self::Status | Self::EphemeralContainers => (parent.kind, "", "", GET_PATCH_UPDATE),
+            Self::Scale => ("Scale", "autoscaling", "v1", GET_PATCH_UPDATE),
+            Self::Log => (parent.kind, "", "", &["get"]),
+            Self::Exec => ("PodExecOptions", "", "", CREATE_GET),
+            Self::Attach => ("PodAttachOptions", "", "", CREATE_GET),
+            Self::PortForward => ("PodPortForwardOptions", "", "", CREATE_GET),
+            Self::Proxy => (
+                if parent.kind == "Pod" { "PodProxyOptions" } else { "ServiceProxyOptions" },
+                "",
+                "",
+                &["create", "delete", "get", "patch", "update"],
+            ),
+            Self::Binding => ("Binding", "", "", &["create"]),
+            Self::Eviction => ("Eviction", "policy", "v1", &["create"]),
+            Self::Finalize => (parent.kind, "", "", &["update"]),
+            Self::Token => ("TokenRequest", "authentication.k8s.io", "v1", &["create"]),
+        }
+    }
+}
+
+impl Kind {
+    /// `v1` or `apps/v1`.
+    pub fn api_version(&self) -> String {
+        group_version(self.group, self.version)
+    }
+
+    /// `PodList`.
+    pub fn list_kind(&self) -> String {
+        format!("{}List", self.kind)
+    }
+
+    /// The resource, for error texts.
+    pub fn resource(&self) -> Resource<'static> {
+        Resource { group: self.group, plural: self.plural }
+    }
+
+    /// Whether the kind has this subresource.
+    pub fn has(&self, sub: Sub) -> bool {
+        self.subresources.contains(&sub)
+    }
+
+    /// Verbs as discovery lists them.
+    pub fn verbs(&self) -> &'static [&'static str] {
+        if self.stored {
+            &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+        } else {
+            &["create"]
+        }
+    }
+}
+
+/// `v1` or `apps/v1`.
+pub fn group_version(group: &str, version: &str) -> String {
+    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
+}
+
+const fn row(
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+    names: (&'static str, &'static str),
+    short_names: &'static [&'static str],
+) -> Kind {
+    Kind {
+        group,
+        version,
+        kind,
+        plural: names.0,
+        singular: names.1,
+        short_names,
+        namespaced: true,
+        categories: &[],
+        subresources: &[],
+        storage: names.0,
+        stored: true,
+    }
+}
+
+const ALL: &[&str] = &["all"];
+const STATUS: &[Sub] = &[Sub::Status];
+const STATUS_SCALE: &[Sub] = &[Sub::Status, Sub::Scale];
+const RBAC: &str = "rbac.authorization.k8s.io";
+const AUTHZ: &str = "authorization.k8s.io";
+
+const fn cluster(kind: Kind) -> Kind {
+    Kind { namespaced: false, ..kind }
+}
+const fn subs(kind: Kind, subresources: &'static [Sub]) -> Kind {
+    Kind { subresources, ..kind }
+}
+const fn in_all(kind: Kind) -> Kind {
+    Kind { categories: ALL, ..kind }
+}
+const fn review(kind: Kind) -> Kind {
+    Kind { stored: false, ..kind }
+}
+
+/// Every served kind, in discovery order.
+pub static KINDS: &[Kind] = &[
+    subs(row("", "v1", "ConfigMap", ("configmaps", "configmap"), &["cm"]), &[]),
+    row("", "v1", "Endpoints", ("endpoints", "endpoints"), &["ep"]),
+    row("", "v1", "Event", ("events", "event"), &["ev"]),
+    row("", "v1", "LimitRange", ("limitranges", "limitrange"), &["limits"]),
+    subs(
+        cluster(row("", "v1", "Namespace", ("namespaces", "namespace"), &["ns"])),
+        &[Sub::Finalize, Sub::Status],
+    ),
+    subs(cluster(row("", "v1", "Node", ("nodes", "node"), &["no"])), STATUS),
+    subs(
+        row("", "v1", "PersistentVolumeClaim", ("persistentvolumeclaims", "persistentvolumeclaim"), &["pvc"]),
+        STATUS,
+    ),
+    subs(
+        cluster(row("", "v1", "PersistentVolume", ("persistentvolumes", "persistentvolume"), &["pv"])),
+        STATUS,
+    ),
+    subs(
+        in_all(row("", "v1", "Pod", ("pods", "pod"), &["po"])),
+        &[
+            Sub::Binding,
+            Sub::Eviction,
+            Sub::Exec,
+            Sub::Log,
+            Sub::PortForward,
+            Sub::Proxy,
+            Sub::Status,
+        ],
+    ),
+    subs(row("", "v1", "ResourceQuota", ("resourcequotas", "resourcequota"), &["quota"]), STATUS),
+    row("", "v1", "Secret", ("secrets", "secret"), &[]),
+    row("", "v1", "ServiceAccount", ("serviceaccounts", "serviceaccount"), &["sa"]),
+    subs(
+        in_all(row("", "v1", "Service", ("services", "service"), &["svc"])),
+        &[Sub::Proxy, Sub::Status],
+    ),
+    row("apps", "v1", "ControllerRevision", ("controllerrevisions", "controllerrevision"), &[]),
+    subs(in_all(row("apps", "v1", "DaemonSet", ("daemonsets", "daemonset"), &["ds"])), STATUS),
+    subs(
+        in_all(row("apps", "v1", "Deployment", ("deployments", "deployment"), &["deploy"])),
+        STATUS_SCALE,
+    ),
+    subs(
+        in_all(row("apps", "v1", "ReplicaSet", ("replicasets", "replicaset"), &["rs"])),
+        STATUS_SCALE,
+    ),
+    subs(
+        in_all(row("apps", "v1", "StatefulSet", ("statefulsets", "statefulset"), &["sts"])),
+        STATUS_SCALE,
+    ),
+    Kind {
+        storage: "events",
+        ..row("events.k8s.io", "v1", "Event", ("events", "event"), &["ev"])
+    },
+    review(cluster(row(
+        "authentication.k8s.io",
+        "v1",
+        "SelfSubjectReview",
+        ("selfsubjectreviews", "selfsubjectreview"),
+        &[],
+    ))),
+    review(cluster(row(
+        AUTHZ,
+        "v1",
+        "SelfSubjectAccessReview",
+        ("selfsubjectaccessreviews", "selfsubjectaccessreview"),
+        &[],
+    ))),
+    review(cluster(row(
+        AUTHZ,
+        "v1",
+        "SelfSubjectRulesReview",
+        ("selfsubjectrulesreviews", "selfsubjectrulesreview"),
+        &[],
+    ))),
+    subs(
+        in_all(row(
+            "autoscaling",
+            "v2",
+            "HorizontalPodAutoscaler",
+            ("horizontalpodautoscalers", "horizontalpodautoscaler"),
+            &["hpa"],
+        )),
+        STATUS,
+    ),
+    subs(in_all(row("batch", "v1", "CronJob", ("cronjobs", "cronjob"), &["cj"])), STATUS),
+    subs(in_all(row("batch", "v1", "Job", ("jobs", "job"), &[])), STATUS),
+    row("coordination.k8s.io", "v1", "Lease", ("leases", "lease"), &[]),
+    row("discovery.k8s.io", "v1", "EndpointSlice", ("endpointslices", "endpointslice"), &[]),
+    cluster(row(
+        "networking.k8s.io",
+        "v1",
+        "IngressClass",
+        ("ingressclasses", "ingressclass"),
+        &[],
+    )),
+    subs(row("networking.k8s.io", "v1", "Ingress", ("ingresses", "ingress"), &["ing"]), STATUS),
+    row(
+        "networking.k8s.io",
+        "v1",
+        "NetworkPolicy",
+        ("networkpolicies", "networkpolicy"),
+        &["netpol"],
+    ),
+    subs(
+        row(
+            "policy",
+            "v1",
+            "PodDisruptionBudget",
+            ("poddisruptionbudgets", "poddisruptionbudget"),
+            &["pdb"],
+        ),
+        STATUS,
+    ),
+    cluster(row(RBAC, "v1", "ClusterRoleBinding", ("clusterrolebindings", "clusterrolebinding"), &[])),
+    cluster(row(RBAC, "v1", "ClusterRole", ("clusterroles", "clusterrole"), &[])),
+    row(RBAC, "v1", "RoleBinding", ("rolebindings", "rolebinding"), &[]),
+    row(RBAC, "v1", "Role", ("roles", "role"), &[]),
+    cluster(row("scheduling.k8s.io", "v1", "PriorityClass", ("priorityclasses", "priorityclass"), &["pc"])),
+    cluster(row("storage.k8s.io", "v1", "StorageClass", ("storageclasses", "storageclass"), &["sc"])),
+    subs(
+        cluster(row(
+            "apiextensions.k8s.io",
+            "v1",
+            "CustomResourceDefinition",
+            ("customresourcedefinitions", "customresourcedefinition"),
+            &["crd", "crds"],
+        )),
+        STATUS,
+    ),
+];
+
+/// The served groups besides core, in discovery order, each with its one version.
+pub static GROUPS: LazyLock<Vec<(&'static str, &'static str)>> = LazyLock::new(|| {
+    let mut groups: Vec<(&'static str, &'static str)> = Vec::new();
+    for kind in KINDS {
+        if !kind.group.is_empty() && !groups.iter().any(|(g, _)| *g == kind.group) {
+            groups.push((kind.group, kind.version));
+        }
+    }
+    groups
+});
+
+/// The row that serves this resource.
+pub fn by_resource(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|k| k.group == group && k.version == version && k.plural == plural)
+}
+
+/// The row of this kind.
+pub fn by_kind(group: &str, kind: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|k| k.group == group && k.kind == kind)
+}
+
+/// The row whose objects are stored under this name (the core row where there are two).
+pub fn by_storage(storage: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|k| k.storage == storage)
+}
+
+/// The rows of one group and version.
+pub fn of_group_version<'a>(
+    group: &'a str,
+    version: &'a str,
+) -> impl Iterator<Item = &'static Kind> + 'a {
+    KINDS.iter().filter(move |k| k.group == group && k.version == version)
+}
+
+/// Stamps `apiVersion` and `kind` at the front of an object.
+pub fn typed(kind: &Kind, object: &Value) -> Value {
+    let mut out = json!({"apiVersion": kind.api_version(), "kind": kind.kind});
+    if let (Some(target), Some(source)) = (out.as_object_mut(), object.as_object()) {
+        for (key, value) in source {
+            if key != "apiVersion" && key != "kind" {
+                target.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    out
+}

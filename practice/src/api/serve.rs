@@ -1,0 +1,173 @@
+//! The request dispatcher: from an HTTP request with an identity to the handler of its verb.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, Request, header};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::persist::PersistError;
+use super::pod_backend::PodBackend;
+use super::request::{Query, Rendering, Target, Verb, parse_target, verb};
+use super::status::StatusError;
+use super::store::Store;
+use super::{discovery, list, reviews, table, watch, write};
+
+/// Who sends a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub user: String,
+    pub groups: Vec<String>,
+}
+
+impl Identity {
+    /// The holder of the admin kubeconfig, and the cluster's own parts.
+    pub fn admin() -> Self {
+        Self {
+            user: "practice-admin".to_owned(),
+            groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()],
+        }
+    }
+}
+
+/// The API server of one practice cluster, without its front door.
+pub struct ApiServer {
+    pub(super) store: Store,
+    pub(super) backend: OnceLock<Arc<dyn PodBackend>>,
+    pub(super) shutdown: CancellationToken,
+}
+
+impl std::fmt::Debug for ApiServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiServer").finish_non_exhaustive()
+    }
+}
+
+impl ApiServer {
+    /// Opens the objects kept in `file`. Open watches end when `shutdown` is cancelled.
+    pub fn open(file: &Path, shutdown: CancellationToken) -> Result<Arc<Self>, PersistError> {
+        Ok(Arc::new(Self { store: Store::open(file)?, backend: OnceLock::new(), shutdown }))
+    }
+
+    /// Hands over the node behind the pod subresources; only the first call counts.
+    pub fn set_backend(&self, backend: Arc<dyn PodBackend>) {
+        let _ = self.backend.set(backend);
+    }
+
+    /// The routes. A request must carry an [`Identity`] extension, else it is answered with 401.
+    pub fn router(self: &Arc<Self>) -> Router {
+        Router::new().fallback(handle).with_state(self.clone())
+    }
+
+    /// A client that calls this server in process, as admin.
+    pub fn client(self: &Arc<Self>) -> kube::Client {
+        let router = self.router().layer(axum::Extension(Identity::admin()));
+        kube::Client::new(router, "default")
+    }
+}
+
+async fn handle(State(api): State<Arc<ApiServer>>, request: Request<Body>) -> Response {
+    match dispatch(&api, request).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn dispatch(api: &Arc<ApiServer>, request: Request<Body>) -> Result<Response, StatusError> {
+    let path = request.uri().path().to_owned();
+    if matches!(path.as_str(), "/healthz" | "/livez" | "/readyz") {
+        return Ok("ok".into_response());
+    }
+    if request.extensions().get::<Identity>().is_none() {
+        return Err(StatusError::unauthorized());
+    }
+    let segments: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
+    let target = match segments.as_slice() {
+        ["api", version, rest @ ..] if !rest.is_empty() => parse_target("", version, rest)?,
+        ["apis", group, version, rest @ ..] if !rest.is_empty() => parse_target(group, version, rest)?,
+        other => return discovery::answer(other, &request),
+    };
+    resource(api, target, request).await
+}
+
+async fn resource(
+    api: &Arc<ApiServer>,
+    target: Target,
+    request: Request<Body>,
+) -> Result<Response, StatusError> {
+    let query = Query::of(request.uri());
+    if !target.kind.stored {
+        return reviews::answer(&target, request).await;
+    }
+    let verb = verb(request.method(), target.name.is_some(), query.flag("watch"))
+        .ok_or_else(StatusError::method_not_allowed)?;
+    match verb {
+        Verb::Get => get(api, &target, &query, &request),
+        Verb::List => list::answer(api, &target, &query, &request),
+        Verb::Watch => watch::answer(api, &target, &query, &request),
+        Verb::Create => write::create(api, target, query, request).await,
+        Verb::Update => write::replace(api, target, query, request).await,
+        Verb::Patch => write::patch(api, target, query, request).await,
+        Verb::Delete => write::delete(api, target, query, request).await,
+        Verb::DeleteCollection => write::delete_collection(api, target, query, request).await,
+    }
+}
+
+fn get(
+    api: &ApiServer,
+    target: &Target,
+    query: &Query,
+    request: &Request<Body>,
+) -> Result<Response, StatusError> {
+    let name = target.name()?;
+    let found = api
+        .store
+        .get(target.kind, target.ns(), name)
+        .ok_or_else(|| StatusError::not_found(&target.kind.resource(), name))?;
+    match target.subresource.as_deref() {
+        None | Some("status") => show(target, query, request.headers(), &found, 200),
+        Some("scale") => Ok(json_response(200, &write::scale_of(target, &found)?)),
+        Some(_) => Err(StatusError::no_such_path()),
+    }
+}
+
+/// One object in the rendering the client wants.
+pub(super) fn show(
+    target: &Target,
+    query: &Query,
+    headers: &http::HeaderMap,
+    object: &Value,
+    code: u16,
+) -> Result<Response, StatusError> {
+    Ok(match Rendering::of(headers, query)? {
+        Rendering::Object => json_response(code, &super::events_v1::outward(target.kind, object)),
+        Rendering::Metadata => json_response(code, &table::metadata_only(object)),
+        Rendering::Table(include) => {
+            let rows = [object];
+            let version = object["metadata"]["resourceVersion"].as_str().unwrap_or("");
+            let metadata = serde_json::json!({"resourceVersion": version});
+            json_response(code, &table::table(target.kind, rows.into_iter(), include, metadata, true))
+        }
+    })
+}
+
+/// A JSON answer.
+pub(super) fn json_response(code: u16, body: &Value) -> Response {
+    text_response(code, body.to_string())
+}
+
+/// A JSON answer that is already text.
+pub(super) fn text_response(code: u16, body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() =
+        http::StatusCode::from_u16(code).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
