@@ -1,0 +1,19 @@
+//! Wishes about runs.
+
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+
+use super::PanelClient;
+use crate::model::{Failure, LogLine, RunId};
+
+/// Asks a run to stop.
+#[server(prefix = "/api", endpoint = "runs/cancel", input = Json, output = Json, client = PanelClient)]
+pub async fn cancel_run(run: RunId) -> Result<(), Failure> {
+    super::ports()?.runs.cancel(run).await
+}
+
+/// Log lines of a run from the journal, from line number `from`.
+#[server(prefix = "/api", endpoint = "runs/log", input = Json, output = Json, client = PanelClient)]
+pub async fn run_log(run: RunId, from: u64) -> Result<Vec<LogLine>, Failure> {
+    super::ports()?.runs.log(run, from).await
+}

@@ -1,0 +1,1 @@
+//! Parts that know the domain: they draw the model and send wishes.

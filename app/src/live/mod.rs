@@ -1,0 +1,201 @@
+//! The browser's copy of the one store: what the stream brings is folded in, and only what an event
+//! touched is drawn again.
+
+pub mod backoff;
+pub mod frames;
+pub mod sequence;
+mod stream;
+
+use leptos::prelude::*;
+
+use crate::model::{Freshness, LiveMessage, PanelState, Role, STALE_AFTER_MS, Slice, UnixMillis};
+
+/// How the page stands with the panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// Before the first answer.
+    Connecting,
+    Live,
+    /// The stream broke at this time (server clock); what is shown is the last known state.
+    Reconnecting {
+        since: UnixMillis,
+    },
+    /// The tab has no token.
+    NoToken,
+    /// The panel does not know the tab's token (any more).
+    Refused,
+}
+
+/// A state to start with instead of an empty one; for drawing pages without a server.
+#[derive(Clone, Debug)]
+pub struct Seed {
+    pub state: PanelState,
+    pub connection: Connection,
+    pub role: Role,
+    pub now: UnixMillis,
+}
+
+/// Handle to the store; copy it freely.
+#[derive(Clone, Copy, Debug)]
+pub struct Live {
+    state: StoredValue<PanelState>,
+    versions: [RwSignal<u32>; Slice::ALL.len()],
+    has_snapshot: RwSignal<bool>,
+    connection: RwSignal<Connection>,
+    role: RwSignal<Role>,
+    now: RwSignal<UnixMillis>,
+    /// Server clock minus this machine's.
+    offset_ms: StoredValue<i64>,
+    /// When the stream last said anything, by the server's clock.
+    heard: StoredValue<UnixMillis>,
+}
+
+impl Live {
+    /// Makes the store and puts it into the context; reads a [`Seed`] from there.
+    pub fn provide() -> Self {
+        let seed = use_context::<Seed>();
+        let now = seed.as_ref().map_or(UnixMillis(0), |seed| seed.now);
+        let live = Self {
+            has_snapshot: RwSignal::new(seed.is_some()),
+            connection: RwSignal::new(
+                seed.as_ref()
+                    .map_or(Connection::Connecting, |seed| seed.connection),
+            ),
+            role: RwSignal::new(seed.as_ref().map_or(Role::Viewer, |seed| seed.role)),
+            state: StoredValue::new(seed.map(|seed| seed.state).unwrap_or_default()),
+            versions: std::array::from_fn(|_| RwSignal::new(0)),
+            now: RwSignal::new(now),
+            offset_ms: StoredValue::new(0),
+            heard: StoredValue::new(now),
+        };
+        provide_context(live);
+        live
+    }
+
+    /// The store of this page.
+    pub fn expect() -> Self {
+        expect_context()
+    }
+
+    /// Reads the state and follows the slices named.
+    pub fn read<R>(&self, slices: &[Slice], read: impl FnOnce(&PanelState) -> R) -> R {
+        for slice in slices {
+            self.versions[*slice as usize].track();
+        }
+        self.state.with_value(read)
+    }
+
+    /// Reads the state now, without following it.
+    pub fn peek<R>(&self, read: impl FnOnce(&PanelState) -> R) -> R {
+        self.state.with_value(read)
+    }
+
+    /// A value made from some slices; whoever uses it is drawn again only when it really differs.
+    pub fn memo<T>(
+        self,
+        slices: &'static [Slice],
+        read: impl Fn(&PanelState) -> T + Send + Sync + 'static,
+    ) -> Memo<T>
+    where
+        T: PartialEq + Send + Sync + 'static,
+    {
+        Memo::new(move |_| self.read(slices, &read))
+    }
+
+    /// Whether a snapshot has arrived: before that there is nothing to show.
+    pub fn has_snapshot(&self) -> bool {
+        self.has_snapshot.get()
+    }
+
+    pub fn connection(&self) -> Connection {
+        self.connection.get()
+    }
+
+    /// Whether this page may change anything.
+    pub fn is_operator(&self) -> bool {
+        self.role.get() == Role::Operator
+    }
+
+    /// The server's time, in steps of a second.
+    pub fn now(&self) -> UnixMillis {
+        self.now.get()
+    }
+
+    /// Whether the stream itself is alive; without it nothing on the page can be called fresh.
+    pub fn stream_is_fresh(&self) -> bool {
+        self.connection.get() == Connection::Live
+            && self.now.get().since(self.heard.get_value()) < STALE_AFTER_MS
+    }
+
+    /// Whether a source is fresh, seen from here.
+    pub fn is_fresh(&self, source: &Freshness) -> bool {
+        self.stream_is_fresh() && source.is_fresh(self.now.get())
+    }
+
+    /// Begins to connect and to tick. Call once, in the browser.
+    pub fn start(self) {
+        stream::start(self);
+    }
+
+    /// Tries the token that is stored now, after the old one was missing or refused.
+    pub fn retry(self) {
+        self.connection.set(Connection::Connecting);
+        stream::connect(self);
+    }
+
+    fn replace(&self, state: PanelState, role: Role) {
+        self.state.set_value(state);
+        self.role.set(role);
+        self.has_snapshot.set(true);
+        for version in &self.versions {
+            version.update(|version| *version = version.wrapping_add(1));
+        }
+    }
+
+    fn set_connection(&self, connection: Connection) {
+        if self.connection.get_untracked() != connection {
+            self.connection.set(connection);
+        }
+    }
+
+    fn lost(&self) {
+        let since = match self.connection.get_untracked() {
+            Connection::Reconnecting { since } => since,
+            _ => self.local_now(),
+        };
+        self.set_connection(Connection::Reconnecting { since });
+    }
+
+    fn local_now(&self) -> UnixMillis {
+        UnixMillis(js_sys::Date::now() as i64 + self.offset_ms.get_value())
+    }
+
+    fn set_server_time(&self, server: UnixMillis) {
+        self.offset_ms
+            .set_value(server.0 - js_sys::Date::now() as i64);
+        self.now.set(server);
+    }
+
+    fn take(&self, message: LiveMessage, verdict: sequence::Verdict) {
+        self.heard.set_value(self.local_now());
+        match message {
+            LiveMessage::Snapshot {
+                now, role, state, ..
+            } => {
+                self.set_server_time(now);
+                self.heard.set_value(now);
+                self.replace(*state, role);
+                self.set_connection(Connection::Live);
+            }
+            LiveMessage::Event { event, .. } if verdict == sequence::Verdict::Apply => {
+                self.state.update_value(|state| state.apply(&event));
+                for slice in event.slices() {
+                    self.versions[*slice as usize]
+                        .update(|version| *version = version.wrapping_add(1));
+                }
+            }
+            LiveMessage::Event { .. } => {}
+            LiveMessage::Heartbeat { now, .. } => self.set_server_time(now),
+        }
+    }
+}

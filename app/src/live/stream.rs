@@ -1,0 +1,182 @@
+//! Reads `GET /events` with `fetch`, because `EventSource` cannot send the token's header.
+//! One loop per page: connect, read, and on any trouble wait a little and connect anew.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortController, Headers, ReadableStreamDefaultReader, RequestInit, Response};
+
+use super::frames::FrameParser;
+use super::sequence::{Sequence, Verdict};
+use super::{Connection, Live, backoff};
+use crate::model::LiveMessage;
+use crate::token;
+
+/// The panel sends a sign of life more often than this; longer silence means a dead connection.
+const SILENCE_MS: u64 = 12_000;
+
+thread_local! {
+    /// Stops the stream being read; replaced with every connection.
+    static CURRENT: RefCell<Option<AbortController>> = const { RefCell::new(None) };
+    /// Counts connections wanted, so that an outdated loop ends itself.
+    static GENERATION: RefCell<u32> = const { RefCell::new(0) };
+}
+
+enum End {
+    /// The token was not taken.
+    Refused,
+    /// Anything else; `heard` tells whether a message had come before.
+    Broken { heard: bool },
+}
+
+pub(super) fn start(live: Live) {
+    live.now.set(live.local_now());
+    set_interval(
+        move || {
+            live.now.set(live.local_now());
+            reconnect_if_silent(live);
+        },
+        Duration::from_secs(1),
+    );
+    // A hidden tab's timers sleep and its connection may be long dead: look at once.
+    let on_show = Closure::<dyn FnMut()>::new(move || {
+        if document().visibility_state() == web_sys::VisibilityState::Visible {
+            live.now.set(live.local_now());
+            reconnect_if_silent(live);
+        }
+    });
+    let _ = document()
+        .add_event_listener_with_callback("visibilitychange", on_show.as_ref().unchecked_ref());
+    // The page listens as long as it lives.
+    on_show.forget();
+    connect(live);
+}
+
+fn reconnect_if_silent(live: Live) {
+    let silent_for = live.local_now().since(live.heard.get_value());
+    if live.connection.get_untracked() == Connection::Live && silent_for > SILENCE_MS {
+        abort_current();
+    }
+}
+
+fn abort_current() {
+    CURRENT.with_borrow(|current| {
+        if let Some(controller) = current {
+            controller.abort();
+        }
+    });
+}
+
+/// Starts the loop anew; an older loop ends.
+pub(super) fn connect(live: Live) {
+    abort_current();
+    let generation = GENERATION.with_borrow_mut(|generation| {
+        *generation = generation.wrapping_add(1);
+        *generation
+    });
+    spawn_local(async move {
+        let mut failed_tries = 0;
+        while is_current(generation) {
+            let Some(authorization) = token::authorization() else {
+                live.set_connection(Connection::NoToken);
+                return;
+            };
+            match read_stream(live, &authorization).await {
+                End::Refused => {
+                    live.set_connection(Connection::Refused);
+                    return;
+                }
+                End::Broken { heard } => {
+                    if !is_current(generation) {
+                        return;
+                    }
+                    failed_tries = if heard { 0 } else { failed_tries + 1 };
+                    live.lost();
+                    sleep_ms(backoff::delay_ms(failed_tries, js_sys::Math::random())).await;
+                }
+            }
+        }
+    });
+}
+
+fn is_current(generation: u32) -> bool {
+    GENERATION.with_borrow(|current| *current == generation)
+}
+
+async fn read_stream(live: Live, authorization: &str) -> End {
+    let mut heard = false;
+    match try_read_stream(live, authorization, &mut heard).await {
+        Ok(end) => end,
+        // What JavaScript threw says nothing more than "it broke".
+        Err(_) => End::Broken { heard },
+    }
+}
+
+async fn try_read_stream(
+    live: Live,
+    authorization: &str,
+    heard: &mut bool,
+) -> Result<End, JsValue> {
+    let controller = AbortController::new()?;
+    CURRENT.set(Some(controller.clone()));
+    let headers = Headers::new()?;
+    headers.set("authorization", authorization)?;
+    headers.set("x-slipway", "1")?;
+    headers.set("accept", "text/event-stream")?;
+    let init = RequestInit::new();
+    init.set_headers(&headers);
+    init.set_signal(Some(&controller.signal()));
+    let response: Response = JsFuture::from(window().fetch_with_str_and_init("/events", &init))
+        .await?
+        .dyn_into()?;
+    if matches!(response.status(), 401 | 403) {
+        return Ok(End::Refused);
+    }
+    let Some(body) = response.body().filter(|_| response.ok()) else {
+        return Ok(End::Broken { heard: false });
+    };
+    let reader: ReadableStreamDefaultReader = body.get_reader().dyn_into()?;
+    let mut parser = FrameParser::default();
+    let mut sequence = Sequence::default();
+    loop {
+        let chunk = JsFuture::from(reader.read()).await?;
+        let value = js_sys::Reflect::get(&chunk, &JsValue::from_str("value"))?;
+        if value.is_undefined() {
+            return Ok(End::Broken { heard: *heard });
+        }
+        let bytes = js_sys::Uint8Array::new(&value).to_vec();
+        let Ok(frames) = parser.push(&bytes) else {
+            break;
+        };
+        for frame in frames {
+            let Ok(message) = serde_json::from_str::<LiveMessage>(&frame) else {
+                leptos::logging::error!(
+                    "a message of the panel could not be read; reload the page"
+                );
+                controller.abort();
+                return Ok(End::Broken { heard: false });
+            };
+            let verdict = sequence.judge(&message);
+            if verdict == Verdict::Gap {
+                controller.abort();
+                return Ok(End::Broken { heard: *heard });
+            }
+            *heard = true;
+            live.take(message, verdict);
+        }
+        live.heard.set_value(live.local_now());
+    }
+    controller.abort();
+    Ok(End::Broken { heard: *heard })
+}
+
+async fn sleep_ms(ms: u32) {
+    let promise = js_sys::Promise::new(&mut |resolve, _reject| {
+        let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms as i32);
+    });
+    let _ = JsFuture::from(promise).await;
+}

@@ -1,0 +1,8 @@
+//! The Deploy page.
+
+use leptos::prelude::*;
+
+#[component]
+pub fn DeployPage() -> impl IntoView {
+    view! { <h1>"Deploy"</h1> }
+}

@@ -1,0 +1,8 @@
+//! The Home page.
+
+use leptos::prelude::*;
+
+#[component]
+pub fn HomePage() -> impl IntoView {
+    view! { <h1>"Home"</h1> }
+}

@@ -1,0 +1,21 @@
+//! One module per screen; each says what its step proves and puts the next act first.
+
+mod assist;
+mod demo;
+mod deploy;
+mod home;
+mod images;
+mod live;
+mod not_found;
+mod secrets;
+mod setup;
+
+pub use assist::AssistPage;
+pub use demo::DemoPage;
+pub use deploy::DeployPage;
+pub use home::HomePage;
+pub use images::ImagesPage;
+pub use live::LivePage;
+pub use not_found::NotFoundPage;
+pub use secrets::SecretsPage;
+pub use setup::SetupPage;

@@ -1,0 +1,8 @@
+//! The Secrets page.
+
+use leptos::prelude::*;
+
+#[component]
+pub fn SecretsPage() -> impl IntoView {
+    view! { <h1>"Secrets"</h1> }
+}

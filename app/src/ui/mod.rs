@@ -1,0 +1,1 @@
+//! Parts that know no domain: how things look and behave, in one place.
