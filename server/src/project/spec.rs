@@ -1,0 +1,99 @@
+//! What a `slipway.toml` says, once it is known to be right.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use app::model::{ComponentName, Namespace, ProbePaths, SecretKey, SecretKind};
+
+/// The whole file. Paths are as written: relative to the project's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectSpec {
+    pub name: String,
+    pub namespace: Namespace,
+    /// The Secret object the keys go into.
+    pub secret_name: String,
+    pub components: Vec<ComponentSpec>,
+    pub secrets: Vec<SecretSpec>,
+    pub deploy: DeploySpec,
+}
+
+impl ProjectSpec {
+    pub fn component(&self, name: &ComponentName) -> Option<&ComponentSpec> {
+        self.components
+            .iter()
+            .find(|component| &component.name == name)
+    }
+
+    /// The component an image repository belongs to, whatever registry prefix it carries.
+    pub fn component_of_image(&self, image: &str) -> Option<&ComponentSpec> {
+        let repository = practice::images::repository(image);
+        self.components
+            .iter()
+            .find(|component| practice::images::repository(&component.image) == repository)
+    }
+}
+
+/// One image, one Deployment and its Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentSpec {
+    pub name: ComponentName,
+    /// The image's repository, without a tag.
+    pub image: String,
+    /// The folder a Dockerfile build gets as its context.
+    pub context: PathBuf,
+    pub dockerfile: Option<PathBuf>,
+    pub port: u16,
+    pub probes: ProbePaths,
+    pub expose: Expose,
+    pub size_budget_bytes: Option<u64>,
+    pub pack: Option<PackRecipe>,
+}
+
+/// The Service type a component asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expose {
+    ClusterIp,
+    NodePort,
+    LoadBalancer,
+}
+
+/// How the component becomes an image without a Dockerfile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackRecipe {
+    /// The command that builds the program, run in the project's folder; empty when nothing has to
+    /// be built.
+    pub build: Vec<String>,
+    /// The program the build leaves behind.
+    pub binary: PathBuf,
+    /// More files or folders: source → absolute path in the image.
+    pub files: BTreeMap<PathBuf, String>,
+    /// Environment variables of the image.
+    pub env: BTreeMap<String, String>,
+    /// Arguments of the program.
+    pub args: Vec<String>,
+}
+
+/// A value the components need and nobody may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretSpec {
+    pub key: SecretKey,
+    pub label: String,
+    pub help: String,
+    pub kind: SecretKind,
+    pub optional: bool,
+    /// The components whose pods read it; all of them when the file names none.
+    pub components: Vec<ComponentName>,
+    /// A harmless value that makes sense on the practice cluster.
+    pub rehearsal: Option<String>,
+}
+
+/// Where the objects come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeploySpec {
+    /// A folder of manifests, or a single file.
+    pub manifests: Option<PathBuf>,
+    /// A Helm chart's folder.
+    pub chart: Option<PathBuf>,
+    /// Values files, later ones win.
+    pub values: Vec<PathBuf>,
+}
