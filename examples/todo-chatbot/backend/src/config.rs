@@ -70,7 +70,7 @@ impl Config {
             .map_err(|Refused| refuse("HOST", "must be an IP address such as 0.0.0.0"));
         let port = parsed(&read, "PORT", 8000_u16)
             .map_err(|Refused| refuse("PORT", "must be a port number from 0 to 65535"));
-        let timeout = parsed(&read, "OPENAI_TIMEOUT_SECONDS", 20_u64).map_err(|()| {
+        let timeout = parsed(&read, "OPENAI_TIMEOUT_SECONDS", 20_u64).map_err(|Refused| {
             refuse(
                 "OPENAI_TIMEOUT_SECONDS",
                 "must be a whole number of seconds",
