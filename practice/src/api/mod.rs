@@ -1,11 +1,13 @@
 //! The practice cluster's Kubernetes API server: kinds, storage, requests and the TLS front door.
 
 mod admission;
+mod apply;
 mod body;
 mod bootstrap;
 mod certs;
 mod discovery;
 mod events_v1;
+mod fieldset;
 mod kinds;
 mod list;
 mod managed;
@@ -16,12 +18,15 @@ mod persist;
 pub mod pod_backend;
 mod request;
 mod reviews;
+mod schema;
 mod selectors;
 mod serve;
 mod server;
 pub mod status;
 mod store;
+mod strategic;
 mod table;
+mod typed;
 mod watch;
 mod write;
 

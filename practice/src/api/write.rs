@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::body::{self, media_type};
-use super::kinds::{self, Kind, Sub};
+use super::kinds::{Kind, Sub};
 use super::objects::{self, DeleteOptions, Deleted, WriteContext, accept_body};
 use super::request::{Query, Target};
 use super::serve::{ApiServer, json_response, show};
-use super::status::StatusError;
+use super::status::{FieldError, StatusError};
 use super::store::Transaction;
-use super::{events_v1, patch as patches};
+use super::{apply, events_v1, patch as patches, schema, strategic};
 
 fn context(query: &Query, headers: &HeaderMap) -> Result<WriteContext, StatusError> {
     let agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or("");
@@ -124,6 +124,9 @@ pub async fn patch(
     let (headers, bytes) = body::read(request).await?;
     let ctx = context(&query, &headers)?;
     let dry_run = query.dry_run()?;
+    if matches!(media_type(&headers), "application/apply-patch+yaml" | "application/apply-patch+json") {
+        return apply_patch(api, target, query, &headers, &bytes, ctx).await;
+    }
     let change = Change::parse(&headers, &bytes)?;
     if target.subresource.as_deref() == Some("scale") {
         let scaled = api
@@ -146,6 +149,29 @@ pub async fn patch(
         })
         .await?;
     show(&target, &query, &headers, &updated, 200)
+}
+
+async fn apply_patch(
+    api: &Arc<ApiServer>,
+    target: Target,
+    query: Query,
+    headers: &HeaderMap,
+    bytes: &[u8],
+    ctx: WriteContext,
+) -> Result<Response, StatusError> {
+    if query.get("fieldManager").is_none_or(str::is_empty) {
+        let error = FieldError::required("fieldManager", "is required for apply patch");
+        return Err(StatusError::invalid("meta.k8s.io", "PatchOptions", "", &[error]));
+    }
+    known_update(&target)?;
+    let sent = body::yaml(bytes)?;
+    let sent = if sent.is_object() { events_v1::inward(target.kind, sent) } else { sent };
+    let force = query.flag("force");
+    let (object, created) = api
+        .store
+        .write(query.dry_run()?, |txn| apply::apply(txn, &target, sent, &ctx, force))
+        .await?;
+    show(&target, &query, headers, &object, if created { 201 } else { 200 })
 }
 
 /// A patch of one of the kinds that change a given object.
@@ -178,7 +204,8 @@ impl Change {
             }
             Self::Strategic(patch) => {
                 require_object(kind, patch)?;
-                patches::merge(&mut object, patch);
+                strategic::merge(&schema::type_of(kind), &mut object, patch)
+                    .map_err(StatusError::bad_request)?;
             }
         }
         Ok(object)
@@ -435,9 +462,4 @@ fn success(code: u16, about: Option<(&Kind, &Value)>) -> Response {
         status["code"] = code.into();
     }
     json_response(code, &status)
-}
-
-/// The namespace kind, which bootstrapping needs.
-pub fn namespace_kind() -> Option<&'static Kind> {
-    kinds::by_kind("", "Namespace")
 }
