@@ -1,28 +1,58 @@
-//! The last stop before storage: defaults are filled in and the result is validated.
+//! The last stop before storage: defaults are filled in, addresses are handed out and the result
+//! is validated.
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use base64::Engine as _;
+use serde_json::{Value, json};
 
 use super::kinds::Kind;
 use super::status::StatusError;
 use super::store::Transaction;
+use super::{defaults, service_network, validate};
 
 /// Fills in what the API server fills in.
 pub fn prepare(
-    _txn: &Transaction<'_>,
-    _kind: &Kind,
-    _object: &mut Value,
-    _existing: Option<&Arc<Value>>,
+    txn: &Transaction<'_>,
+    kind: &Kind,
+    object: &mut Value,
+    existing: Option<&Arc<Value>>,
 ) -> Result<(), StatusError> {
+    if kind.kind == "Secret" {
+        fold_string_data(object);
+    }
+    defaults::apply(kind, object);
+    if kind.group.is_empty() && kind.kind == "Service" {
+        let existing = existing.map(|e| &**e);
+        // A service that is refused anyway takes no address.
+        validate::check(kind, object, existing)?;
+        service_network::allocate(txn, kind, object, existing)?;
+    }
     Ok(())
 }
 
 /// Refuses what the API server refuses.
 pub fn check(
-    _kind: &Kind,
-    _object: &Value,
-    _existing: Option<&Arc<Value>>,
+    kind: &Kind,
+    object: &Value,
+    existing: Option<&Arc<Value>>,
 ) -> Result<(), StatusError> {
-    Ok(())
+    validate::check(kind, object, existing.map(|e| &**e))
+}
+
+/// `stringData` is a way of writing: what is kept is `data`.
+fn fold_string_data(secret: &mut Value) {
+    let Some(fields) = secret.as_object_mut() else { return };
+    let Some(Value::Object(plain)) = fields.shift_remove("stringData") else { return };
+    if plain.is_empty() {
+        return;
+    }
+    let data = fields.entry("data").or_insert_with(|| json!({}));
+    if let Some(data) = data.as_object_mut() {
+        for (key, value) in plain {
+            let text = value.as_str().unwrap_or("");
+            let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+            data.insert(key, encoded.into());
+        }
+    }
 }

@@ -7,24 +7,23 @@ use serde_json::{Value, json};
 
 use super::fieldset::FieldSet;
 use super::managed::{self, AppliedSet, Entry};
-use super::objects::{self, WriteContext, accept_body};
+use super::objects::{self, WriteContext};
 use super::request::Target;
 use super::schema;
 use super::status::StatusError;
 use super::store::Transaction;
 use super::typed;
 
-/// Applies a configuration; the flag says whether the object was created.
+/// Applies a configuration that was already accepted for the kind; the flag says whether the object was created.
 pub fn apply(
     txn: &mut Transaction<'_>,
     target: &Target,
-    sent: Value,
+    mut config: Value,
     ctx: &WriteContext,
     force: bool,
 ) -> Result<(Arc<Value>, bool), StatusError> {
     let kind = target.kind;
     let name = target.name()?.to_owned();
-    let mut config = accept_body(kind, sent)?;
     let metadata = &config["metadata"];
     if metadata["managedFields"].as_array().is_some_and(|list| !list.is_empty()) {
         return Err(StatusError::bad_request("metadata.managedFields must be nil"));

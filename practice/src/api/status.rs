@@ -280,6 +280,24 @@ impl FieldError {
         }
     }
 
+    /// `Not found: X`: a reference that leads nowhere.
+    pub fn not_found(field: impl Into<String>, value: &Value) -> Self {
+        Self {
+            reason: "FieldValueNotFound",
+            field: field.into(),
+            text: format!("Not found: {}", shown(value)),
+        }
+    }
+
+    /// `Too long`, with the limit in bytes.
+    pub fn too_long(field: impl Into<String>, limit: usize) -> Self {
+        Self {
+            reason: "FieldValueTooLong",
+            field: field.into(),
+            text: format!("Too long: may not be more than {limit} bytes"),
+        }
+    }
+
     /// `Forbidden: detail`.
     pub fn forbidden(field: impl Into<String>, detail: &str) -> Self {
         Self {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::{HeaderMap, Request, header};
+use http::{HeaderMap, HeaderValue, Request, header};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::body::{self, media_type};
+use super::conform::{FieldValidation, conform};
 use super::kinds::{Kind, Sub};
 use super::objects::{self, DeleteOptions, Deleted, WriteContext, accept_body};
 use super::request::{Query, Target};
@@ -59,14 +60,27 @@ pub async fn create(
         }
         _ => return Err(StatusError::method_not_allowed()),
     }
-    let object = accept_body(target.kind, body::decode(&headers, &bytes)?)?;
+    let mut object = accept_body(target.kind, body::decode(&headers, &bytes)?)?;
+    let fields = FieldValidation::parse(query.get("fieldValidation"))?;
+    let warnings = fields.judge(target.kind, conform(target.kind, &mut object)?)?;
     if target.kind.namespaced && target.namespace.is_none() {
         return Err(StatusError::bad_request("an empty namespace may not be set during creation"));
     }
     let object = events_v1::inward(target.kind, object);
     let created =
         api.store.write(dry_run, |txn| objects::create(txn, &target, object, &ctx, None)).await?;
-    show(&target, &query, &headers, &created, 201)
+    Ok(warn(show(&target, &query, &headers, &created, 201)?, &warnings))
+}
+
+/// Adds `Warning` headers.
+fn warn(mut response: Response, warnings: &[String]) -> Response {
+    for warning in warnings {
+        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+            response.headers_mut().append(header::WARNING, value);
+        }
+    }
+    response
 }
 
 /// PUT.
@@ -87,7 +101,10 @@ pub async fn replace(
         return Ok(json_response(200, &scaled));
     }
     known_update(&target)?;
-    let object = events_v1::inward(target.kind, accept_body(target.kind, sent)?);
+    let mut object = accept_body(target.kind, sent)?;
+    let fields = FieldValidation::parse(query.get("fieldValidation"))?;
+    let warnings = fields.judge(target.kind, conform(target.kind, &mut object)?)?;
+    let object = events_v1::inward(target.kind, object);
     let updated = api
         .store
         .write(query.dry_run()?, |txn| {
@@ -95,7 +112,7 @@ pub async fn replace(
             objects::update(txn, &target, &existing, object, &ctx, None)
         })
         .await?;
-    show(&target, &query, &headers, &updated, 200)
+    Ok(warn(show(&target, &query, &headers, &updated, 200)?, &warnings))
 }
 
 /// Whether the path can be written by PUT and PATCH.
@@ -138,17 +155,19 @@ pub async fn patch(
         return Ok(json_response(200, &scaled));
     }
     known_update(&target)?;
-    let updated = api
+    let fields = FieldValidation::parse(query.get("fieldValidation"))?;
+    let (updated, warnings) = api
         .store
         .write(dry_run, |txn| {
             let existing = existing(txn, &target)?;
             let shown = events_v1::outward(target.kind, &existing).into_owned();
-            let patched = accept_body(target.kind, change.apply(target.kind, shown)?)?;
+            let mut patched = accept_body(target.kind, change.apply(target.kind, shown)?)?;
+            let warnings = fields.judge(target.kind, conform(target.kind, &mut patched)?)?;
             let object = events_v1::inward(target.kind, patched);
-            objects::update(txn, &target, &existing, object, &ctx, None)
+            Ok((objects::update(txn, &target, &existing, object, &ctx, None)?, warnings))
         })
         .await?;
-    show(&target, &query, &headers, &updated, 200)
+    Ok(warn(show(&target, &query, &headers, &updated, 200)?, &warnings))
 }
 
 async fn apply_patch(
@@ -165,13 +184,17 @@ async fn apply_patch(
     }
     known_update(&target)?;
     let sent = body::yaml(bytes)?;
-    let sent = if sent.is_object() { events_v1::inward(target.kind, sent) } else { sent };
+    let mut config = accept_body(target.kind, sent)?;
+    let fields = FieldValidation::parse(query.get("fieldValidation"))?;
+    let warnings = fields.judge(target.kind, conform(target.kind, &mut config)?)?;
+    let config = events_v1::inward(target.kind, config);
     let force = query.flag("force");
     let (object, created) = api
         .store
-        .write(query.dry_run()?, |txn| apply::apply(txn, &target, sent, &ctx, force))
+        .write(query.dry_run()?, |txn| apply::apply(txn, &target, config, &ctx, force))
         .await?;
-    show(&target, &query, headers, &object, if created { 201 } else { 200 })
+    let code = if created { 201 } else { 200 };
+    Ok(warn(show(&target, &query, headers, &object, code)?, &warnings))
 }
 
 /// A patch of one of the kinds that change a given object.

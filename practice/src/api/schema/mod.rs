@@ -133,9 +133,9 @@ pub fn of_group_version_kind(group: &str, version: &str, kind: &str) -> String {
     format!("{package}.{version}.{kind}")
 }
 
-/// The type of a kind.
+/// The type of a kind's stored objects.
 pub fn type_of(kind: &Kind) -> Type {
-    Type::Struct(name_of(kind))
+    Type::Struct(super::kinds::by_storage(kind.storage).map_or_else(|| name_of(kind), name_of))
 }
 
 #[cfg(test)]
