@@ -1,0 +1,44 @@
+//! kubectl: only its presence and version; Slipway itself speaks to the API server directly.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::process::CommandSpec;
+
+/// Asks the client for its version, without touching any cluster.
+pub fn version() -> CommandSpec {
+    CommandSpec::new("kubectl")
+        .args(["version", "--client", "--output", "json"])
+        .deadline(Duration::from_secs(8))
+        .grace(Duration::from_secs(1))
+}
+
+/// Reads the output of [`version`].
+pub fn parse_version(stdout: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Client {
+        git_version: String,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Output {
+        client_version: Client,
+    }
+    serde_json::from_str::<Output>(stdout.trim())
+        .ok()
+        .map(|output| output.client_version.git_version)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_version_is_the_client_s() {
+        // kubectl 1.32.4
+        let stdout = r#"{"clientVersion":{"major":"1","minor":"32+","gitVersion":"v1.32.4-dispatcher"},"kustomizeVersion":"v5.5.0"}"#;
+        let version = super::parse_version(stdout);
+        assert_eq!(version.as_deref(), Some("v1.32.4-dispatcher"));
+        assert_eq!(super::parse_version("{}"), None);
+    }
+}
