@@ -1,1 +1,14 @@
+//! Slipway's hands: the engine, the rooms of the six steps, the adapters to outside tools and the
+//! web side. The binary in `main.rs` only wires these together.
 
+pub mod adapters;
+pub mod assist;
+pub mod cluster;
+pub mod deploy;
+pub mod engine;
+pub mod images;
+pub mod live;
+pub mod process;
+pub mod project;
+pub mod secrets;
+pub mod setup;
