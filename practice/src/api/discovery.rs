@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::kinds::{self, GROUPS, KINDS, Kind};
 use super::serve::json_response;
+use super::openapi;
 use super::status::StatusError;
 
 /// The Kubernetes version whose behaviour is rehearsed.
@@ -47,6 +48,11 @@ pub fn answer(segments: &[&str], request: &Request<Body>) -> Result<Response, St
         ["apis", group, version] if GROUPS.iter().any(|(g, v)| g == group && v == version) => {
             Ok(json_response(200, &resource_list(group, version)))
         }
+        ["openapi", "v3"] => Ok(json_response(200, &openapi::index())),
+        ["openapi", "v3", "api", version] => Ok(json_response(200, &openapi::document("", version)?)),
+        ["openapi", "v3", "apis", group, version] if !group.is_empty() => {
+            Ok(json_response(200, &openapi::document(group, version)?))
+        }
         ["livez" | "readyz" | "healthz", ..] => Ok("ok".into_response()),
         _ => Err(StatusError::no_such_path()),
     }
@@ -84,7 +90,7 @@ fn paths() -> Value {
         paths.push(format!("/apis/{group}"));
         paths.push(format!("/apis/{group}/{version}"));
     }
-    for path in ["/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"] {
+    for path in ["/healthz", "/livez", "/openapi/v3", "/readyz", "/version"] {
         paths.push(path.to_owned());
     }
     json!({"paths": paths})

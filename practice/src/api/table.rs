@@ -1,7 +1,10 @@
 //! The printed form of objects: `Table` with the columns `kubectl get` shows, and metadata alone.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::columns::{Column, columns_of};
+use super::events_v1;
 use super::kinds::Kind;
 use super::request::IncludeObject;
 
@@ -13,7 +16,7 @@ pub fn metadata_only(object: &Value) -> Value {
     })
 }
 
-/// Objects as a table.
+/// Objects as a table. A watch sends the column definitions with its first table only.
 pub fn table<'a>(
     kind: &Kind,
     objects: impl Iterator<Item = &'a Value>,
@@ -21,25 +24,32 @@ pub fn table<'a>(
     metadata: Value,
     with_columns: bool,
 ) -> Value {
-    let _ = kind;
+    let columns = columns_of(kind);
+    let now = Timestamp::now();
     let rows: Vec<Value> = objects
         .map(|object| {
-            let mut row = json!({"cells": [object["metadata"]["name"], object["metadata"]["creationTimestamp"]]});
+            let cells: Vec<Value> = columns.iter().map(|column| (column.cell)(object, now)).collect();
+            let mut row = json!({"cells": cells});
             match include {
                 IncludeObject::None => {}
                 IncludeObject::Metadata => row["object"] = metadata_only(object),
-                IncludeObject::Object => row["object"] = object.clone(),
+                IncludeObject::Object => row["object"] = events_v1::outward(kind, object).into_owned(),
             }
             row
         })
         .collect();
-    let columns = if with_columns {
-        json!([
-            {"name": "Name", "type": "string", "format": "name", "description": "", "priority": 0},
-            {"name": "Created At", "type": "date", "format": "", "description": "", "priority": 0}
-        ])
-    } else {
-        json!([])
-    };
-    json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": columns, "rows": rows})
+    let definitions: Vec<Value> =
+        if with_columns { columns.iter().map(definition).collect() } else { Vec::new() };
+    json!({
+        "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
+        "columnDefinitions": definitions, "rows": rows
+    })
+}
+
+fn definition(column: &Column) -> Value {
+    json!({
+        "name": column.name, "type": column.ty,
+        "format": if column.name == "Name" { "name" } else { "" },
+        "description": "", "priority": i32::from(column.wide)
+    })
 }
