@@ -1,10 +1,95 @@
 //! The controllers behind the practice cluster's workload kinds. They program purely against a
-//! Kubernetes client.
+//! Kubernetes client, and word events and conditions as the real ones do.
 
+mod cluster;
+mod deployment;
+mod endpoints;
+mod expectations;
+mod expiry;
+mod garbage;
+mod informer;
+mod key;
+mod namespaces;
+mod owner;
+mod pods;
+mod queue;
+mod recorder;
+mod replica_set;
+mod scheduler;
+mod selector;
+mod template_hash;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
 use tokio_util::sync::CancellationToken;
 
-/// Runs every controller until `shutdown` is cancelled.
-pub async fn run(client: kube::Client, shutdown: CancellationToken) {
-    drop(client);
-    shutdown.cancelled().await;
+use cluster::Cluster;
+use deployment::DeploymentController;
+use endpoints::EndpointsController;
+use garbage::GarbageCollector;
+use namespaces::NamespaceController;
+use replica_set::ReplicaSetController;
+use scheduler::Scheduler;
+use worker::{run_workers, supervise};
+
+/// Objects of one kind worked on at the same time.
+const WORKERS: usize = 4;
+
+/// Runs every controller until `shutdown` is cancelled. One that fails is started again, later
+/// each time.
+pub async fn run(client: Client, shutdown: CancellationToken) {
+    let Some(cluster) = discover(&client, &shutdown).await else {
+        return;
+    };
+    let cluster = Arc::new(cluster);
+    let deployments = Arc::new(DeploymentController::new(Arc::clone(&cluster)));
+    let replica_sets = Arc::new(ReplicaSetController::new(Arc::clone(&cluster)));
+    let scheduler = Arc::new(Scheduler::new(Arc::clone(&cluster)));
+    let endpoints = Arc::new(EndpointsController::new(Arc::clone(&cluster)));
+    let namespaces = Arc::new(NamespaceController::new(Arc::clone(&cluster)));
+    let garbage = Arc::new(GarbageCollector::new(Arc::clone(&cluster)));
+
+    let work = async {
+        // Deciding on half a view would create what exists and delete what is owned.
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = cluster.wait_synced() => {}
+        }
+        tracing::debug!("the controllers have seen everything and begin");
+        tokio::join!(
+            run_workers(deployments, WORKERS, shutdown.clone()),
+            run_workers(replica_sets, WORKERS, shutdown.clone()),
+            run_workers(scheduler, 1, shutdown.clone()),
+            run_workers(endpoints, WORKERS, shutdown.clone()),
+            run_workers(namespaces, 2, shutdown.clone()),
+            run_workers(garbage, WORKERS, shutdown.clone()),
+            supervise("expiry", shutdown.clone(), || {
+                expiry::run(Arc::clone(&cluster), shutdown.clone())
+            }),
+        );
+    };
+    tokio::join!(cluster.watch(&shutdown), work);
+}
+
+/// Asks which kinds there are until the server answers; `None` when shut down before.
+async fn discover(client: &Client, shutdown: &CancellationToken) -> Option<Cluster> {
+    let mut delay = Duration::from_millis(50);
+    loop {
+        let outcome = tokio::select! {
+            () = shutdown.cancelled() => return None,
+            outcome = Cluster::discover(client.clone()) => outcome,
+        };
+        match outcome {
+            Ok(cluster) => return Some(cluster),
+            Err(error) => tracing::warn!(%error, "discovery failed, will try again"),
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return None,
+            () = tokio::time::sleep(delay) => {}
+        }
+        delay = (delay * 2).min(Duration::from_secs(10));
+    }
 }

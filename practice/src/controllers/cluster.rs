@@ -1,0 +1,205 @@
+//! What all controllers share: the client, one cache per kind, and the event recorder.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Endpoints, Namespace, Node, Pod, Service, ServiceAccount,
+};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::api::DynamicObject;
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Api, Client};
+use tokio_util::sync::CancellationToken;
+
+use super::informer::Informer;
+use super::recorder::Recorder;
+use super::worker::{SyncError, supervise};
+
+/// The shared view of the cluster.
+pub struct Cluster {
+    pub client: Client,
+    pub recorder: Recorder,
+    pub pods: Informer<Pod>,
+    pub replica_sets: Informer<ReplicaSet>,
+    pub deployments: Informer<Deployment>,
+    pub services: Informer<Service>,
+    pub endpoint_slices: Informer<EndpointSlice>,
+    pub endpoints: Informer<Endpoints>,
+    pub nodes: Informer<Node>,
+    pub namespaces: Informer<Namespace>,
+    pub service_accounts: Informer<ServiceAccount>,
+    pub config_maps: Informer<ConfigMap>,
+    /// Every other kind that can own or be owned, by its metadata only.
+    pub others: Vec<(ServedKind, Informer<DynamicObject>)>,
+    /// Every kind the server stores.
+    pub served: Vec<ServedKind>,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster").finish_non_exhaustive()
+    }
+}
+
+/// A kind as discovery describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedKind {
+    pub resource: ApiResource,
+    pub namespaced: bool,
+}
+
+impl ServedKind {
+    /// Group and kind, such as `apps` and `Deployment`.
+    pub fn group_kind(&self) -> (&str, &str) {
+        (&self.resource.group, &self.resource.kind)
+    }
+
+    /// The API for its objects, in this namespace or cluster-wide.
+    pub fn api(&self, client: Client, namespace: Option<&str>) -> Api<DynamicObject> {
+        match namespace.filter(|_| self.namespaced) {
+            Some(namespace) => Api::namespaced_with(client, namespace, &self.resource),
+            None => Api::all_with(client, &self.resource),
+        }
+    }
+}
+
+/// The kinds with a typed cache of their own.
+const TYPED: [(&str, &str); 10] = [
+    ("", "Pod"),
+    ("apps", "ReplicaSet"),
+    ("apps", "Deployment"),
+    ("", "Service"),
+    ("discovery.k8s.io", "EndpointSlice"),
+    ("", "Endpoints"),
+    ("", "Node"),
+    ("", "Namespace"),
+    ("", "ServiceAccount"),
+    ("", "ConfigMap"),
+];
+
+impl Cluster {
+    /// Asks the server which kinds it has and prepares the caches. Nothing is watched yet.
+    pub async fn discover(client: Client) -> Result<Self, SyncError> {
+        let served = served_kinds(&client).await?;
+        let others = served
+            .iter()
+            // Events own nothing and are owned by nobody, and there are many of them.
+            .filter(|kind| !TYPED.contains(&kind.group_kind()) && kind.resource.kind != "Event")
+            .map(|kind| (kind.clone(), Informer::default()))
+            .collect();
+        Ok(Self {
+            recorder: Recorder::new(client.clone()),
+            client,
+            pods: Informer::default(),
+            replica_sets: Informer::default(),
+            deployments: Informer::default(),
+            services: Informer::default(),
+            endpoint_slices: Informer::default(),
+            endpoints: Informer::default(),
+            nodes: Informer::default(),
+            namespaces: Informer::default(),
+            service_accounts: Informer::default(),
+            config_maps: Informer::default(),
+            others,
+            served,
+        })
+    }
+
+    /// Watches everything until `shutdown`.
+    pub async fn watch(self: &Arc<Self>, shutdown: &CancellationToken) {
+        macro_rules! watch {
+            ($($cache:ident),*) => {
+                tokio::join!($(async {
+                    let api = Api::all(self.client.clone());
+                    supervise(stringify!($cache), shutdown.clone(), || {
+                        self.$cache.run(api.clone(), shutdown)
+                    })
+                    .await;
+                }),*)
+            };
+        }
+        let others = self.others.iter().map(|(kind, cache)| {
+            let api = kind.api(self.client.clone(), None);
+            supervise("metadata", shutdown.clone(), move || {
+                cache.run(api.clone(), shutdown)
+            })
+        });
+        tokio::join!(
+            async {
+                watch!(
+                    pods,
+                    replica_sets,
+                    deployments,
+                    services,
+                    endpoint_slices,
+                    endpoints,
+                    nodes,
+                    namespaces,
+                    service_accounts,
+                    config_maps
+                )
+            },
+            futures::future::join_all(others),
+        );
+    }
+
+    /// Waits until every cache is complete.
+    pub async fn wait_synced(&self) {
+        tokio::join!(
+            self.pods.wait_synced(),
+            self.replica_sets.wait_synced(),
+            self.deployments.wait_synced(),
+            self.services.wait_synced(),
+            self.endpoint_slices.wait_synced(),
+            self.endpoints.wait_synced(),
+            self.nodes.wait_synced(),
+            self.namespaces.wait_synced(),
+            self.service_accounts.wait_synced(),
+            self.config_maps.wait_synced(),
+            futures::future::join_all(self.others.iter().map(|(_, cache)| cache.wait_synced())),
+        );
+    }
+}
+
+/// Every kind that can be listed, watched and deleted. One served under two groups (events) is
+/// named by the core group.
+async fn served_kinds(client: &Client) -> Result<Vec<ServedKind>, SyncError> {
+    let mut lists = vec![client.list_core_api_resources("v1").await?];
+    for group in client.list_api_groups().await?.groups {
+        let version = group
+            .preferred_version
+            .or_else(|| group.versions.into_iter().next());
+        if let Some(version) = version {
+            lists.push(
+                client
+                    .list_api_group_resources(&version.group_version)
+                    .await?,
+            );
+        }
+    }
+    let mut served: Vec<ServedKind> = Vec::new();
+    for list in lists {
+        let (group, version) = list
+            .group_version
+            .split_once('/')
+            .unwrap_or(("", &list.group_version));
+        for resource in list.resources {
+            let usable = ["list", "watch", "delete"]
+                .iter()
+                .all(|verb| resource.verbs.iter().any(|known| known == verb));
+            if !usable
+                || resource.name.contains('/')
+                || resource.kind == "Event" && !group.is_empty()
+            {
+                continue;
+            }
+            let kind = GroupVersionKind::gvk(group, version, &resource.kind);
+            served.push(ServedKind {
+                resource: ApiResource::from_gvk_with_plural(&kind, &resource.name),
+                namespaced: resource.namespaced,
+            });
+        }
+    }
+    Ok(served)
+}
