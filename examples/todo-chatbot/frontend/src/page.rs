@@ -84,7 +84,7 @@ fn list(board: Option<&Board>) -> Markup {
             }
             div #empty {
                 @if todos.is_empty() && board.is_some() {
-                    p.empty { strong { "Nothing to do." } " Write something down, or ask the assistant to." }
+                    p.empty { strong { "Nothing to do." } " Write something down, or ask the assistant to do it." }
                 }
             }
         }
@@ -151,7 +151,7 @@ fn talk(board: Option<&Board>) -> Markup {
                 input type="hidden" name="intent" value="say";
                 label.away for="message" { "Message" }
                 input #message type="text" name="message" maxlength="2000" required autocomplete="off"
-                    placeholder="Add, complete or delete something…";
+                    placeholder="Tell the assistant…";
                 button.primary type="submit" { "Send" }
             }
         }
