@@ -1,9 +1,10 @@
-//! Reading request bodies: JSON or YAML, of bounded size.
+//! Reading request bodies: JSON, YAML or protobuf, of bounded size.
 
 use axum::body::Body;
 use http::{HeaderMap, Request, header};
 use serde_json::Value;
 
+use super::protobuf;
 use super::status::StatusError;
 
 /// The API server's own limit for one request.
@@ -28,13 +29,14 @@ pub fn media_type(headers: &HeaderMap) -> &str {
     value.split(';').next().unwrap_or("").trim()
 }
 
-/// Decodes an object sent as JSON (the default) or YAML.
+/// Decodes an object sent as JSON (the default), YAML or protobuf.
 pub fn decode(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, StatusError> {
     match media_type(headers) {
         "" | "application/json" | "*/*" => json(bytes),
+        protobuf::MEDIA_TYPE => protobuf::decode(bytes),
         "application/yaml" | "application/x-yaml" | "text/yaml" => yaml(bytes),
         other => Err(StatusError::unsupported_media_type(format!(
-            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml (got {other})"
+            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf (got {other})"
         ))),
     }
 }

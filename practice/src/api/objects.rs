@@ -250,6 +250,12 @@ pub fn update(
     let mut object = if status_write {
         let mut kept = (**existing).clone();
         kept["status"] = object["status"].take();
+        // The Deployment controller writes the revision annotation together with the status.
+        if (kind.group, kind.kind) == ("apps", "Deployment")
+            && let Some(annotations) = object["metadata"].get_mut("annotations")
+        {
+            kept["metadata"]["annotations"] = annotations.take();
+        }
         kept
     } else {
         if kind.has(Sub::Status)

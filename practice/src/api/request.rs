@@ -15,8 +15,6 @@ pub struct Target {
     pub namespace: Option<String>,
     pub name: Option<String>,
     pub subresource: Option<String>,
-    /// What follows a `proxy` subresource, as it was sent (still percent-encoded).
-    pub rest: String,
 }
 
 impl Target {
@@ -35,30 +33,24 @@ impl Target {
 pub fn parse_target(group: &str, version: &str, segments: &[&str]) -> Result<Target, StatusError> {
     let decoded: Vec<String> = segments.iter().map(|s| percent_decode(s)).collect();
     let words: Vec<&str> = decoded.iter().map(String::as_str).collect();
-    let (namespace, words, skipped) = match words.as_slice() {
+    let (namespace, words) = match words.as_slice() {
         ["namespaces", namespace, resource, ..]
             if !matches!(*resource, "status" | "finalize") || group != "" =>
         {
-            (Some((*namespace).to_owned()), &words[2..], 2)
+            (Some((*namespace).to_owned()), &words[2..])
         }
-        _ => (None, words.as_slice(), 0),
+        _ => (None, words.as_slice()),
     };
-    let (plural, name, subresource, rest_at) = match words {
-        [plural] => (*plural, None, None, 0),
-        [plural, name] => (*plural, Some(*name), None, 0),
-        [plural, name, sub, ..] => (*plural, Some(*name), Some(*sub), skipped + 3),
-        [] => return Err(StatusError::no_such_path()),
+    let (plural, name, subresource) = match words {
+        [plural] => (*plural, None, None),
+        [plural, name] => (*plural, Some(*name), None),
+        [plural, name, sub] => (*plural, Some(*name), Some(*sub)),
+        [plural, name, "proxy", ..] => (*plural, Some(*name), Some("proxy")),
+        _ => return Err(StatusError::no_such_path()),
     };
     let kind =
         kinds::by_resource(group, version, plural).ok_or_else(StatusError::no_such_path)?;
     if namespace.is_some() && !kind.namespaced {
-        return Err(StatusError::no_such_path());
-    }
-    let rest = match rest_at {
-        0 => String::new(),
-        at => segments.get(at..).unwrap_or_default().join("/"),
-    };
-    if !rest.is_empty() && subresource != Some("proxy") {
         return Err(StatusError::no_such_path());
     }
     if kind.namespaced && namespace.is_none() && name.is_some() {
@@ -69,7 +61,6 @@ pub fn parse_target(group: &str, version: &str, segments: &[&str]) -> Result<Tar
         namespace,
         name: name.map(str::to_owned),
         subresource: subresource.map(str::to_owned),
-        rest,
     })
 }
 
@@ -120,11 +111,6 @@ impl Query {
     /// The first value of a key.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
-    }
-
-    /// All values of a key.
-    pub fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(k, _)| k == key).map(|(_, v)| v.as_str())
     }
 
     /// A boolean; `?follow` alone is true, as in the real API.
@@ -283,7 +269,7 @@ mod tests {
         assert_eq!((t.kind.kind, t.name.as_deref(), t.subresource.as_deref()), ("Namespace", Some("todo"), Some("status")));
         let t = parse_target("", "v1", &["namespaces", "d", "services", "http:web:80", "proxy", "a", "b%20c"])
             .expect("a served path");
-        assert_eq!((t.name.as_deref(), t.rest.as_str()), (Some("http:web:80"), "a/b%20c"));
+        assert_eq!((t.name.as_deref(), t.subresource.as_deref()), (Some("http:web:80"), Some("proxy")));
         assert_eq!(parse_target("", "v1", &["gizmos"]).expect_err("unknown").code, 404);
         assert_eq!(parse_target("", "v1", &["pods", "x"]).expect_err("no namespace").code, 404);
     }

@@ -11,12 +11,13 @@ use http::{HeaderValue, Request, header};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::kinds::Sub;
 use super::persist::PersistError;
 use super::pod_backend::PodBackend;
 use super::request::{Query, Rendering, Target, Verb, parse_target, verb};
 use super::status::StatusError;
 use super::store::Store;
-use super::{discovery, list, reviews, table, watch, write};
+use super::{discovery, list, pod_log, proxy, reviews, table, watch, write};
 
 /// Who sends a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +58,11 @@ impl ApiServer {
     /// Hands over the node behind the pod subresources; only the first call counts.
     pub fn set_backend(&self, backend: Arc<dyn PodBackend>) {
         let _ = self.backend.set(backend);
+    }
+
+    /// The node, or the answer for a cluster without one.
+    pub(super) fn backend(&self) -> Result<&Arc<dyn PodBackend>, StatusError> {
+        self.backend.get().ok_or_else(|| StatusError::unavailable("the cluster has no node yet"))
     }
 
     /// The routes. A request must carry an [`Identity`] extension, else it is answered with 401.
@@ -101,12 +107,18 @@ async fn resource(
     request: Request<Body>,
 ) -> Result<Response, StatusError> {
     let query = Query::of(request.uri());
+    if target.subresource.as_deref() == Some("proxy") && target.kind.has(Sub::Proxy) {
+        return proxy::answer(api, &target, request).await;
+    }
     if !target.kind.stored {
         return reviews::answer(&target, request).await;
     }
     let verb = verb(request.method(), target.name.is_some(), query.flag("watch"))
         .ok_or_else(StatusError::method_not_allowed)?;
     match verb {
+        Verb::Get if target.subresource.as_deref() == Some("log") && target.kind.has(Sub::Log) => {
+            pod_log::answer(api, &target, &query).await
+        }
         Verb::Get => get(api, &target, &query, &request),
         Verb::List => list::answer(api, &target, &query, &request),
         Verb::Watch => watch::answer(api, &target, &query, &request),
