@@ -109,11 +109,11 @@ impl Cluster {
     /// Watches everything until `shutdown`.
     pub async fn watch(self: &Arc<Self>, shutdown: &CancellationToken) {
         macro_rules! watch {
-            ($($cache:ident),*) => {
+            ($($cache:ident: $prune:expr),* $(,)?) => {
                 tokio::join!($(async {
                     let api = Api::all(self.client.clone());
                     supervise(stringify!($cache), shutdown.clone(), || {
-                        self.$cache.run(api.clone(), shutdown)
+                        self.$cache.run(api.clone(), $prune, shutdown)
                     })
                     .await;
                 }),*)
@@ -122,22 +122,23 @@ impl Cluster {
         let others = self.others.iter().map(|(kind, cache)| {
             let api = kind.api(self.client.clone(), None);
             supervise("metadata", shutdown.clone(), move || {
-                cache.run(api.clone(), shutdown)
+                cache.run(api.clone(), keep_metadata, shutdown)
             })
         });
         tokio::join!(
             async {
                 watch!(
-                    pods,
-                    replica_sets,
-                    deployments,
-                    services,
-                    endpoint_slices,
-                    endpoints,
-                    nodes,
-                    namespaces,
-                    service_accounts,
-                    config_maps
+                    // Pods are many and only ever patched: their field owners are dead weight.
+                    pods: |pod| pod.metadata.managed_fields = None,
+                    replica_sets: |_| {},
+                    deployments: |_| {},
+                    services: |_| {},
+                    endpoint_slices: |_| {},
+                    endpoints: |_| {},
+                    nodes: |node| node.metadata.managed_fields = None,
+                    namespaces: |_| {},
+                    service_accounts: |account| account.metadata.managed_fields = None,
+                    config_maps: keep_root_ca_only,
                 )
             },
             futures::future::join_all(others),
@@ -159,6 +160,21 @@ impl Cluster {
             self.config_maps.wait_synced(),
             futures::future::join_all(self.others.iter().map(|(_, cache)| cache.wait_synced())),
         );
+    }
+}
+
+/// Of other kinds only the metadata is read, and Secrets must not lie around in memory.
+fn keep_metadata(object: &mut DynamicObject) {
+    object.data = serde_json::Value::Null;
+    object.metadata.managed_fields = None;
+    object.metadata.annotations = None;
+}
+
+/// Of ConfigMaps only the root certificate's content is read.
+fn keep_root_ca_only(config_map: &mut ConfigMap) {
+    if config_map.metadata.name.as_deref() != Some("kube-root-ca.crt") {
+        config_map.data = None;
+        config_map.binary_data = None;
     }
 }
 

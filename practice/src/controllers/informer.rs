@@ -115,9 +115,12 @@ where
         let _ = self.synced.subscribe().wait_for(|synced| *synced).await;
     }
 
-    /// Watches until `shutdown`; the watch reconnects and relists by itself.
-    pub async fn run(&self, api: Api<K>, shutdown: &CancellationToken) {
-        let events = watcher(api, watcher::Config::default()).default_backoff();
+    /// Watches until `shutdown`; the watch reconnects and relists by itself. `prune` drops what
+    /// nobody reads before it is kept.
+    pub async fn run(&self, api: Api<K>, prune: fn(&mut K), shutdown: &CancellationToken) {
+        let events = watcher(api, watcher::Config::default())
+            .modify(prune)
+            .default_backoff();
         pin_mut!(events);
         let mut listing: Vec<K> = Vec::new();
         loop {

@@ -14,6 +14,13 @@ use tokio_util::sync::CancellationToken;
 const FIRST_RETRY: Duration = Duration::from_millis(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
+/// How long to wait after this many failures in a row.
+fn retry_delay(failures: u32) -> Duration {
+    FIRST_RETRY
+        .saturating_mul(1 << failures.saturating_sub(1).min(16))
+        .min(LONGEST_RETRY)
+}
+
 struct State<T> {
     ready: VecDeque<T>,
     waiting: HashSet<T>,
@@ -82,10 +89,7 @@ impl<T: Clone + Eq + Hash> WorkQueue<T> {
             *failures += 1;
             *failures
         };
-        let delay = FIRST_RETRY
-            .saturating_mul(1 << (failures - 1).min(16))
-            .min(LONGEST_RETRY);
-        self.add_after(key, delay);
+        self.add_after(key, retry_delay(failures));
     }
 
     /// Ends the back-off of a key.
@@ -175,31 +179,39 @@ mod tests {
         assert!(queue.take().is_err());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn delays_keep_the_earliest_wish_and_failures_back_off() {
+    #[tokio::test]
+    async fn the_earliest_of_several_wishes_counts() {
         let (queue, shutdown) = (WorkQueue::default(), CancellationToken::new());
         let start = Instant::now();
         queue.add_after("a", Duration::from_secs(600));
-        queue.add_after("a", Duration::from_secs(2));
+        queue.add_after("a", Duration::from_millis(20));
         queue.add_after("a", Duration::from_secs(60));
         assert_eq!(queue.next(&shutdown).await, Some("a"));
-        assert_eq!(start.elapsed().as_secs(), 2);
-        queue.done(&"a");
+        assert!(start.elapsed() >= Duration::from_millis(20));
+        assert!(start.elapsed() < Duration::from_secs(60));
+        assert_eq!(queue.take(), Err(None), "the later wishes are answered too");
+    }
 
-        let mut waits = Vec::new();
-        for _ in 0..4 {
-            let before = Instant::now();
-            queue.add_rate_limited("a");
-            queue.next(&shutdown).await;
-            queue.done(&"a");
-            waits.push(before.elapsed().as_millis());
-        }
-        assert!(waits.windows(2).all(|pair| pair[1] > pair[0]), "{waits:?}");
-        queue.forget(&"a");
-        let before = Instant::now();
+    #[test]
+    fn failures_wait_longer_each_time_up_to_a_limit() {
+        let waits: Vec<Duration> = (1..40).map(retry_delay).collect();
+        assert_eq!(waits[0], FIRST_RETRY);
+        assert!(
+            waits
+                .windows(2)
+                .all(|pair| pair[1] > pair[0] || pair[1] == LONGEST_RETRY)
+        );
+        assert_eq!(waits.last(), Some(&LONGEST_RETRY));
+    }
+
+    #[test]
+    fn forgetting_ends_the_back_off() {
+        let queue = WorkQueue::default();
         queue.add_rate_limited("a");
-        queue.next(&shutdown).await;
-        assert!(before.elapsed() < Duration::from_millis(10));
+        queue.add_rate_limited("a");
+        assert_eq!(queue.state().failures[&"a"], 2);
+        queue.forget(&"a");
+        assert!(queue.state().failures.is_empty());
     }
 
     #[tokio::test]

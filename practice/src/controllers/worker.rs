@@ -150,7 +150,7 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_loop_that_panics_is_started_again() {
         let (runs, shutdown) = (AtomicUsize::new(0), CancellationToken::new());
         supervise("test", shutdown.clone(), || async {

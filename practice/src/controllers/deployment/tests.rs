@@ -85,14 +85,14 @@ impl World {
                         Some(Time(Timestamp::from_second(self.now).unwrap()));
                     self.sets.push(set);
                 }
-                Action::UpdateSet(set) => *self.find(&set) = *set,
+                Action::UpdateSet(set) => self.put(*set),
                 Action::Scale { set, from, to } => {
                     let at = self
                         .sets
                         .iter()
                         .position(|s| s.metadata.uid == set.metadata.uid);
                     told.push(format!("{} {from}->{to}", at.unwrap()));
-                    *self.find(&set) = *set;
+                    self.put(*set);
                 }
                 Action::DeleteSet(set) => {
                     self.sets
@@ -107,11 +107,12 @@ impl World {
         told
     }
 
-    fn find(&mut self, set: &ReplicaSet) -> &mut ReplicaSet {
-        self.sets
+    fn put(&mut self, set: ReplicaSet) {
+        let known = self
+            .sets
             .iter_mut()
-            .find(|other| other.metadata.uid == set.metadata.uid)
-            .unwrap()
+            .find(|other| other.metadata.uid == set.metadata.uid);
+        *known.unwrap() = set;
     }
 
     /// The ReplicaSet controller's part: pods follow the wished number; `up` may become available.
