@@ -1,5 +1,7 @@
 //! The program itself: how it starts, refuses to start, and ends.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::{

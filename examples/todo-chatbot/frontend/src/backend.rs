@@ -48,11 +48,18 @@ impl BackendError {
     /// A sentence for the visitor.
     pub fn message(&self) -> String {
         match self {
-            Self::Unreachable => "The backend cannot be reached. Your todos are safe; this page works again as soon as it is back.".to_owned(),
+            Self::Unreachable => {
+                "The backend cannot be reached. This page works again as soon as it is back."
+                    .to_owned()
+            }
             Self::Slow => "The backend took too long to answer. Try again in a moment.".to_owned(),
-            Self::NoSession => "Your session is no longer valid. Reload the page for a new one.".to_owned(),
+            Self::NoSession => {
+                "Your session is no longer valid. Reload the page for a new one.".to_owned()
+            }
             Self::Said { message, .. } => sentence(message),
-            Self::Strange => "The backend answered with something this page cannot read.".to_owned(),
+            Self::Strange => {
+                "The backend answered with something this page cannot read.".to_owned()
+            }
         }
     }
 

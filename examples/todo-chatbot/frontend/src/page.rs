@@ -45,7 +45,7 @@ pub fn page(board: Option<&Board>, said: Option<&str>) -> String {
 
 fn status(board: Option<&Board>) -> Markup {
     let (tone, text) = match board.map(|board| &board.assistant) {
-        None => ("down", "Backend not reachable".to_owned()),
+        None => ("down", "No data right now".to_owned()),
         Some(Assistant::Offline) => ("offline", "Assistant offline".to_owned()),
         Some(Assistant::Configured { model }) => ("online", format!("Assistant: {model}")),
     };

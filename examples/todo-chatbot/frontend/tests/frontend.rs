@@ -1,5 +1,7 @@
 //! The page, its forms and the proxy, against a scripted backend and against none.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use serde_json::{Value, json};
