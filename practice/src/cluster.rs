@@ -15,18 +15,34 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{ApiServer, CertError, Certificates, PersistError, bootstrap, serve_tls};
 use crate::controllers;
+use crate::images::ImageStore;
+use crate::node::{Node, NodeConfig, NodeError};
+
+/// The name of the one node.
+pub const NODE_NAME: &str = "practice";
+/// How long pods get to end when the cluster stops.
+const POD_GRACE: Duration = Duration::from_secs(10);
 
 /// What a practice cluster needs to know.
 #[derive(Clone, Debug)]
 pub struct PracticeConfig {
     /// The state folder of Slipway; the cluster keeps its things in `practice/` below it.
     pub state_dir: PathBuf,
+    /// Whether controllers run; without them nothing acts on what is stored.
+    pub controllers: bool,
+    /// Whether there is a node; without one pods stay pending.
+    pub node: bool,
 }
 
 impl PracticeConfig {
     /// The cluster of this state folder.
     pub fn new(state_dir: impl Into<PathBuf>) -> Self {
-        Self { state_dir: state_dir.into() }
+        Self { state_dir: state_dir.into(), controllers: true, node: true }
+    }
+
+    /// Only the API server, for what needs no pods to run.
+    pub fn api_only(state_dir: impl Into<PathBuf>) -> Self {
+        Self { controllers: false, node: false, ..Self::new(state_dir) }
     }
 
     fn folder(&self) -> PathBuf {
@@ -48,7 +64,9 @@ pub enum StartError {
     #[error(transparent)]
     Objects(#[from] PersistError),
     #[error("create the practice cluster's first objects: {0}")]
-    Bootstrap(#[from] kube::Error),
+    Bootstrap(#[from] Box<kube::Error>),
+    #[error(transparent)]
+    Node(#[from] NodeError),
 }
 
 /// A running practice cluster. Dropping it stops it without waiting.
@@ -57,6 +75,7 @@ pub struct PracticeCluster {
     api: Arc<ApiServer>,
     kubeconfig: PathBuf,
     port: u16,
+    node: Option<Arc<Node>>,
     controllers: Part,
     server: Part,
     /// Held for the life of the cluster.
@@ -102,15 +121,21 @@ impl PracticeCluster {
         let server = tokio::spawn(serve_tls(listener, tls, token, api.router(), server_stop.clone()));
         let server = Part { stop: server_stop, task: Some(server) };
 
-        bootstrap(&api.client(), port).await?;
+        bootstrap(&api.client(), port).await.map_err(Box::new)?;
         let kubeconfig = folder.join("kubeconfig");
         crate::api::write_private(&kubeconfig, certificates.kubeconfig(port).as_bytes())
             .map_err(at(&kubeconfig))?;
 
         let stop = CancellationToken::new();
-        let task = tokio::spawn(controllers::run(api.client(), stop.clone()));
-        let controllers = Part { stop, task: Some(task) };
-        Ok(Self { api, kubeconfig, port, controllers, server, _lock: lock })
+        let task = config
+            .controllers
+            .then(|| tokio::spawn(controllers::run(api.client(), stop.clone())));
+        let controllers = Part { stop, task };
+        let node = match config.node {
+            true => Some(start_node(&api, &folder).await?),
+            false => None,
+        };
+        Ok(Self { api, kubeconfig, port, node, controllers, server, _lock: lock })
     }
 
     /// The admin kubeconfig's path.
@@ -128,9 +153,19 @@ impl PracticeCluster {
         self.api.client()
     }
 
-    /// Stops everything in order; objects stay on disk.
+    /// The node's image store, when there is a node.
+    pub fn images(&self) -> Option<&ImageStore> {
+        self.node.as_ref().map(|node| node.images())
+    }
+
+    /// Stops everything in order: first what would replace pods, then the pods, at last the API.
+    /// Objects stay on disk.
     pub async fn shutdown(mut self) {
         self.controllers.end().await;
+        if let Some(node) = &self.node {
+            node.shutdown(POD_GRACE).await;
+        }
+        self.api.set_backend(None);
         self.server.end().await;
     }
 }
@@ -139,7 +174,20 @@ impl Drop for PracticeCluster {
     fn drop(&mut self) {
         self.controllers.stop.cancel();
         self.server.stop.cancel();
+        self.api.set_backend(None);
     }
+}
+
+async fn start_node(api: &Arc<ApiServer>, folder: &Path) -> Result<Arc<Node>, NodeError> {
+    let config = NodeConfig {
+        state_dir: folder.join("node"),
+        client: api.client(),
+        node_name: NODE_NAME.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let node = Arc::new(Node::start(config).await?);
+    api.set_backend(Some(node.clone()));
+    Ok(node)
 }
 
 /// A practice cluster that another process (or another part of this one) runs.

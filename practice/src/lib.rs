@@ -4,6 +4,7 @@
 pub mod api;
 pub mod cluster;
 pub mod controllers;
+pub mod images;
 pub mod node;
 
 pub use cluster::{PracticeCluster, PracticeConfig, RunningPractice, StartError};

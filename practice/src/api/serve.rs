@@ -1,7 +1,7 @@
 //! The request dispatcher: from an HTTP request with an identity to the handler of its verb.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -39,7 +39,7 @@ impl Identity {
 /// The API server of one practice cluster, without its front door.
 pub struct ApiServer {
     pub(super) store: Store,
-    pub(super) backend: OnceLock<Arc<dyn PodBackend>>,
+    backend: RwLock<Option<Arc<dyn PodBackend>>>,
     pub(super) shutdown: CancellationToken,
 }
 
@@ -52,17 +52,19 @@ impl std::fmt::Debug for ApiServer {
 impl ApiServer {
     /// Opens the objects kept in `file`. Open watches end when `shutdown` is cancelled.
     pub fn open(file: &Path, shutdown: CancellationToken) -> Result<Arc<Self>, PersistError> {
-        Ok(Arc::new(Self { store: Store::open(file)?, backend: OnceLock::new(), shutdown }))
+        Ok(Arc::new(Self { store: Store::open(file)?, backend: RwLock::default(), shutdown }))
     }
 
-    /// Hands over the node behind the pod subresources; only the first call counts.
-    pub fn set_backend(&self, backend: Arc<dyn PodBackend>) {
-        let _ = self.backend.set(backend);
+    /// Hands over the node behind the pod subresources, or takes it away: the node has a client
+    /// of this server, so that the two would keep each other alive.
+    pub fn set_backend(&self, backend: Option<Arc<dyn PodBackend>>) {
+        *self.backend.write().unwrap_or_else(PoisonError::into_inner) = backend;
     }
 
     /// The node, or the answer for a cluster without one.
-    pub(super) fn backend(&self) -> Result<&Arc<dyn PodBackend>, StatusError> {
-        self.backend.get().ok_or_else(|| StatusError::unavailable("the cluster has no node yet"))
+    pub(super) fn backend(&self) -> Result<Arc<dyn PodBackend>, StatusError> {
+        let backend = self.backend.read().unwrap_or_else(PoisonError::into_inner).clone();
+        backend.ok_or_else(|| StatusError::unavailable("the cluster has no node yet"))
     }
 
     /// The routes. A request must carry an [`Identity`] extension, else it is answered with 401.
