@@ -1,0 +1,138 @@
+//! Server-side apply, dry run, read and delete of any kind, and conflicts taken apart.
+
+use kube::Client;
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, ValidationDirective};
+use serde_json::Value;
+
+use super::FIELD_MANAGER;
+use super::client::{KubeError, REQUEST_LIMIT, within};
+use super::discovery::Served;
+
+/// Another manager holds a field we want to set.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Conflict {
+    pub manager: String,
+    pub field: String,
+}
+
+/// The collection an object lives in.
+pub fn api(client: &Client, served: &Served, namespace: &str) -> Api<DynamicObject> {
+    if served.namespaced {
+        Api::namespaced_with(client.clone(), namespace, &served.resource)
+    } else {
+        Api::all_with(client.clone(), &served.resource)
+    }
+}
+
+/// The object as it is; none when there is none.
+pub async fn get(api: &Api<DynamicObject>, name: &str) -> Result<Option<Value>, KubeError> {
+    let object = within(REQUEST_LIMIT, api.get_opt(name)).await?;
+    Ok(object.map(|object| to_value(&object)))
+}
+
+/// Applies, or with `dry_run` only asks what would become of it. Unknown fields are errors.
+pub async fn apply(
+    api: &Api<DynamicObject>,
+    name: &str,
+    object: &Value,
+    dry_run: bool,
+) -> Result<Value, KubeError> {
+    let params = PatchParams {
+        dry_run,
+        force: false,
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        field_validation: Some(ValidationDirective::Strict),
+    };
+    let applied = within(
+        REQUEST_LIMIT,
+        api.patch(name, &params, &Patch::Apply(object)),
+    )
+    .await?;
+    Ok(to_value(&applied))
+}
+
+/// Deletes with everything that depends on it; false when it was gone already.
+/// With `uid` only that very object is deleted, not one of the same name made since.
+pub async fn delete(
+    api: &Api<DynamicObject>,
+    name: &str,
+    uid: Option<String>,
+) -> Result<bool, KubeError> {
+    let mut params = DeleteParams::foreground();
+    params.preconditions = uid.map(|uid| kube::api::Preconditions {
+        uid: Some(uid),
+        resource_version: None,
+    });
+    match within(REQUEST_LIMIT, api.delete(name, &params)).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The field conflicts in a refused apply; none when it was refused for another reason
+/// (an optimistic-lock conflict is a 409 as well).
+pub fn conflicts(error: &KubeError) -> Option<Vec<Conflict>> {
+    let status = error.status().filter(|status| status.code == 409)?;
+    let mut found: Vec<Conflict> = status
+        .details
+        .iter()
+        .flat_map(|details| &details.causes)
+        .filter(|cause| cause.reason == "FieldManagerConflict")
+        .map(|cause| Conflict {
+            manager: quoted(&cause.message).unwrap_or_else(|| cause.message.clone()),
+            field: cause.field.clone(),
+        })
+        .collect();
+    found.sort();
+    found.dedup();
+    (!found.is_empty()).then_some(found)
+}
+
+fn quoted(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once('"')?;
+    let (name, _) = rest.split_once('"')?;
+    Some(name.to_owned())
+}
+
+fn to_value(object: &DynamicObject) -> Value {
+    // A dynamic object came from JSON and goes back to it.
+    serde_json::to_value(object).unwrap_or(Value::Null)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conflicts_are_told_by_manager_and_field_and_a_lock_conflict_is_none() {
+        let refused: kube::core::Status = serde_json::from_value(serde_json::json!({
+            "kind": "Status", "status": "Failure", "reason": "Conflict", "code": 409,
+            "message": "Apply failed with 2 conflicts",
+            "details": {"causes": [
+                {"reason": "FieldManagerConflict", "message": "conflict with \"kubectl-client-side-apply\" using apps/v1", "field": ".spec.replicas"},
+                {"reason": "FieldManagerConflict", "message": "conflict with \"helm\" using apps/v1 at 2026-01-01T00:00:00Z", "field": ".metadata.labels.app"},
+            ]}
+        }))
+        .expect("a status");
+        let error = KubeError::Kube(kube::Error::Api(Box::new(refused)));
+        let found = conflicts(&error).expect("conflicts");
+        assert_eq!(
+            found,
+            vec![
+                Conflict {
+                    manager: "helm".into(),
+                    field: ".metadata.labels.app".into()
+                },
+                Conflict {
+                    manager: "kubectl-client-side-apply".into(),
+                    field: ".spec.replicas".into()
+                },
+            ]
+        );
+        let lock = KubeError::Kube(kube::Error::Api(Box::new(
+            kube::core::Status::failure("the object has been modified", "Conflict").with_code(409),
+        )));
+        assert_eq!(conflicts(&lock), None);
+    }
+}

@@ -1,0 +1,1 @@
+//! Deploy: the plan, the apply and the rollout.

@@ -1,0 +1,85 @@
+//! Live: the project's namespace, watched and folded into rows.
+//! Watches say what changed; the cluster's heartbeat says whether that can still be believed.
+
+pub mod event_facts;
+pub mod image_proof;
+mod logs;
+pub mod pod_facts;
+pub mod pod_row;
+pub mod probe;
+pub mod rollout;
+pub mod service_facts;
+pub mod store;
+pub mod table;
+mod watching;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use app::model::{BuiltImage, ComponentName, Failure, ImageState, LogQuery, PanelState};
+use app::ports::Live;
+use async_trait::async_trait;
+
+use crate::cluster::ClusterRoom;
+use crate::engine::Core;
+use crate::project::Project;
+use crate::secrets::SecretsRoom;
+
+#[derive(Debug)]
+pub struct LiveRoom {
+    core: Core,
+    project: Arc<Project>,
+    cluster: ClusterRoom,
+    secrets: Arc<SecretsRoom>,
+}
+
+impl LiveRoom {
+    pub fn new(
+        core: Core,
+        project: Arc<Project>,
+        cluster: ClusterRoom,
+        secrets: Arc<SecretsRoom>,
+    ) -> Self {
+        Self {
+            core,
+            project,
+            cluster,
+            secrets,
+        }
+    }
+
+    /// Watches the cluster in use, whichever that is.
+    pub fn spawn(self: &Arc<Self>) {
+        let room = Arc::clone(self);
+        let stop = self.core.shutdown.clone();
+        self.core.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = room.watch_clusters() => {}
+            }
+        });
+    }
+}
+
+/// The images that were proved to be in the cluster, by component.
+pub fn proved_images(state: &PanelState) -> BTreeMap<ComponentName, BuiltImage> {
+    state
+        .images
+        .iter()
+        .filter_map(|view| match &view.state {
+            ImageState::InCluster { image, .. } => Some((view.component.clone(), image.clone())),
+            ImageState::NotBuilt | ImageState::NotInCluster { .. } => None,
+        })
+        .collect()
+}
+
+#[async_trait]
+impl Live for LiveRoom {
+    async fn logs(&self, query: LogQuery) -> Result<Vec<String>, Failure> {
+        let connected = self.cluster.connected()?;
+        let namespace = self.project.spec().namespace.to_string();
+        logs::lines(&connected.client, &namespace, &query, &self.core.redactor).await
+    }
+}
+
+pub use logs::last_lines;

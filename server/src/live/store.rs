@@ -1,0 +1,361 @@
+//! The tables of a namespace folded into the rows of the panel. Pure: news in, panel events out.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use app::model::{
+    BuiltImage, ClusterKind, ComponentLive, ComponentName, EVENTS_KEPT, PanelEvent, PodRow, Rollout,
+    UnixMillis,
+};
+
+use super::event_facts::{EventFacts, PodEvents};
+use super::image_proof::is_proved;
+use super::pod_facts::PodFacts;
+use super::pod_row::{Surroundings, pod_row};
+use super::rollout::DeploymentFacts;
+use super::service_facts::{ServiceFacts, SliceFacts};
+use super::table::{Changed, Table, TableNews};
+use crate::secrets::fingerprint::FingerprintKey;
+use crate::secrets::live_secret::LiveSecret;
+
+/// Events are explanations; more than this are not kept for any.
+const EVENTS_FOLDED: usize = 2_000;
+
+/// A ReplicaSet: whose it is and of which revision.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReplicaSetFacts {
+    pub deployment: Option<String>,
+    pub revision: u64,
+}
+
+#[derive(Debug)]
+pub enum LiveNews {
+    Pods(TableNews<PodFacts>),
+    ReplicaSets(TableNews<ReplicaSetFacts>),
+    Deployments(TableNews<DeploymentFacts>),
+    Services(TableNews<ServiceFacts>),
+    Slices(TableNews<SliceFacts>),
+    Events(TableNews<EventFacts>),
+    NodeIp(String),
+}
+
+/// What the rows need from outside the namespace.
+#[derive(Debug)]
+pub struct Context<'a> {
+    pub components: &'a [ComponentName],
+    pub kind: &'a ClusterKind,
+    /// Images that were proved to be in the cluster.
+    pub proved: &'a BTreeMap<ComponentName, BuiltImage>,
+    pub secret: Option<&'a LiveSecret>,
+    pub fingerprint_key: &'a FingerprintKey,
+    pub now: UnixMillis,
+}
+
+#[derive(Debug, Default)]
+pub struct LiveStore {
+    pods: Table<PodFacts>,
+    replica_sets: Table<ReplicaSetFacts>,
+    deployments: Table<DeploymentFacts>,
+    services: Table<ServiceFacts>,
+    slices: Table<SliceFacts>,
+    events: Table<EventFacts>,
+    events_of: HashMap<String, PodEvents>,
+    node_ip: Option<String>,
+    dirty_pods: BTreeSet<String>,
+    gone_pods: BTreeSet<String>,
+    all_pods: bool,
+    dirty_events: BTreeSet<String>,
+    gone_events: BTreeSet<String>,
+    components_dirty: bool,
+}
+
+/// How the watches stand together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// Not everything was listed yet.
+    Starting,
+    Open,
+    Lost { why: String },
+}
+
+impl LiveStore {
+    pub fn take(&mut self, news: LiveNews) {
+        self.components_dirty = true;
+        match news {
+            LiveNews::Pods(news) => match self.pods.take(news) {
+                Changed::Row(uid) => {
+                    self.dirty_pods.insert(uid);
+                }
+                Changed::Gone(uid) => {
+                    self.dirty_pods.remove(&uid);
+                    self.gone_pods.insert(uid);
+                }
+                Changed::Replaced { .. } => self.all_pods = true,
+                Changed::Nothing | Changed::Connection => {}
+            },
+            LiveNews::ReplicaSets(news) => match self.replica_sets.take(news) {
+                Changed::Nothing | Changed::Connection => {}
+                _ => self.touch_all_pods(),
+            },
+            LiveNews::Deployments(news) => match self.deployments.take(news) {
+                Changed::Nothing | Changed::Connection => {}
+                _ => self.touch_all_pods(),
+            },
+            LiveNews::Services(news) => {
+                self.services.take(news);
+            }
+            LiveNews::Slices(news) => {
+                self.slices.take(news);
+            }
+            LiveNews::Events(news) => self.take_event(news),
+            LiveNews::NodeIp(ip) => self.node_ip = Some(ip),
+        }
+    }
+
+    fn take_event(&mut self, news: TableNews<EventFacts>) {
+        match self.events.take(news) {
+            Changed::Row(uid) => {
+                if let Some(event) = self.events.get(&uid) {
+                    let pod = event.row.object_uid.clone();
+                    self.refold(&pod);
+                }
+                self.dirty_events.insert(uid);
+                self.trim_events();
+            }
+            Changed::Gone(uid) => {
+                self.dirty_events.remove(&uid);
+                // What it explained stays explained: events expire, their news do not become untrue.
+                self.gone_events.insert(uid);
+            }
+            Changed::Replaced { changed, gone } => {
+                let pods: HashSet<String> = self
+                    .events
+                    .values()
+                    .map(|event| event.row.object_uid.clone())
+                    .collect();
+                for pod in pods {
+                    self.refold(&pod);
+                }
+                self.dirty_events = changed;
+                self.gone_events.extend(gone);
+                self.trim_events();
+            }
+            Changed::Nothing | Changed::Connection => {}
+        }
+    }
+
+    fn refold(&mut self, pod: &str) {
+        let folded = PodEvents::fold(
+            self.events
+                .values()
+                .filter(|event| event.row.object_uid == pod),
+        );
+        self.events_of.insert(pod.to_owned(), folded);
+        if self.pods.get(pod).is_some() {
+            self.dirty_pods.insert(pod.to_owned());
+        }
+    }
+
+    fn trim_events(&mut self) {
+        let surplus = self.events.len().saturating_sub(EVENTS_FOLDED);
+        if surplus == 0 {
+            return;
+        }
+        let mut by_age: Vec<(UnixMillis, String)> = self
+            .events
+            .iter()
+            .map(|(uid, event)| (event.row.at, uid.clone()))
+            .collect();
+        by_age.sort();
+        for (_, uid) in by_age.into_iter().take(surplus) {
+            self.events.remove(&uid);
+            self.dirty_events.remove(&uid);
+        }
+    }
+
+    fn touch_all_pods(&mut self) {
+        self.dirty_pods.extend(self.pods.iter().map(|(uid, _)| uid.clone()));
+    }
+
+    /// Time has passed: verdicts with a clock in them, proofs and secrets may read differently now.
+    pub fn tick(&mut self) {
+        self.touch_all_pods();
+        self.components_dirty = true;
+    }
+
+    pub fn connection(&self) -> Connection {
+        // Without the right to see events or services the panel knows less, but nothing wrong.
+        let essential = [
+            (self.pods.open, false, &self.pods.why_lost),
+            (self.deployments.open, false, &self.deployments.why_lost),
+            (self.replica_sets.open, false, &self.replica_sets.why_lost),
+            (self.services.open, self.services.refused, &self.services.why_lost),
+            (self.slices.open, self.slices.refused, &self.slices.why_lost),
+            (self.events.open, self.events.refused, &self.events.why_lost),
+        ];
+        if let Some(why) = essential
+            .iter()
+            .filter(|(open, refused, _)| !open && !refused)
+            .find_map(|(_, _, why)| why.as_ref())
+        {
+            return Connection::Lost { why: why.clone() };
+        }
+        if essential.iter().all(|(open, refused, _)| *open || *refused) {
+            Connection::Open
+        } else {
+            Connection::Starting
+        }
+    }
+
+    /// What changed since the last call, as panel events.
+    pub fn drain(&mut self, context: &Context<'_>) -> Vec<PanelEvent> {
+        let mut out = Vec::new();
+        if std::mem::take(&mut self.all_pods) {
+            self.dirty_pods.clear();
+            self.gone_pods.clear();
+            let rows = self.pods.values().map(|pod| self.row(pod, context)).collect();
+            out.push(PanelEvent::PodsReplaced(rows));
+            self.events_of
+                .retain(|pod, _| self.pods.get(pod).is_some() || !self.pods.complete);
+        }
+        for uid in std::mem::take(&mut self.dirty_pods) {
+            if let Some(pod) = self.pods.get(&uid) {
+                out.push(PanelEvent::Pod(Box::new(self.row(pod, context))));
+            }
+        }
+        for uid in std::mem::take(&mut self.gone_pods) {
+            // A pod that came back under the same UID does not exist; gone is gone.
+            self.events_of.remove(&uid);
+            out.push(PanelEvent::PodGone { uid });
+        }
+        self.drain_events(&mut out);
+        if std::mem::take(&mut self.components_dirty) && self.deployments.complete {
+            for name in context.components {
+                out.push(PanelEvent::Component(Box::new(self.component(name, context))));
+            }
+        }
+        out
+    }
+
+    fn drain_events(&mut self, out: &mut Vec<PanelEvent>) {
+        for uid in std::mem::take(&mut self.gone_events) {
+            out.push(PanelEvent::EventGone { uid });
+        }
+        let mut rows: Vec<&EventFacts> = self
+            .dirty_events
+            .iter()
+            .filter_map(|uid| self.events.get(uid))
+            .collect();
+        rows.sort_by_key(|event| event.row.at);
+        let surplus = rows.len().saturating_sub(EVENTS_KEPT);
+        out.extend(
+            rows.into_iter()
+                .skip(surplus)
+                .map(|event| PanelEvent::Event(Box::new(event.row.clone()))),
+        );
+        self.dirty_events.clear();
+    }
+
+    fn row(&self, pod: &PodFacts, context: &Context<'_>) -> PodRow {
+        let events = self.events_of.get(&pod.uid);
+        let (component, current) = self.place(pod, context);
+        pod_row(
+            pod,
+            &Surroundings {
+                component,
+                current,
+                stale_secrets: context
+                    .secret
+                    .is_some_and(|secret| secret.is_stale(pod, context.fingerprint_key)),
+                probe_news: events.map(|events| &events.probes),
+                warning: events
+                    .and_then(|events| events.warning.as_ref())
+                    .map(|(_, text)| text.as_str()),
+                now: context.now,
+            },
+        )
+    }
+
+    /// Whose pod it is, and whether it belongs to the newest revision.
+    fn place(&self, pod: &PodFacts, context: &Context<'_>) -> (Option<ComponentName>, bool) {
+        let Some(owner) = pod.owner.as_ref().filter(|owner| owner.kind == "ReplicaSet") else {
+            return (None, true);
+        };
+        let Some(set) = self.replica_sets.get(&owner.uid) else {
+            return (None, false);
+        };
+        let Some(name) = &set.deployment else {
+            return (None, true);
+        };
+        let deployment = self
+            .deployments
+            .values()
+            .find(|deployment| &deployment.name == name);
+        let component = context
+            .components
+            .iter()
+            .find(|component| component.as_str() == name)
+            .cloned();
+        let current =
+            deployment.is_some_and(|deployment| deployment.revision == set.revision);
+        (component, current)
+    }
+
+    fn component(&self, name: &ComponentName, context: &Context<'_>) -> ComponentLive {
+        let deployment = self
+            .deployments
+            .values()
+            .find(|deployment| deployment.name == name.as_str());
+        let pods: Vec<(&PodFacts, bool)> = self
+            .pods
+            .values()
+            .filter_map(|pod| {
+                let (component, current) = self.place(pod, context);
+                (component.as_ref() == Some(name)).then_some((pod, current))
+            })
+            .collect();
+        let service = self
+            .services
+            .values()
+            .find(|service| service.name == name.as_str())
+            .map(|service| {
+                let ready: BTreeSet<&String> = self
+                    .slices
+                    .values()
+                    .filter(|slice| slice.service == service.name)
+                    .flat_map(|slice| &slice.ready)
+                    .collect();
+                let ready = u32::try_from(ready.len()).unwrap_or(u32::MAX);
+                service.row(ready, context.kind, self.node_ip.as_deref())
+            });
+        let restarts = pods
+            .iter()
+            .flat_map(|(pod, _)| &pod.containers)
+            .map(|container| container.restarts)
+            .sum();
+        let none = DeploymentFacts::default();
+        let facts = deployment.unwrap_or(&none);
+        ComponentLive {
+            component: name.clone(),
+            rollout: deployment.map_or(Rollout::Absent, DeploymentFacts::rollout),
+            replicas: if deployment.is_some() { facts.wanted } else { 0 },
+            updated: facts.updated,
+            ready: facts.ready,
+            available: facts.available,
+            restarts,
+            image: facts.image.clone(),
+            image_proved: context.proved.get(name).and_then(|image| {
+                let current = pods
+                    .iter()
+                    .filter(|(pod, current)| *current && !pod.deleted)
+                    .map(|(pod, _)| *pod);
+                is_proved(name, image, current)
+            }),
+            revision: facts.revision,
+            service,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

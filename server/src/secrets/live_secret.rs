@@ -1,0 +1,230 @@
+//! What is known of the project's Secret in the cluster: fingerprints and times, never values.
+
+use std::collections::BTreeMap;
+
+use app::model::{SecretState, SecretView, UnixMillis};
+use k8s_openapi::api::core::v1::Secret;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::fingerprint::FingerprintKey;
+use super::reads::SecretRead;
+use crate::adapters::kube::times::millis;
+use crate::live::pod_facts::PodFacts;
+
+/// What was entered here: kept in the journal, and all that is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entered {
+    pub fingerprint: String,
+    pub at: UnixMillis,
+}
+
+/// The Secret as the cluster has it now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LiveSecret {
+    pub name: String,
+    /// By key, for every key it has.
+    pub fingerprints: BTreeMap<String, String>,
+    /// When each key was last set, where the cluster tells.
+    pub changed: BTreeMap<String, UnixMillis>,
+}
+
+impl LiveSecret {
+    pub fn of(secret: &Secret, key: &FingerprintKey) -> Self {
+        let data = secret.data.iter().flatten();
+        Self {
+            name: secret.metadata.name.clone().unwrap_or_default(),
+            fingerprints: data
+                .map(|(name, value)| (name.clone(), key.of(name, &value.0)))
+                .collect(),
+            changed: changed_times(secret),
+        }
+    }
+
+    /// Whether the pod was started with other values than there are now. Told by the annotation its
+    /// template got from the deploy, or else by its age.
+    pub fn is_stale(&self, pod: &PodFacts, key: &FingerprintKey) -> bool {
+        let reads: Vec<&SecretRead> = pod
+            .reads_secrets
+            .iter()
+            .filter(|read| read.secret == self.name)
+            .collect();
+        if reads.is_empty() {
+            return false;
+        }
+        let now = key.of_reads(&self.name, &pod.reads_secrets, &self.fingerprints);
+        if now.is_some() && now == pod.secret_fingerprint {
+            return false;
+        }
+        let changed = self
+            .changed
+            .iter()
+            .filter(|(name, _)| {
+                reads
+                    .iter()
+                    .any(|read| read.key.as_ref().is_none_or(|key| key == *name))
+            })
+            .map(|(_, at)| *at)
+            .max();
+        match changed {
+            Some(changed) => pod.created < changed,
+            None => pod.secret_fingerprint.is_some(),
+        }
+    }
+}
+
+/// When each key was set, by the managed fields: the newest entry that owns the key.
+fn changed_times(secret: &Secret) -> BTreeMap<String, UnixMillis> {
+    let mut times = BTreeMap::new();
+    for entry in secret.metadata.managed_fields.iter().flatten() {
+        let (Some(at), Some(fields)) = (&entry.time, &entry.fields_v1) else {
+            continue;
+        };
+        let Some(data) = fields.0.get("f:data").and_then(Value::as_object) else {
+            continue;
+        };
+        for key in data.keys().filter_map(|key| key.strip_prefix("f:")) {
+            let newest = times.entry(key.to_owned()).or_insert(UnixMillis(0));
+            *newest = (*newest).max(millis(at));
+        }
+    }
+    times
+}
+
+/// Puts what was entered and what is there side by side.
+pub fn states(
+    views: &[SecretView],
+    live: &Result<Option<LiveSecret>, String>,
+    entered: &BTreeMap<String, Entered>,
+) -> Vec<SecretView> {
+    views
+        .iter()
+        .map(|view| {
+            let key = view.key.as_str();
+            let state = match live {
+                Err(why) => SecretState::Unknown { why: why.clone() },
+                Ok(secret) => {
+                    let fingerprint = secret
+                        .as_ref()
+                        .and_then(|secret| secret.fingerprints.get(key));
+                    match (fingerprint, entered.get(key)) {
+                        (None, _) => SecretState::Unset,
+                        (Some(live), Some(entered)) if *live == entered.fingerprint => {
+                            SecretState::Set {
+                                fingerprint: live.clone(),
+                                since: entered.at,
+                            }
+                        }
+                        (Some(live), _) => SecretState::Foreign {
+                            fingerprint: live.clone(),
+                        },
+                    }
+                }
+            };
+            SecretView {
+                state,
+                ..view.clone()
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use app::model::SecretKind;
+    use serde_json::json;
+
+    fn secret(value: &str, set_at: &str) -> Secret {
+        use base64::Engine as _;
+        let value = base64::engine::general_purpose::STANDARD.encode(value);
+        serde_json::from_value(json!({
+            "metadata": {"name": "todo-secrets", "managedFields": [
+                {"manager": "slipway", "operation": "Update", "time": set_at, "fieldsType": "FieldsV1",
+                 "fieldsV1": {"f:data": {".": {}, "f:A": {}}}}
+            ]},
+            "data": {"A": value}
+        }))
+        .expect("a Secret")
+    }
+
+    fn view() -> SecretView {
+        SecretView {
+            key: "A".parse().expect("a key"),
+            label: String::new(),
+            help: String::new(),
+            kind: SecretKind::Text,
+            required: true,
+            components: vec![],
+            rehearsal: None,
+            state: SecretState::Unset,
+        }
+    }
+
+    #[test]
+    fn what_was_entered_is_told_from_what_someone_else_put_there() {
+        let key = FingerprintKey::random();
+        let live = LiveSecret::of(&secret("mine", "2026-01-01T00:00:00Z"), &key);
+        let entered = |value: &[u8]| {
+            BTreeMap::from([(
+                "A".to_owned(),
+                Entered {
+                    fingerprint: key.of("A", value),
+                    at: UnixMillis(7),
+                },
+            )])
+        };
+        let state = |live: Result<Option<LiveSecret>, String>, entered: &BTreeMap<String, Entered>| {
+            states(&[view()], &live, entered).remove(0).state
+        };
+        assert!(matches!(
+            state(Ok(Some(live.clone())), &entered(b"mine")),
+            SecretState::Set { since: UnixMillis(7), .. }
+        ));
+        assert!(matches!(
+            state(Ok(Some(live.clone())), &entered(b"other")),
+            SecretState::Foreign { .. }
+        ));
+        assert!(matches!(
+            state(Ok(Some(live)), &BTreeMap::new()),
+            SecretState::Foreign { .. }
+        ));
+        assert_eq!(state(Ok(None), &entered(b"mine")), SecretState::Unset);
+        assert!(matches!(
+            state(Err("may not look".into()), &entered(b"mine")),
+            SecretState::Unknown { .. }
+        ));
+    }
+
+    #[test]
+    fn a_pod_is_stale_when_it_started_before_the_values_of_now() {
+        let key = FingerprintKey::random();
+        let live = LiveSecret::of(&secret("new", "2026-01-01T00:01:00Z"), &key);
+        let old = LiveSecret::of(&secret("old", "2026-01-01T00:00:00Z"), &key);
+        let reads = vec![SecretRead {
+            secret: "todo-secrets".into(),
+            key: Some("A".into()),
+            optional: false,
+        }];
+        let stamp = |live: &LiveSecret| key.of_reads(&live.name, &reads, &live.fingerprints);
+        let pod = |created: &str, stamp: Option<String>| PodFacts {
+            created: crate::adapters::kube::times::parse_rfc3339(created).expect("a time"),
+            secret_fingerprint: stamp,
+            reads_secrets: reads.clone(),
+            ..PodFacts::default()
+        };
+        let before = "2026-01-01T00:00:30Z";
+        let after = "2026-01-01T00:01:30Z";
+        assert!(live.is_stale(&pod(before, stamp(&old)), &key));
+        assert!(!live.is_stale(&pod(before, stamp(&live)), &key), "same values again");
+        assert!(!live.is_stale(&pod(after, stamp(&old)), &key), "restarted since");
+        assert!(live.is_stale(&pod(before, None), &key));
+        let mut untold = live.clone();
+        untold.changed.clear();
+        assert!(untold.is_stale(&pod(after, stamp(&old)), &key));
+        assert!(!untold.is_stale(&pod(after, None), &key));
+        let mut other = pod(before, None);
+        other.reads_secrets.clear();
+        assert!(!live.is_stale(&other, &key), "reads nothing of it");
+    }
+}

@@ -1,0 +1,88 @@
+//! Follows the Secret in the cluster. Its values are fingerprinted, taught to the redactor, dropped.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Secret;
+use tokio_util::sync::CancellationToken;
+
+use super::live_secret::LiveSecret;
+use super::{NOT_ASKED, Observed, SecretsRoom};
+use crate::adapters::kube::client::KubeError;
+use crate::adapters::kube::follow::{News, Scope, follow};
+use crate::cluster::Connected;
+
+impl SecretsRoom {
+    /// One watch at a time, on the cluster in use.
+    pub(super) async fn watch_clusters(self: &Arc<Self>) {
+        let mut clusters = self.cluster.watch();
+        loop {
+            let connected = clusters.borrow_and_update().clone();
+            let stop = CancellationToken::new();
+            let guard = stop.clone().drop_guard();
+            let work = async {
+                match connected {
+                    Some(connected) => self.watch_secret(&connected, stop).await,
+                    None => {
+                        self.see(Err(NOT_ASKED.to_owned()));
+                        std::future::pending::<()>().await;
+                    }
+                }
+            };
+            tokio::select! {
+                changed = clusters.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                }
+                () = work => {}
+            }
+            drop(guard);
+        }
+    }
+
+    async fn watch_secret(&self, connected: &Connected, stop: CancellationToken) {
+        self.see(Err(NOT_ASKED.to_owned()));
+        let name = self.project.spec().secret_name.clone();
+        let mut listed = None;
+        follow(self.api(connected), Scope::named(&name), stop, |news| match news {
+            News::ListBegin => listed = None,
+            News::Listed(secret) => listed = Some(self.learn(&secret)),
+            News::ListEnd => self.see(Ok(listed.take())),
+            News::Applied(secret) => {
+                let live = self.learn(&secret);
+                self.see(Ok(Some(live)));
+            }
+            News::Deleted(_) => self.see(Ok(None)),
+            // Its silence is the cluster's: the heartbeat tells.
+            News::Heard => {}
+            News::Lost(error) => self.lost(&error),
+        })
+        .await;
+    }
+
+    fn lost(&self, error: &KubeError) {
+        if error.is_forbidden() {
+            self.see(Err(format!(
+                "The cluster does not let you look at Secrets: {error}"
+            )));
+        }
+    }
+
+    fn learn(&self, secret: &Secret) -> LiveSecret {
+        for value in secret.data.iter().flatten().map(|(_, value)| &value.0) {
+            if let Ok(text) = std::str::from_utf8(value) {
+                self.core.redactor.learn(text);
+            }
+        }
+        LiveSecret::of(secret, &self.key)
+    }
+
+    fn see(&self, observed: Observed) {
+        self.observed.send_if_modified(|known| {
+            let changed = *known != observed;
+            *known = observed;
+            changed
+        });
+        self.publish();
+    }
+}
