@@ -280,7 +280,8 @@ impl Reconcile for GarbageCollector {
             (item, graph.dependents(uid), graph.is_blocked(uid))
         };
         let ours = item.waits_for_dependents() || item.orphans_dependents();
-        if (item.deleting && !ours) || (item.owners.is_empty() && !ours) {
+        let may_go = !item.deleting && !item.owners.is_empty();
+        if !ours && !may_go {
             return Ok(());
         }
         let Some(object) = self.fetch(uid, &item).await? else {

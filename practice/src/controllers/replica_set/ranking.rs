@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn those_that_serve_least_go_first() {
-        let victims: [(&str, fn(&mut Pod)); 6] = [
+        type Flaw = fn(&mut Pod);
+        let victims: [(&str, Flaw); 6] = [
             ("unassigned", |pod| {
                 pod.spec.as_mut().unwrap().node_name = None
             }),

@@ -1,5 +1,4 @@
 //! A practice API server with the controllers and a stand-in node, for tests.
-#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

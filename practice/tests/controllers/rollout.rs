@@ -1,17 +1,15 @@
-//! The controllers against the real API server, with a tiny stand-in for the node: it gives every
-//! bound pod an address, calls it ready, and removes it when asked to.
-
-mod controllers_support;
+//! How workloads come up, change and recover, and how traffic finds them.
 
 use std::collections::BTreeSet;
 
-use controllers_support::{Practice, eventually};
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use k8s_openapi::api::core::v1::{Endpoints, Event, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Endpoints, Event, Pod};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
+
+use crate::support::{Practice, eventually};
 
 fn condition(deployment: &Deployment, kind: &str) -> Option<(String, String)> {
     let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
@@ -336,5 +334,69 @@ async fn endpoints_follow_readiness() {
         (subset.addresses?.len() == 1 && subset.not_ready_addresses?.len() == 1).then_some(())
     })
     .await;
+    practice.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settled_cluster_is_left_alone() {
+    let practice = Practice::start(json!({"cpu": "8", "memory": "8Gi", "pods": "110"})).await;
+    let mut deployment = practice.deployment("web", 2, json!({}));
+    deployment["spec"]["minReadySeconds"] = json!(1);
+    practice.create::<Deployment>(deployment).await;
+    practice
+        .create::<k8s_openapi::api::core::v1::Service>(practice.service("web"))
+        .await;
+    rolled_out(&practice, "1").await;
+    let pods: Api<Pod> = practice.namespaced();
+    // The resource version counts every write to the whole store.
+    let version = || async {
+        let list = pods.list(&ListParams::default()).await.unwrap();
+        list.metadata.resource_version.unwrap()
+    };
+    eventually("a quarter of a second without a write", || async {
+        let before = version().await;
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        (version().await == before).then_some(())
+    })
+    .await;
+    practice.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_namespace_gets_the_root_certificate() {
+    let practice = Practice::start(json!({"cpu": "8", "memory": "8Gi", "pods": "110"})).await;
+    let root_ca = |text: &str| {
+        serde_json::from_value::<ConfigMap>(json!({
+            "metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": text},
+        }))
+        .unwrap()
+    };
+    let system: Api<ConfigMap> = Api::namespaced(practice.client.clone(), "kube-system");
+    system
+        .create(&PostParams::default(), &root_ca("first"))
+        .await
+        .unwrap();
+    let shop: Api<ConfigMap> = practice.namespaced();
+    let content = |wanted: &'static str| {
+        let shop = &shop;
+        async move {
+            let found = shop.get("kube-root-ca.crt").await.ok()?.data?;
+            (found["ca.crt"] == wanted).then_some(())
+        }
+    };
+    eventually("the certificate", || content("first")).await;
+    shop.delete("kube-root-ca.crt", &DeleteParams::default())
+        .await
+        .unwrap();
+    eventually("the certificate again", || content("first")).await;
+    system
+        .patch(
+            "kube-root-ca.crt",
+            &PatchParams::default(),
+            &Patch::Merge(json!({"data": {"ca.crt": "second"}})),
+        )
+        .await
+        .unwrap();
+    eventually("the new certificate", || content("second")).await;
     practice.stop().await;
 }

@@ -1,13 +1,12 @@
 //! How things go: by ownership, in the foreground, as orphans, and with their namespace.
 
-mod controllers_support;
-
-use controllers_support::{Practice, eventually};
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Service, ServiceAccount};
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
+
+use crate::support::{Practice, eventually};
 
 const ROOM: &str = r#"{"cpu": "8", "memory": "8Gi", "pods": "110"}"#;
 
