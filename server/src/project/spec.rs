@@ -60,10 +60,10 @@ pub enum Expose {
 /// How the component becomes an image without a Dockerfile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackRecipe {
-    /// The command that builds the program, run in the project's folder; empty when nothing has to
-    /// be built.
+    /// The command that builds the program, run in the component's context; empty when nothing has
+    /// to be built.
     pub build: Vec<String>,
-    /// The program the build leaves behind.
+    /// The program the build leaves behind; like every path, relative to the project's folder.
     pub binary: PathBuf,
     /// More files or folders: source → absolute path in the image.
     pub files: BTreeMap<PathBuf, String>,

@@ -104,6 +104,13 @@ pub fn build(
         .deadline(deadline)
 }
 
+/// Gives an image another name.
+pub fn tag(daemon: &DaemonEnv, from: &str, to: &str) -> CommandSpec {
+    on_daemon(daemon)
+        .args(["image", "tag", from, to])
+        .deadline(Duration::from_secs(20))
+}
+
 /// Asks a daemon for one image.
 pub fn inspect(daemon: &DaemonEnv, reference: &str) -> CommandSpec {
     on_daemon(daemon)
