@@ -37,12 +37,20 @@ pub struct PracticeConfig {
 impl PracticeConfig {
     /// The cluster of this state folder.
     pub fn new(state_dir: impl Into<PathBuf>) -> Self {
-        Self { state_dir: state_dir.into(), controllers: true, node: true }
+        Self {
+            state_dir: state_dir.into(),
+            controllers: true,
+            node: true,
+        }
     }
 
     /// Only the API server, for what needs no pods to run.
     pub fn api_only(state_dir: impl Into<PathBuf>) -> Self {
-        Self { controllers: false, node: false, ..Self::new(state_dir) }
+        Self {
+            controllers: false,
+            node: false,
+            ..Self::new(state_dir)
+        }
     }
 
     fn folder(&self) -> PathBuf {
@@ -56,7 +64,10 @@ pub enum StartError {
     #[error("the practice cluster of this state folder is already running as process {pid}")]
     AlreadyRunning { pid: u32, kubeconfig: PathBuf },
     #[error("use {path}: {source}")]
-    Folder { path: PathBuf, source: std::io::Error },
+    Folder {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("listen on loopback: {0}")]
     Listen(std::io::Error),
     #[error(transparent)]
@@ -118,8 +129,17 @@ impl PracticeCluster {
         let server_stop = CancellationToken::new();
         let api = ApiServer::open(&folder.join("objects.sqlite"), server_stop.clone())?;
         let tls = certificates.server_config()?;
-        let server = tokio::spawn(serve_tls(listener, tls, token, api.router(), server_stop.clone()));
-        let server = Part { stop: server_stop, task: Some(server) };
+        let server = tokio::spawn(serve_tls(
+            listener,
+            tls,
+            token,
+            api.router(),
+            server_stop.clone(),
+        ));
+        let server = Part {
+            stop: server_stop,
+            task: Some(server),
+        };
 
         bootstrap(&api.client(), port).await.map_err(Box::new)?;
         let kubeconfig = folder.join("kubeconfig");
@@ -135,7 +155,15 @@ impl PracticeCluster {
             true => Some(start_node(&api, &folder).await?),
             false => None,
         };
-        Ok(Self { api, kubeconfig, port, node, controllers, server, _lock: lock })
+        Ok(Self {
+            api,
+            kubeconfig,
+            port,
+            node,
+            controllers,
+            server,
+            _lock: lock,
+        })
     }
 
     /// The admin kubeconfig's path.
@@ -208,26 +236,41 @@ impl RunningPractice {
             // Our own short lock goes with the file.
             _ => return None,
         }
-        let found = Self { pid: read_pid(&mut file)?, kubeconfig: folder.join("kubeconfig") };
+        let found = Self {
+            pid: read_pid(&mut file)?,
+            kubeconfig: folder.join("kubeconfig"),
+        };
         let ready = tokio::time::timeout(Duration::from_secs(5), answers(&found.kubeconfig)).await;
         ready.unwrap_or(false).then_some(found)
     }
 }
 
 async fn answers(kubeconfig: &Path) -> bool {
-    let Ok(config) = Kubeconfig::read_from(kubeconfig) else { return false };
+    let Ok(config) = Kubeconfig::read_from(kubeconfig) else {
+        return false;
+    };
     let options = KubeConfigOptions::default();
     let Ok(config) = kube::Config::from_custom_kubeconfig(config, &options).await else {
         return false;
     };
-    let Ok(client) = kube::Client::try_from(config) else { return false };
-    let Ok(request) = http::Request::get("/readyz").body(Vec::new()) else { return false };
-    client.request_text(request).await.is_ok_and(|text| text == "ok")
+    let Ok(client) = kube::Client::try_from(config) else {
+        return false;
+    };
+    let Ok(request) = http::Request::get("/readyz").body(Vec::new()) else {
+        return false;
+    };
+    client
+        .request_text(request)
+        .await
+        .is_ok_and(|text| text == "ok")
 }
 
 fn take_lock(folder: &Path) -> Result<File, StartError> {
     let path = folder.join("lock");
-    let failed = |source| StartError::Folder { path: path.clone(), source };
+    let failed = |source| StartError::Folder {
+        path: path.clone(),
+        source,
+    };
     let mut file = File::options()
         .read(true)
         .write(true)
@@ -239,7 +282,10 @@ fn take_lock(folder: &Path) -> Result<File, StartError> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let pid = read_pid(&mut file).unwrap_or(0);
-            return Err(StartError::AlreadyRunning { pid, kubeconfig: folder.join("kubeconfig") });
+            return Err(StartError::AlreadyRunning {
+                pid,
+                kubeconfig: folder.join("kubeconfig"),
+            });
         }
         Err(TryLockError::Error(source)) => return Err(failed(source)),
     }
@@ -272,7 +318,9 @@ fn admin_token(folder: &Path) -> std::io::Result<String> {
 /// Takes the port of last time, so that kubeconfigs people copied stay true, or a new one.
 async fn listen(folder: &Path) -> std::io::Result<TcpListener> {
     let path = folder.join("port");
-    let last = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse::<u16>().ok());
+    let last = fs::read_to_string(&path)
+        .ok()
+        .and_then(|text| text.trim().parse::<u16>().ok());
     if let Some(port) = last
         && let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
     {

@@ -42,8 +42,12 @@ pub fn check(
 
 /// `stringData` is a way of writing: what is kept is `data`.
 fn fold_string_data(secret: &mut Value) {
-    let Some(fields) = secret.as_object_mut() else { return };
-    let Some(Value::Object(plain)) = fields.shift_remove("stringData") else { return };
+    let Some(fields) = secret.as_object_mut() else {
+        return;
+    };
+    let Some(Value::Object(plain)) = fields.shift_remove("stringData") else {
+        return;
+    };
     if plain.is_empty() {
         return;
     }

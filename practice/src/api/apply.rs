@@ -25,10 +25,18 @@ pub fn apply(
     let kind = target.kind;
     let name = target.name()?.to_owned();
     let metadata = &config["metadata"];
-    if metadata["managedFields"].as_array().is_some_and(|list| !list.is_empty()) {
-        return Err(StatusError::bad_request("metadata.managedFields must be nil"));
+    if metadata["managedFields"]
+        .as_array()
+        .is_some_and(|list| !list.is_empty())
+    {
+        return Err(StatusError::bad_request(
+            "metadata.managedFields must be nil",
+        ));
     }
-    if let Some(other) = metadata["name"].as_str().filter(|n| !n.is_empty() && *n != name) {
+    if let Some(other) = metadata["name"]
+        .as_str()
+        .filter(|n| !n.is_empty() && *n != name)
+    {
         return Err(StatusError::bad_request(format!(
             "the name of the object ({other}) does not match the name on the URL ({name})"
         )));
@@ -59,9 +67,16 @@ pub fn apply(
             return Err(StatusError::not_found(&kind.resource(), &name));
         }
         if config["metadata"]["uid"].is_string() {
-            return Err(StatusError::conflict(&kind.resource(), &name, "uid mismatch: the provided object specified uid, and no existing object was found"));
+            return Err(StatusError::conflict(
+                &kind.resource(),
+                &name,
+                "uid mismatch: the provided object specified uid, and no existing object was found",
+            ));
         }
-        let create = Target { name: None, ..target.clone() };
+        let create = Target {
+            name: None,
+            ..target.clone()
+        };
         let entries = AppliedSet(vec![own(ctx.now_text(), set)]);
         let created = objects::create(txn, &create, config, ctx, Some(entries))?;
         return Ok((created, true));
@@ -80,7 +95,11 @@ pub fn apply(
         return Err(conflict_error(&conflicts));
     }
 
-    let mut others: Vec<Entry> = before.iter().filter(|entry| !mine(entry)).cloned().collect();
+    let mut others: Vec<Entry> = before
+        .iter()
+        .filter(|entry| !mine(entry))
+        .cloned()
+        .collect();
     for entry in &mut others {
         entry.fields.subtract(&changed.written);
     }
@@ -143,7 +162,10 @@ fn conflict_error(conflicts: &[(&Entry, FieldSet)]) -> StatusError {
     grouped.sort();
     let message = match grouped.as_slice() {
         [(manager, paths)] if paths.len() == 1 => {
-            format!("Apply failed with 1 conflict: conflict with {manager}: {}", paths[0])
+            format!(
+                "Apply failed with 1 conflict: conflict with {manager}: {}",
+                paths[0]
+            )
         }
         groups => {
             let mut lines = Vec::new();
@@ -151,11 +173,18 @@ fn conflict_error(conflicts: &[(&Entry, FieldSet)]) -> StatusError {
                 lines.push(format!("conflicts with {manager}:"));
                 lines.extend(paths.iter().map(|path| format!("- {path}")));
             }
-            format!("Apply failed with {} conflicts: {}", causes.len(), lines.join("\n"))
+            format!(
+                "Apply failed with {} conflicts: {}",
+                causes.len(),
+                lines.join("\n")
+            )
         }
     };
     let details = Some(json!({"causes": causes}));
-    StatusError { details, ..StatusError::new(409, "Conflict", message) }
+    StatusError {
+        details,
+        ..StatusError::new(409, "Conflict", message)
+    }
 }
 
 fn describe(entry: &Entry) -> String {

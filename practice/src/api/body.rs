@@ -25,7 +25,10 @@ pub async fn read(request: Request<Body>) -> Result<(HeaderMap, Vec<u8>), Status
 
 /// The media type without its parameters.
 pub fn media_type(headers: &HeaderMap) -> &str {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("");
     value.split(';').next().unwrap_or("").trim()
 }
 
@@ -43,8 +46,11 @@ pub fn decode(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, StatusError> {
 
 /// Decodes JSON.
 pub fn json(bytes: &[u8]) -> Result<Value, StatusError> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| StatusError::bad_request(format!("couldn't get version/kind; json parse error: {error}")))
+    serde_json::from_slice(bytes).map_err(|error| {
+        StatusError::bad_request(format!(
+            "couldn't get version/kind; json parse error: {error}"
+        ))
+    })
 }
 
 /// Decodes YAML (of which JSON is a part).

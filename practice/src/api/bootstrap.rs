@@ -34,6 +34,9 @@ where
         return Ok(());
     }
     let object = serde_json::from_value(object).map_err(kube::Error::SerdeError)?;
-    let params = PostParams { field_manager: Some("kube-apiserver".into()), ..PostParams::default() };
+    let params = PostParams {
+        field_manager: Some("kube-apiserver".into()),
+        ..PostParams::default()
+    };
     api.create(&params, &object).await.map(drop)
 }

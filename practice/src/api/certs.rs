@@ -22,7 +22,10 @@ pub enum CertError {
     #[error("make the practice cluster's certificates: {0}")]
     Make(#[from] rcgen::Error),
     #[error("keep {path}: {source}")]
-    File { path: PathBuf, source: std::io::Error },
+    File {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("read the practice cluster's certificates: {0}")]
     Pem(#[from] rustls::pki_types::pem::Error),
     #[error("use the practice cluster's certificates: {0}")]
@@ -48,12 +51,21 @@ impl std::fmt::Debug for Certificates {
     }
 }
 
-const FILES: [&str; 5] = ["ca.crt", "admin.crt", "admin.key", "server.crt", "server.key"];
+const FILES: [&str; 5] = [
+    "ca.crt",
+    "admin.crt",
+    "admin.key",
+    "server.crt",
+    "server.key",
+];
 
 impl Certificates {
     /// Reads the certificates kept in `folder`, or makes and keeps new ones.
     pub fn open(folder: &Path) -> Result<Self, CertError> {
-        make_private_folder(folder).map_err(|source| CertError::File { path: folder.to_owned(), source })?;
+        make_private_folder(folder).map_err(|source| CertError::File {
+            path: folder.to_owned(),
+            source,
+        })?;
         let mut texts = Vec::with_capacity(FILES.len());
         for file in FILES {
             match fs::read_to_string(folder.join(file)) {
@@ -63,30 +75,56 @@ impl Certificates {
         }
         let [authority, admin, admin_key, server, server_key] =
             <[String; 5]>::try_from(texts).unwrap_or_default();
-        let read = Self { authority, admin, admin_key, server, server_key };
+        let read = Self {
+            authority,
+            admin,
+            admin_key,
+            server,
+            server_key,
+        };
         // Half-written files of a crash are replaced like missing ones.
-        if read.server_config().is_ok() { Ok(read) } else { Self::make(folder) }
+        if read.server_config().is_ok() {
+            Ok(read)
+        } else {
+            Self::make(folder)
+        }
     }
 
     fn make(folder: &Path) -> Result<Self, CertError> {
         let mut params = lasting(CertificateParams::default());
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.distinguished_name.push(DnType::CommonName, "slipway-practice-ca");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "slipway-practice-ca");
         let ca_key = KeyPair::generate()?;
         let authority = params.self_signed(&ca_key)?.pem();
         let issuer = Issuer::new(params, ca_key);
 
-        let names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "127.0.0.1", "::1", "10.96.0.1"];
+        let names = [
+            "localhost",
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+            "127.0.0.1",
+            "::1",
+            "10.96.0.1",
+        ];
         let mut params = lasting(CertificateParams::new(names.map(str::to_owned))?);
-        params.distinguished_name.push(DnType::CommonName, "slipway-practice");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "slipway-practice");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let server_key = KeyPair::generate()?;
         let server = params.signed_by(&server_key, &issuer)?.pem();
 
         let mut params = lasting(CertificateParams::default());
-        params.distinguished_name.push(DnType::CommonName, "practice-admin");
-        params.distinguished_name.push(DnType::OrganizationName, "system:masters");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "practice-admin");
+        params
+            .distinguished_name
+            .push(DnType::OrganizationName, "system:masters");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let admin_key = KeyPair::generate()?;
         let admin = params.signed_by(&admin_key, &issuer)?.pem();
@@ -99,10 +137,17 @@ impl Certificates {
             server,
             server_key: server_key.serialize_pem(),
         };
-        let texts = [&made.authority, &made.admin, &made.admin_key, &made.server, &made.server_key];
+        let texts = [
+            &made.authority,
+            &made.admin,
+            &made.admin_key,
+            &made.server,
+            &made.server_key,
+        ];
         for (file, text) in FILES.iter().zip(texts) {
             let path = folder.join(file);
-            write_private(&path, text.as_bytes()).map_err(|source| CertError::File { path, source })?;
+            write_private(&path, text.as_bytes())
+                .map_err(|source| CertError::File { path, source })?;
         }
         Ok(made)
     }
@@ -113,7 +158,9 @@ impl Certificates {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.authority.as_bytes())?)?;
-        let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).allow_unauthenticated().build()?;
+        let verifier = WebPkiClientVerifier::builder(Arc::new(roots))
+            .allow_unauthenticated()
+            .build()?;
         let chain = vec![CertificateDer::from_pem_slice(self.server.as_bytes())?];
         let key = PrivateKeyDer::from_pem_slice(self.server_key.as_bytes())?;
         let mut config = ServerConfig::builder()

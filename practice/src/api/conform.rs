@@ -9,7 +9,10 @@ use super::status::StatusError;
 
 /// Brings an object into the shape of its kind. The answer names the unknown fields.
 pub fn conform(kind: &Kind, object: &mut Value) -> Result<Vec<String>, StatusError> {
-    let mut walk = Walk { unknown: Vec::new(), wrong: None };
+    let mut walk = Walk {
+        unknown: Vec::new(),
+        wrong: None,
+    };
     walk.value(&Type::Struct(schema::name_of(kind)), object, "");
     match walk.wrong {
         None => Ok(walk.unknown),
@@ -43,7 +46,10 @@ impl FieldValidation {
 
     /// The warnings to send, or the refusal.
     pub fn judge(self, kind: &Kind, unknown: Vec<String>) -> Result<Vec<String>, StatusError> {
-        let words: Vec<String> = unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+        let words: Vec<String> = unknown
+            .iter()
+            .map(|path| format!("unknown field \"{path}\""))
+            .collect();
         match self {
             Self::Ignore => Ok(Vec::new()),
             Self::Warn => Ok(words),
@@ -86,9 +92,14 @@ impl Walk {
             Type::Integer => {
                 // 3.0 is an integer to JSON.
                 if value.as_i64().is_none()
-                    && let Some(whole) = value.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9e15)
+                    && let Some(whole) = value
+                        .as_f64()
+                        .filter(|n| n.fract() == 0.0 && n.abs() < 9e15)
                 {
-                    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "checked to be whole and small"
+                    )]
                     let whole = whole as i64;
                     *value = whole.into();
                 }
@@ -119,7 +130,9 @@ impl Walk {
     }
 
     fn fields(&mut self, name: &str, value: &mut Value, path: &str) {
-        let Some(known) = schema::get(name) else { return };
+        let Some(known) = schema::get(name) else {
+            return;
+        };
         let Some(object) = value.as_object_mut() else {
             let of = name.split_once('.').map_or(name, |(_, rest)| rest);
             return self.refuse(value, path, of);
@@ -127,7 +140,11 @@ impl Walk {
         object.retain(|_, field| !field.is_null());
         let mut strangers = Vec::new();
         for (field, inner) in object.iter_mut() {
-            let below = if path.is_empty() { field.clone() } else { format!("{path}.{field}") };
+            let below = if path.is_empty() {
+                field.clone()
+            } else {
+                format!("{path}.{field}")
+            };
             match known.field(field) {
                 Some(found) => self.value(&found.ty, inner, &below),
                 None => {
@@ -162,7 +179,9 @@ impl Walk {
 
     fn bytes(&mut self, value: &Value, path: &str) {
         use base64::Engine as _;
-        let Some(text) = value.as_str() else { return self.refuse(value, path, "[]uint8") };
+        let Some(text) = value.as_str() else {
+            return self.refuse(value, path, "[]uint8");
+        };
         let engine = base64::engine::general_purpose::STANDARD;
         if let Err(error) = engine.decode(text) {
             // The text may be a secret: only the place is told.
@@ -171,12 +190,15 @@ impl Walk {
                 base64::DecodeError::InvalidLastSymbol(at, _) => at,
                 _ => text.len(),
             };
-            self.wrong.get_or_insert_with(|| format!("illegal base64 data at input byte {at}"));
+            self.wrong
+                .get_or_insert_with(|| format!("illegal base64 data at input byte {at}"));
         }
     }
 
     fn time(&mut self, value: &Value, path: &str) {
-        let Some(text) = value.as_str() else { return self.refuse(value, path, "Time") };
+        let Some(text) = value.as_str() else {
+            return self.refuse(value, path, "Time");
+        };
         if text.parse::<jiff::Timestamp>().is_err() {
             self.wrong.get_or_insert_with(|| {
                 format!("parsing time \"{text}\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"{text}\" as \"2006\" ({path})")
@@ -188,7 +210,9 @@ impl Walk {
         if value.is_number() {
             *value = value.to_string().into();
         }
-        let Some(text) = value.as_str() else { return self.refuse(value, path, "resource.Quantity") };
+        let Some(text) = value.as_str() else {
+            return self.refuse(value, path, "resource.Quantity");
+        };
         if !is_quantity(text) {
             self.wrong.get_or_insert_with(|| {
                 "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'".to_owned()
@@ -200,7 +224,9 @@ impl Walk {
 /// A number with an optional binary or decimal suffix or exponent.
 fn is_quantity(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let end = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
+    let end = unsigned
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(unsigned.len());
     let (number, suffix) = unsigned.split_at(end);
     let number_ok = number.parse::<f64>().is_ok();
     let exponent = suffix
@@ -210,7 +236,21 @@ fn is_quantity(text: &str) -> bool {
         && (exponent
             || matches!(
                 suffix,
-                "" | "n" | "u" | "m" | "k" | "M" | "G" | "T" | "P" | "E" | "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei"
+                "" | "n"
+                    | "u"
+                    | "m"
+                    | "k"
+                    | "M"
+                    | "G"
+                    | "T"
+                    | "P"
+                    | "E"
+                    | "Ki"
+                    | "Mi"
+                    | "Gi"
+                    | "Ti"
+                    | "Pi"
+                    | "Ei"
             ))
 }
 
@@ -225,17 +265,34 @@ mod tests {
         let kind = by_kind("apps", "Deployment").expect("served");
         let mut object = json!({"metadata": {"name": "a"}, "spec": {"replica": 1, "template": {"spec": {"containers": [{"name": "a", "imag": "x"}]}}}});
         let unknown = conform(kind, &mut object).expect("decodes");
-        assert_eq!(unknown, ["spec.replica", "spec.template.spec.containers[0].imag"]);
+        assert_eq!(
+            unknown,
+            ["spec.replica", "spec.template.spec.containers[0].imag"]
+        );
         assert!(object["spec"].get("replica").is_none());
-        assert_eq!(FieldValidation::Strict.judge(kind, unknown).expect_err("refused").code, 400);
+        assert_eq!(
+            FieldValidation::Strict
+                .judge(kind, unknown)
+                .expect_err("refused")
+                .code,
+            400
+        );
     }
 
     #[test]
     fn wrong_types_are_refused() {
         let kind = by_kind("apps", "Deployment").expect("served");
-        for bad in [json!({"spec": {"replicas": "two"}}), json!({"spec": []}), json!({"metadata": {"labels": {"a": 1}}})] {
+        for bad in [
+            json!({"spec": {"replicas": "two"}}),
+            json!({"spec": []}),
+            json!({"metadata": {"labels": {"a": 1}}}),
+        ] {
             let mut object = bad.clone();
-            assert_eq!(conform(kind, &mut object).expect_err("refused").code, 400, "{bad}");
+            assert_eq!(
+                conform(kind, &mut object).expect_err("refused").code,
+                400,
+                "{bad}"
+            );
         }
         let secret = by_kind("", "Secret").expect("served");
         let error = conform(secret, &mut json!({"data": {"a": "hunter2!"}})).expect_err("refused");

@@ -7,8 +7,8 @@ use http::{HeaderValue, Method, Request, header};
 use serde_json::{Value, json};
 
 use super::kinds::{self, GROUPS, KINDS, Kind};
-use super::serve::json_response;
 use super::openapi;
+use super::serve::json_response;
 use super::status::StatusError;
 
 /// The Kubernetes version whose behaviour is rehearsed.
@@ -31,7 +31,10 @@ pub fn answer(segments: &[&str], request: &Request<Body>) -> Result<Response, St
         ["apis"] if aggregated => Ok(aggregated_response(&GROUPS)),
         ["apis"] => {
             let groups: Vec<Value> = GROUPS.iter().map(|(g, v)| group_object(g, v)).collect();
-            Ok(json_response(200, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})))
+            Ok(json_response(
+                200,
+                &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}),
+            ))
         }
         ["api", "v1"] => Ok(json_response(200, &resource_list("", "v1"))),
         ["apis", group] => {
@@ -40,7 +43,9 @@ pub fn answer(segments: &[&str], request: &Request<Body>) -> Result<Response, St
                 .find(|(g, _)| g == group)
                 .ok_or_else(StatusError::no_such_path)?;
             let mut object = json!({"kind": "APIGroup", "apiVersion": "v1"});
-            if let (Some(out), Value::Object(fields)) = (object.as_object_mut(), group_object(group, version)) {
+            if let (Some(out), Value::Object(fields)) =
+                (object.as_object_mut(), group_object(group, version))
+            {
                 out.extend(fields);
             }
             Ok(json_response(200, &object))
@@ -49,7 +54,9 @@ pub fn answer(segments: &[&str], request: &Request<Body>) -> Result<Response, St
             Ok(json_response(200, &resource_list(group, version)))
         }
         ["openapi", "v3"] => Ok(json_response(200, &openapi::index())),
-        ["openapi", "v3", "api", version] => Ok(json_response(200, &openapi::document("", version)?)),
+        ["openapi", "v3", "api", version] => {
+            Ok(json_response(200, &openapi::document("", version)?))
+        }
         ["openapi", "v3", "apis", group, version] if !group.is_empty() => {
             Ok(json_response(200, &openapi::document(group, version)?))
         }
@@ -59,10 +66,15 @@ pub fn answer(segments: &[&str], request: &Request<Body>) -> Result<Response, St
 }
 
 fn wants_aggregated(request: &Request<Body>) -> bool {
-    let accept = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let accept = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("");
     // The first choice counts: clients name the plain form behind it as a fallback.
     accept.split(',').any(|choice| {
-        choice.contains("g=apidiscovery.k8s.io") && choice.contains("v=v2;") || choice.trim_end().ends_with("v=v2")
+        choice.contains("g=apidiscovery.k8s.io") && choice.contains("v=v2;")
+            || choice.trim_end().ends_with("v=v2")
     })
 }
 
@@ -164,14 +176,15 @@ fn aggregated_response(groups: &[(&str, &str)]) -> Response {
     let mut response = json_response(200, &body);
     response.headers_mut().insert(
         header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"),
+        HeaderValue::from_static(
+            "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+        ),
     );
     response
 }
 
 fn aggregated_resource(kind: &Kind) -> Value {
-    let response_kind =
-        |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
+    let response_kind = |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
     let mut row = json!({
         "resource": kind.plural,
         "responseKind": response_kind(kind.group, kind.version, kind.kind),
@@ -190,8 +203,11 @@ fn aggregated_resource(kind: &Kind) -> Value {
         .iter()
         .map(|sub| {
             let (name, group, version, verbs) = sub.discovery(kind);
-            let (group, version) =
-                if group.is_empty() { (kind.group, kind.version) } else { (group, version) };
+            let (group, version) = if group.is_empty() {
+                (kind.group, kind.version)
+            } else {
+                (group, version)
+            };
             json!({
                 "subresource": sub.name(),
                 "responseKind": response_kind(group, version, name),

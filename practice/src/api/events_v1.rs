@@ -27,7 +27,16 @@ pub fn outward<'a>(kind: &Kind, object: &'a Value) -> Cow<'a, Value> {
     if !is_new_style(kind) {
         return Cow::Borrowed(object);
     }
-    Cow::Owned(renamed(object, |key| FIELDS.iter().find(|(core, _)| *core == key).map(|(_, new)| *new), "events.k8s.io/v1"))
+    Cow::Owned(renamed(
+        object,
+        |key| {
+            FIELDS
+                .iter()
+                .find(|(core, _)| *core == key)
+                .map(|(_, new)| *new)
+        },
+        "events.k8s.io/v1",
+    ))
 }
 
 /// What was sent to this kind, in the stored shape.
@@ -35,7 +44,16 @@ pub fn inward(kind: &Kind, object: Value) -> Value {
     if !is_new_style(kind) {
         return object;
     }
-    renamed(&object, |key| FIELDS.iter().find(|(_, new)| *new == key).map(|(core, _)| *core), "v1")
+    renamed(
+        &object,
+        |key| {
+            FIELDS
+                .iter()
+                .find(|(_, new)| *new == key)
+                .map(|(core, _)| *core)
+        },
+        "v1",
+    )
 }
 
 fn renamed<'n>(object: &Value, name: impl Fn(&str) -> Option<&'n str>, api_version: &str) -> Value {

@@ -37,7 +37,9 @@ impl Element {
             "v" => Some(Self::Value(rest.to_owned())),
             "k" => {
                 let keys: BTreeMap<String, Value> = serde_json::from_str(rest).ok()?;
-                Some(Self::Key(keys.into_iter().map(|(k, v)| (k, v.to_string())).collect()))
+                Some(Self::Key(
+                    keys.into_iter().map(|(k, v)| (k, v.to_string())).collect(),
+                ))
             }
             _ => None,
         }
@@ -54,7 +56,10 @@ pub struct FieldSet {
 impl FieldSet {
     /// A set of the one path that ends here.
     pub fn leaf() -> Self {
-        Self { member: true, children: BTreeMap::new() }
+        Self {
+            member: true,
+            children: BTreeMap::new(),
+        }
     }
 
     /// Whether there is no path in it.
@@ -88,7 +93,10 @@ impl FieldSet {
 
     /// Paths of both.
     pub fn intersection(&self, other: &Self) -> Self {
-        let mut out = Self { member: self.member && other.member, children: BTreeMap::new() };
+        let mut out = Self {
+            member: self.member && other.member,
+            children: BTreeMap::new(),
+        };
         for (element, mine) in &self.children {
             if let Some(theirs) = other.children.get(element) {
                 let both = mine.intersection(theirs);
@@ -193,8 +201,11 @@ mod tests {
         assert_eq!(
             set.paths(),
             [
-                ".metadata.labels", ".metadata.labels.app", ".spec.finalizers[=\"x\"]",
-                ".spec.ports[port=80,protocol=\"TCP\"]", ".spec.ports[port=80,protocol=\"TCP\"].port"
+                ".metadata.labels",
+                ".metadata.labels.app",
+                ".spec.finalizers[=\"x\"]",
+                ".spec.ports[port=80,protocol=\"TCP\"]",
+                ".spec.ports[port=80,protocol=\"TCP\"].port"
             ]
         );
     }
@@ -202,11 +213,22 @@ mod tests {
     fn any_set() -> impl Strategy<Value = FieldSet> {
         let leaf = Just(FieldSet::leaf());
         leaf.prop_recursive(3, 20, 4, |inner| {
-            (any::<bool>(), proptest::collection::btree_map("[a-c]", inner, 1..4)).prop_map(|(member, children)| FieldSet {
-                member,
-                children: children.into_iter().map(|(k, v)| (Element::Field(k), v)).collect(),
-            })
-        }).prop_map(|mut set| { set.member = false; set })
+            (
+                any::<bool>(),
+                proptest::collection::btree_map("[a-c]", inner, 1..4),
+            )
+                .prop_map(|(member, children)| FieldSet {
+                    member,
+                    children: children
+                        .into_iter()
+                        .map(|(k, v)| (Element::Field(k), v))
+                        .collect(),
+                })
+        })
+        .prop_map(|mut set| {
+            set.member = false;
+            set
+        })
     }
 
     proptest! {

@@ -65,7 +65,12 @@ impl Sub {
     pub fn discovery(
         self,
         parent: &Kind,
-    ) -> (&'static str, &'static str, &'static str, &'static [&'static str]) {
+    ) -> (
+        &'static str,
+        &'static str,
+        &'static str,
+        &'static [&'static str],
+    ) {
         const GET_PATCH_UPDATE: &[&str] = &["get", "patch", "update"];
         const CREATE_GET: &[&str] = &["create", "get"];
         match self {
@@ -76,7 +81,11 @@ impl Sub {
             Self::Attach => ("PodAttachOptions", "", "", CREATE_GET),
             Self::PortForward => ("PodPortForwardOptions", "", "", CREATE_GET),
             Self::Proxy => (
-                if parent.kind == "Pod" { "PodProxyOptions" } else { "ServiceProxyOptions" },
+                if parent.kind == "Pod" {
+                    "PodProxyOptions"
+                } else {
+                    "ServiceProxyOptions"
+                },
                 "",
                 "",
                 &["create", "delete", "get", "patch", "update"],
@@ -102,7 +111,10 @@ impl Kind {
 
     /// The resource, for error texts.
     pub fn resource(&self) -> Resource<'static> {
-        Resource { group: self.group, plural: self.plural }
+        Resource {
+            group: self.group,
+            plural: self.plural,
+        }
     }
 
     /// Whether the kind has this subresource.
@@ -113,7 +125,16 @@ impl Kind {
     /// Verbs as discovery lists them.
     pub fn verbs(&self) -> &'static [&'static str] {
         if self.stored {
-            &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+            &[
+                "create",
+                "delete",
+                "deletecollection",
+                "get",
+                "list",
+                "patch",
+                "update",
+                "watch",
+            ]
         } else {
             &["create"]
         }
@@ -122,7 +143,11 @@ impl Kind {
 
 /// `v1` or `apps/v1`.
 pub fn group_version(group: &str, version: &str) -> String {
-    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
+    if group.is_empty() {
+        version.to_owned()
+    } else {
+        format!("{group}/{version}")
+    }
 }
 
 const fn row(
@@ -154,35 +179,77 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 const AUTHZ: &str = "authorization.k8s.io";
 
 const fn cluster(kind: Kind) -> Kind {
-    Kind { namespaced: false, ..kind }
+    Kind {
+        namespaced: false,
+        ..kind
+    }
 }
 const fn subs(kind: Kind, subresources: &'static [Sub]) -> Kind {
-    Kind { subresources, ..kind }
+    Kind {
+        subresources,
+        ..kind
+    }
 }
 const fn in_all(kind: Kind) -> Kind {
-    Kind { categories: ALL, ..kind }
+    Kind {
+        categories: ALL,
+        ..kind
+    }
 }
 const fn review(kind: Kind) -> Kind {
-    Kind { stored: false, ..kind }
+    Kind {
+        stored: false,
+        ..kind
+    }
 }
 
 /// Every served kind, in discovery order.
 pub static KINDS: &[Kind] = &[
-    subs(row("", "v1", "ConfigMap", ("configmaps", "configmap"), &["cm"]), &[]),
+    subs(
+        row("", "v1", "ConfigMap", ("configmaps", "configmap"), &["cm"]),
+        &[],
+    ),
     row("", "v1", "Endpoints", ("endpoints", "endpoints"), &["ep"]),
     row("", "v1", "Event", ("events", "event"), &["ev"]),
-    row("", "v1", "LimitRange", ("limitranges", "limitrange"), &["limits"]),
+    row(
+        "",
+        "v1",
+        "LimitRange",
+        ("limitranges", "limitrange"),
+        &["limits"],
+    ),
     subs(
-        cluster(row("", "v1", "Namespace", ("namespaces", "namespace"), &["ns"])),
+        cluster(row(
+            "",
+            "v1",
+            "Namespace",
+            ("namespaces", "namespace"),
+            &["ns"],
+        )),
         &[Sub::Finalize, Sub::Status],
     ),
-    subs(cluster(row("", "v1", "Node", ("nodes", "node"), &["no"])), STATUS),
     subs(
-        row("", "v1", "PersistentVolumeClaim", ("persistentvolumeclaims", "persistentvolumeclaim"), &["pvc"]),
+        cluster(row("", "v1", "Node", ("nodes", "node"), &["no"])),
         STATUS,
     ),
     subs(
-        cluster(row("", "v1", "PersistentVolume", ("persistentvolumes", "persistentvolume"), &["pv"])),
+        row(
+            "",
+            "v1",
+            "PersistentVolumeClaim",
+            ("persistentvolumeclaims", "persistentvolumeclaim"),
+            &["pvc"],
+        ),
+        STATUS,
+    ),
+    subs(
+        cluster(row(
+            "",
+            "v1",
+            "PersistentVolume",
+            ("persistentvolumes", "persistentvolume"),
+            &["pv"],
+        )),
         STATUS,
     ),
     subs(
@@ -197,25 +264,73 @@ pub static KINDS: &[Kind] = &[
             Sub::Status,
         ],
     ),
-    subs(row("", "v1", "ResourceQuota", ("resourcequotas", "resourcequota"), &["quota"]), STATUS),
+    subs(
+        row(
+            "",
+            "v1",
+            "ResourceQuota",
+            ("resourcequotas", "resourcequota"),
+            &["quota"],
+        ),
+        STATUS,
+    ),
     row("", "v1", "Secret", ("secrets", "secret"), &[]),
-    row("", "v1", "ServiceAccount", ("serviceaccounts", "serviceaccount"), &["sa"]),
+    row(
+        "",
+        "v1",
+        "ServiceAccount",
+        ("serviceaccounts", "serviceaccount"),
+        &["sa"],
+    ),
     subs(
         in_all(row("", "v1", "Service", ("services", "service"), &["svc"])),
         &[Sub::Proxy, Sub::Status],
     ),
-    row("apps", "v1", "ControllerRevision", ("controllerrevisions", "controllerrevision"), &[]),
-    subs(in_all(row("apps", "v1", "DaemonSet", ("daemonsets", "daemonset"), &["ds"])), STATUS),
+    row(
+        "apps",
+        "v1",
+        "ControllerRevision",
+        ("controllerrevisions", "controllerrevision"),
+        &[],
+    ),
     subs(
-        in_all(row("apps", "v1", "Deployment", ("deployments", "deployment"), &["deploy"])),
+        in_all(row(
+            "apps",
+            "v1",
+            "DaemonSet",
+            ("daemonsets", "daemonset"),
+            &["ds"],
+        )),
+        STATUS,
+    ),
+    subs(
+        in_all(row(
+            "apps",
+            "v1",
+            "Deployment",
+            ("deployments", "deployment"),
+            &["deploy"],
+        )),
         STATUS_SCALE,
     ),
     subs(
-        in_all(row("apps", "v1", "ReplicaSet", ("replicasets", "replicaset"), &["rs"])),
+        in_all(row(
+            "apps",
+            "v1",
+            "ReplicaSet",
+            ("replicasets", "replicaset"),
+            &["rs"],
+        )),
         STATUS_SCALE,
     ),
     subs(
-        in_all(row("apps", "v1", "StatefulSet", ("statefulsets", "statefulset"), &["sts"])),
+        in_all(row(
+            "apps",
+            "v1",
+            "StatefulSet",
+            ("statefulsets", "statefulset"),
+            &["sts"],
+        )),
         STATUS_SCALE,
     ),
     Kind {
@@ -253,10 +368,34 @@ pub static KINDS: &[Kind] = &[
         )),
         STATUS,
     ),
-    subs(in_all(row("batch", "v1", "CronJob", ("cronjobs", "cronjob"), &["cj"])), STATUS),
-    subs(in_all(row("batch", "v1", "Job", ("jobs", "job"), &[])), STATUS),
-    row("coordination.k8s.io", "v1", "Lease", ("leases", "lease"), &[]),
-    row("discovery.k8s.io", "v1", "EndpointSlice", ("endpointslices", "endpointslice"), &[]),
+    subs(
+        in_all(row(
+            "batch",
+            "v1",
+            "CronJob",
+            ("cronjobs", "cronjob"),
+            &["cj"],
+        )),
+        STATUS,
+    ),
+    subs(
+        in_all(row("batch", "v1", "Job", ("jobs", "job"), &[])),
+        STATUS,
+    ),
+    row(
+        "coordination.k8s.io",
+        "v1",
+        "Lease",
+        ("leases", "lease"),
+        &[],
+    ),
+    row(
+        "discovery.k8s.io",
+        "v1",
+        "EndpointSlice",
+        ("endpointslices", "endpointslice"),
+        &[],
+    ),
     cluster(row(
         "networking.k8s.io",
         "v1",
@@ -264,7 +403,16 @@ pub static KINDS: &[Kind] = &[
         ("ingressclasses", "ingressclass"),
         &[],
     )),
-    subs(row("networking.k8s.io", "v1", "Ingress", ("ingresses", "ingress"), &["ing"]), STATUS),
+    subs(
+        row(
+            "networking.k8s.io",
+            "v1",
+            "Ingress",
+            ("ingresses", "ingress"),
+            &["ing"],
+        ),
+        STATUS,
+    ),
     row(
         "networking.k8s.io",
         "v1",
@@ -282,12 +430,42 @@ pub static KINDS: &[Kind] = &[
         ),
         STATUS,
     ),
-    cluster(row(RBAC, "v1", "ClusterRoleBinding", ("clusterrolebindings", "clusterrolebinding"), &[])),
-    cluster(row(RBAC, "v1", "ClusterRole", ("clusterroles", "clusterrole"), &[])),
-    row(RBAC, "v1", "RoleBinding", ("rolebindings", "rolebinding"), &[]),
+    cluster(row(
+        RBAC,
+        "v1",
+        "ClusterRoleBinding",
+        ("clusterrolebindings", "clusterrolebinding"),
+        &[],
+    )),
+    cluster(row(
+        RBAC,
+        "v1",
+        "ClusterRole",
+        ("clusterroles", "clusterrole"),
+        &[],
+    )),
+    row(
+        RBAC,
+        "v1",
+        "RoleBinding",
+        ("rolebindings", "rolebinding"),
+        &[],
+    ),
     row(RBAC, "v1", "Role", ("roles", "role"), &[]),
-    cluster(row("scheduling.k8s.io", "v1", "PriorityClass", ("priorityclasses", "priorityclass"), &["pc"])),
-    cluster(row("storage.k8s.io", "v1", "StorageClass", ("storageclasses", "storageclass"), &["sc"])),
+    cluster(row(
+        "scheduling.k8s.io",
+        "v1",
+        "PriorityClass",
+        ("priorityclasses", "priorityclass"),
+        &["pc"],
+    )),
+    cluster(row(
+        "storage.k8s.io",
+        "v1",
+        "StorageClass",
+        ("storageclasses", "storageclass"),
+        &["sc"],
+    )),
     subs(
         cluster(row(
             "apiextensions.k8s.io",
@@ -313,7 +491,9 @@ pub static GROUPS: LazyLock<Vec<(&'static str, &'static str)>> = LazyLock::new(|
 
 /// The row that serves this resource.
 pub fn by_resource(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|k| k.group == group && k.version == version && k.plural == plural)
+    KINDS
+        .iter()
+        .find(|k| k.group == group && k.version == version && k.plural == plural)
 }
 
 /// The row of this kind.
@@ -331,7 +511,9 @@ pub fn of_group_version<'a>(
     group: &'a str,
     version: &'a str,
 ) -> impl Iterator<Item = &'static Kind> + 'a {
-    KINDS.iter().filter(move |k| k.group == group && k.version == version)
+    KINDS
+        .iter()
+        .filter(move |k| k.group == group && k.version == version)
 }
 
 /// Stamps `apiVersion` and `kind` at the front of an object.

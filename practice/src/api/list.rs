@@ -21,7 +21,11 @@ pub fn answer(
 ) -> Result<Response, StatusError> {
     let selectors = query.selectors(target.kind)?;
     let limit: usize = query.number("limit")?.unwrap_or(0);
-    let resume = query.get("continue").filter(|c| !c.is_empty()).map(Page::parse).transpose()?;
+    let resume = query
+        .get("continue")
+        .filter(|c| !c.is_empty())
+        .map(Page::parse)
+        .transpose()?;
     let snapshot = api.store.list(target.kind, target.namespace.as_deref());
     check_version(query, snapshot.rv)?;
     // Pages keep the version of the first one, so that a watch from it sees what happened between.
@@ -30,14 +34,23 @@ pub fn answer(
         .objects
         .iter()
         .filter(|object| selectors.matches(object))
-        .filter(|object| resume.as_ref().is_none_or(|page| key_of(object) > page.after))
+        .filter(|object| {
+            resume
+                .as_ref()
+                .is_none_or(|page| key_of(object) > page.after)
+        })
         .collect();
     let mut metadata = json!({"resourceVersion": rv.to_string()});
     if limit > 0 && objects.len() > limit {
         let remaining = objects.len() - limit;
         objects.truncate(limit);
         if let Some(last) = objects.last() {
-            metadata["continue"] = Page { rv, after: key_of(last) }.text().into();
+            metadata["continue"] = Page {
+                rv,
+                after: key_of(last),
+            }
+            .text()
+            .into();
         }
         if selectors.is_everything() {
             metadata["remainingItemCount"] = remaining.into();
@@ -45,9 +58,10 @@ pub fn answer(
     }
     let objects = objects.into_iter().map(|object| &**object);
     Ok(match Rendering::of(request.headers(), query)? {
-        Rendering::Table(include) => {
-            json_response(200, &table::table(target.kind, objects, include, metadata, true))
-        }
+        Rendering::Table(include) => json_response(
+            200,
+            &table::table(target.kind, objects, include, metadata, true),
+        ),
         Rendering::Metadata => {
             let items: Vec<Value> = objects.map(table::metadata_only).collect();
             let body = json!({
@@ -61,7 +75,11 @@ pub fn answer(
 }
 
 /// Written piece by piece: a list may be large and needs no second copy of its objects.
-fn whole_list<'a>(target: &Target, objects: impl Iterator<Item = &'a Value>, metadata: &Value) -> String {
+fn whole_list<'a>(
+    target: &Target,
+    objects: impl Iterator<Item = &'a Value>,
+    metadata: &Value,
+) -> String {
     let mut out = format!(
         "{{\"kind\":\"{}\",\"apiVersion\":\"{}\",\"metadata\":{metadata},\"items\":[",
         target.kind.list_kind(),
@@ -98,7 +116,10 @@ fn push_item(out: &mut String, object: &Value) {
 
 /// A list cannot be as new as a version that does not exist yet.
 pub fn check_version(query: &Query, current: u64) -> Result<(), StatusError> {
-    let asked: u64 = query.number("resourceVersion").map_err(|_| invalid_version(query))?.unwrap_or(0);
+    let asked: u64 = query
+        .number("resourceVersion")
+        .map_err(|_| invalid_version(query))?
+        .unwrap_or(0);
     if asked <= current {
         return Ok(());
     }
@@ -134,16 +155,26 @@ struct Page {
 
 impl Page {
     fn text(&self) -> String {
-        let plain = json!({"v": "meta.k8s.io/v1", "rv": self.rv, "start": [self.after.0, self.after.1]});
+        let plain =
+            json!({"v": "meta.k8s.io/v1", "rv": self.rv, "start": [self.after.0, self.after.1]});
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(plain.to_string())
     }
 
     fn parse(text: &str) -> Result<Self, StatusError> {
         let bad = || StatusError::bad_request("continue key is not valid");
-        let bytes =
-            base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).map_err(|_| bad())?;
+        let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|_| bad())?;
         let plain: Value = serde_json::from_slice(&bytes).map_err(|_| bad())?;
-        let part = |at: usize| plain["start"][at].as_str().map(str::to_owned).ok_or_else(bad);
-        Ok(Self { rv: plain["rv"].as_u64().ok_or_else(bad)?, after: (part(0)?, part(1)?) })
+        let part = |at: usize| {
+            plain["start"][at]
+                .as_str()
+                .map(str::to_owned)
+                .ok_or_else(bad)
+        };
+        Ok(Self {
+            rv: plain["rv"].as_u64().ok_or_else(bad)?,
+            after: (part(0)?, part(1)?),
+        })
     }
 }

@@ -46,7 +46,10 @@ pub fn strip(set: &mut FieldSet) {
     for path in NOBODYS {
         set.remove_fields(path);
     }
-    if let Some(metadata) = set.children.get_mut(&super::fieldset::Element::Field("metadata".into())) {
+    if let Some(metadata) = set
+        .children
+        .get_mut(&super::fieldset::Element::Field("metadata".into()))
+    {
         metadata.member = false;
         if metadata.is_empty() {
             set.remove_fields(&["metadata"]);
@@ -70,17 +73,27 @@ pub fn entries(object: &Value) -> Vec<Entry> {
         .flatten()
         .map(|entry| Entry {
             manager: entry["manager"].as_str().unwrap_or("").to_owned(),
-            operation: if entry["operation"] == "Apply" { "Apply" } else { "Update" },
+            operation: if entry["operation"] == "Apply" {
+                "Apply"
+            } else {
+                "Update"
+            },
             api_version: entry["apiVersion"].as_str().unwrap_or("").to_owned(),
             time: entry["time"].as_str().unwrap_or("").to_owned(),
-            subresource: entry["subresource"].as_str().filter(|s| !s.is_empty()).map(str::to_owned),
+            subresource: entry["subresource"]
+                .as_str()
+                .filter(|s| !s.is_empty())
+                .map(str::to_owned),
             fields: FieldSet::from_fields_v1(&entry["fieldsV1"]),
         })
         .collect()
 }
 
 fn encode(entries: Vec<Entry>) -> Value {
-    let mut entries: Vec<Entry> = entries.into_iter().filter(|e| !e.fields.is_empty()).collect();
+    let mut entries: Vec<Entry> = entries
+        .into_iter()
+        .filter(|e| !e.fields.is_empty())
+        .collect();
     entries.sort_by(|a, b| {
         (a.operation, &a.time, &a.manager).cmp(&(b.operation, &b.time, &b.manager))
     });

@@ -66,20 +66,25 @@ impl NameRule {
 pub fn is_dns_label(text: &str) -> bool {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     text.len() <= 63
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         && edge(text.chars().next())
         && edge(text.chars().last())
 }
 
 /// RFC 1123 subdomain, at most 253 characters.
 pub fn is_subdomain(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(|part| {
-        // Only the whole has a length limit in the API server's rule.
-        let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-        part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-            && edge(part.chars().next())
-            && edge(part.chars().last())
-    })
+    text.len() <= 253
+        && text.split('.').all(|part| {
+            // Only the whole has a length limit in the API server's rule.
+            let edge =
+                |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+            part.chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+                && edge(part.chars().next())
+                && edge(part.chars().last())
+        })
 }
 
 /// The value of a label.
@@ -101,13 +106,17 @@ pub fn is_config_key(text: &str) -> bool {
         && text.len() <= 253
         && text != "."
         && !text.starts_with("..")
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 fn is_name_part(text: &str) -> bool {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     text.len() <= 63
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
         && edge(text.chars().next())
         && edge(text.chars().last())
 }
@@ -117,7 +126,9 @@ pub fn random_suffix() -> String {
     use rand::Rng as _;
     const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
     let mut rng = rand::rng();
-    (0..5).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect()
+    (0..5)
+        .map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())]))
+        .collect()
 }
 
 #[cfg(test)]
@@ -127,10 +138,22 @@ mod tests {
     #[test]
     fn names_follow_their_kinds_rule() {
         assert_eq!(NameRule::of("", "Pod").problem("a.b-c"), None);
-        assert_eq!(NameRule::of("", "Pod").problem("Web").as_deref(), Some(SUBDOMAIN_RULE));
-        assert_eq!(NameRule::of("", "Namespace").problem("a.b").as_deref(), Some(LABEL_RULE));
-        assert_eq!(NameRule::of("", "Service").problem("1web").as_deref(), Some(DNS1035_RULE));
-        assert_eq!(NameRule::of("rbac.authorization.k8s.io", "ClusterRole").problem("system:x"), None);
+        assert_eq!(
+            NameRule::of("", "Pod").problem("Web").as_deref(),
+            Some(SUBDOMAIN_RULE)
+        );
+        assert_eq!(
+            NameRule::of("", "Namespace").problem("a.b").as_deref(),
+            Some(LABEL_RULE)
+        );
+        assert_eq!(
+            NameRule::of("", "Service").problem("1web").as_deref(),
+            Some(DNS1035_RULE)
+        );
+        assert_eq!(
+            NameRule::of("rbac.authorization.k8s.io", "ClusterRole").problem("system:x"),
+            None
+        );
     }
 
     #[test]

@@ -115,11 +115,24 @@ pub fn create(
     settle_namespace(target, &mut object)?;
     check_namespace(txn, target)?;
     let metadata = metadata_mut(&mut object)?;
-    if metadata.get("resourceVersion").and_then(Value::as_str).is_some_and(|v| !v.is_empty() && v != "0") {
-        return Err(StatusError::bad_request("resourceVersion should not be set on objects to be created"));
+    if metadata
+        .get("resourceVersion")
+        .and_then(Value::as_str)
+        .is_some_and(|v| !v.is_empty() && v != "0")
+    {
+        return Err(StatusError::bad_request(
+            "resourceVersion should not be set on objects to be created",
+        ));
     }
-    let generate = metadata.get("generateName").and_then(Value::as_str).unwrap_or("").to_owned();
-    let named = metadata.get("name").and_then(Value::as_str).is_some_and(|n| !n.is_empty());
+    let generate = metadata
+        .get("generateName")
+        .and_then(Value::as_str)
+        .unwrap_or("")
+        .to_owned();
+    let named = metadata
+        .get("name")
+        .and_then(Value::as_str)
+        .is_some_and(|n| !n.is_empty());
     if !named && !generate.is_empty() {
         let base: String = generate.chars().take(58).collect();
         let mut name = format!("{base}{}", names::random_suffix());
@@ -131,9 +144,18 @@ pub fn create(
         }
         metadata.insert("name".into(), name.into());
     }
-    let name = metadata.get("name").and_then(Value::as_str).unwrap_or("").to_owned();
+    let name = metadata
+        .get("name")
+        .and_then(Value::as_str)
+        .unwrap_or("")
+        .to_owned();
     check_name(kind, &name, &generate)?;
-    for server_owned in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields"] {
+    for server_owned in [
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+        "managedFields",
+    ] {
         metadata.shift_remove(server_owned);
     }
     metadata.insert("uid".into(), uuid::Uuid::new_v4().to_string().into());
@@ -158,7 +180,10 @@ pub fn create(
 
 fn check_name(kind: &Kind, name: &str, generate: &str) -> Result<(), StatusError> {
     let errors = if name.is_empty() && generate.is_empty() {
-        vec![FieldError::required("metadata.name", "name or generateName is required")]
+        vec![FieldError::required(
+            "metadata.name",
+            "name or generateName is required",
+        )]
     } else {
         NameRule::of(kind.group, kind.kind)
             .problem(name)
@@ -166,7 +191,11 @@ fn check_name(kind: &Kind, name: &str, generate: &str) -> Result<(), StatusError
             .into_iter()
             .collect()
     };
-    if errors.is_empty() { Ok(()) } else { Err(StatusError::invalid(kind.group, kind.kind, name, &errors)) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(StatusError::invalid(kind.group, kind.kind, name, &errors))
+    }
 }
 
 /// The namespace must exist and must not be going away.
@@ -178,7 +207,9 @@ fn check_namespace(txn: &Transaction<'_>, target: &Target) -> Result<(), StatusE
         None => Err(StatusError::not_found(&kind.resource(), namespace)),
         Some(found) if !found["metadata"]["deletionTimestamp"].is_null() => {
             let name = target.name.as_deref().unwrap_or("");
-            let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
+            let why = format!(
+                "unable to create new content in namespace {namespace} because it is being terminated"
+            );
             let mut error = StatusError::forbidden(&target.kind.resource(), name, &why);
             if let Some(details) = &mut error.details {
                 details["causes"] = json!([{
@@ -281,11 +312,18 @@ pub fn update(
             object["metadata"]["generation"] = generation.into();
         }
     }
-    if managed_fields_sent.as_ref().and_then(Value::as_array).is_some_and(Vec::is_empty) {
+    if managed_fields_sent
+        .as_ref()
+        .and_then(Value::as_array)
+        .is_some_and(Vec::is_empty)
+    {
         // An explicit empty list is the documented way of dropping all ownership records.
         metadata_mut(&mut object)?.shift_remove("managedFields");
     }
-    let subresource = target.subresource.as_deref().filter(|sub| *sub != "finalize");
+    let subresource = target
+        .subresource
+        .as_deref()
+        .filter(|sub| *sub != "finalize");
     managed::track(kind, &mut object, Some(existing), ctx, subresource, applied);
     if let Some(last) = finish_deletion(txn, kind, &object) {
         return Ok(last);
@@ -310,7 +348,8 @@ fn check_identity(target: &Target, existing: &Value, object: &Value) -> Result<(
             "the name of the object ( based on URL) was undeterminable: name must be provided, expected {name}"
         )));
     }
-    if let Some(uid) = sent("uid").filter(|uid| Some(*uid) != existing["metadata"]["uid"].as_str()) {
+    if let Some(uid) = sent("uid").filter(|uid| Some(*uid) != existing["metadata"]["uid"].as_str())
+    {
         let why = format!(
             "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
             existing["metadata"]["uid"].as_str().unwrap_or("")
@@ -330,7 +369,9 @@ fn desired_state_changed(old: &Value, new: &Value) -> bool {
     let desired = |object: &Value| -> Map<String, Value> {
         let fields = object.as_object().into_iter().flatten();
         fields
-            .filter(|(key, _)| !matches!(key.as_str(), "metadata" | "status" | "apiVersion" | "kind"))
+            .filter(|(key, _)| {
+                !matches!(key.as_str(), "metadata" | "status" | "apiVersion" | "kind")
+            })
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect()
     };
@@ -344,7 +385,11 @@ fn finish_deletion(txn: &mut Transaction<'_>, kind: &Kind, object: &Value) -> Op
     if object["metadata"]["deletionTimestamp"].is_null() || has_finalizers(object) {
         return None;
     }
-    if object["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) > 0 {
+    if object["metadata"]["deletionGracePeriodSeconds"]
+        .as_i64()
+        .unwrap_or(0)
+        > 0
+    {
         return None;
     }
     Some(txn.delete(kind, object))
@@ -396,14 +441,20 @@ pub fn delete(
     }
     let metadata = metadata_mut(&mut object)?;
     let going = metadata.contains_key("deletionTimestamp");
-    let before = metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64);
+    let before = metadata
+        .get("deletionGracePeriodSeconds")
+        .and_then(Value::as_i64);
     // A second delete can shorten the time, never lengthen it.
     if !going || before.is_some_and(|before| grace < before) {
         let at = now + jiff::SignedDuration::from_secs(grace);
         metadata.insert("deletionTimestamp".into(), seconds_text(at).into());
         metadata.insert("deletionGracePeriodSeconds".into(), grace.into());
         if has_generation(kind) && !going {
-            let generation = metadata.get("generation").and_then(Value::as_i64).unwrap_or(0) + 1;
+            let generation = metadata
+                .get("generation")
+                .and_then(Value::as_i64)
+                .unwrap_or(0)
+                + 1;
             metadata.insert("generation".into(), generation.into());
         }
     }
@@ -422,7 +473,14 @@ fn check_preconditions(
     name: &str,
     options: &DeleteOptions,
 ) -> Result<(), StatusError> {
-    let checks = [("UID", "uid", &options.uid), ("ResourceVersion", "resourceVersion", &options.resource_version)];
+    let checks = [
+        ("UID", "uid", &options.uid),
+        (
+            "ResourceVersion",
+            "resourceVersion",
+            &options.resource_version,
+        ),
+    ];
     for (word, field, wanted) in checks {
         let actual = existing["metadata"][field].as_str().unwrap_or("");
         if let Some(wanted) = wanted
@@ -437,7 +495,10 @@ fn check_preconditions(
     Ok(())
 }
 
-fn add_propagation_finalizer(object: &mut Value, options: &DeleteOptions) -> Result<(), StatusError> {
+fn add_propagation_finalizer(
+    object: &mut Value,
+    options: &DeleteOptions,
+) -> Result<(), StatusError> {
     let wanted = match options.propagation.as_deref() {
         None | Some("" | "Background") => return Ok(()),
         Some("Orphan") => "orphan",
@@ -465,9 +526,15 @@ fn add_propagation_finalizer(object: &mut Value, options: &DeleteOptions) -> Res
 /// The seconds a pod gets to stop. Pods no node has, and pods that ended, need none.
 fn pod_grace(pod: &Value, asked: Option<i64>) -> i64 {
     let unscheduled = pod["spec"]["nodeName"].as_str().unwrap_or("").is_empty();
-    let ended = matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
+    let ended = matches!(
+        pod["status"]["phase"].as_str(),
+        Some("Succeeded" | "Failed")
+    );
     if unscheduled || ended {
         return 0;
     }
-    asked.or_else(|| pod["spec"]["terminationGracePeriodSeconds"].as_i64()).unwrap_or(30).max(0)
+    asked
+        .or_else(|| pod["spec"]["terminationGracePeriodSeconds"].as_i64())
+        .unwrap_or(30)
+        .max(0)
 }

@@ -63,7 +63,9 @@ struct Schemas {
 
 impl Schemas {
     fn add(&mut self, name: &str) {
-        let Some(found) = schema::get(name) else { return };
+        let Some(found) = schema::get(name) else {
+            return;
+        };
         if self.wanted.insert(name.to_owned()) {
             for field in &found.fields {
                 self.add_type(&field.ty);
@@ -74,7 +76,11 @@ impl Schemas {
     fn add_type(&mut self, ty: &Type) {
         match ty {
             Type::Struct(name) => self.add(name),
-            Type::AtomicList(t) | Type::Set(t) | Type::KeyedList(_, t) | Type::Map(t) | Type::AtomicMap(t) => {
+            Type::AtomicList(t)
+            | Type::Set(t)
+            | Type::KeyedList(_, t)
+            | Type::Map(t)
+            | Type::AtomicMap(t) => {
                 self.add_type(t);
             }
             _ => {}
@@ -84,9 +90,14 @@ impl Schemas {
     fn finish(self, served: &[&Kind]) -> Value {
         let mut out = Map::new();
         for name in self.wanted {
-            let Some(found) = schema::get(&name) else { continue };
-            let properties: Map<String, Value> =
-                found.fields.iter().map(|field| (field.name.clone(), of_type(&field.ty))).collect();
+            let Some(found) = schema::get(&name) else {
+                continue;
+            };
+            let properties: Map<String, Value> = found
+                .fields
+                .iter()
+                .map(|field| (field.name.clone(), of_type(&field.ty)))
+                .collect();
             let mut object = json!({"type": "object", "properties": properties});
             if found.atomic {
                 object["x-kubernetes-map-type"] = "atomic".into();
@@ -116,7 +127,9 @@ fn of_type(ty: &Type) -> Value {
         Type::Boolean => json!({"type": "boolean"}),
         Type::Bytes => json!({"type": "string", "format": "byte"}),
         Type::Time | Type::MicroTime => json!({"type": "string", "format": "date-time"}),
-        Type::IntOrString => json!({"x-kubernetes-int-or-string": true, "format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]}),
+        Type::IntOrString => {
+            json!({"x-kubernetes-int-or-string": true, "format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]})
+        }
         Type::Any => json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
         Type::Struct(name) => json!({"allOf": [reference(name)]}),
         Type::AtomicList(item) => {
@@ -160,24 +173,46 @@ fn add_paths(kind: &Kind, paths: &mut Map<String, Value>) {
         return;
     }
     let list: &[&str] = &[
-        "allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion",
-        "resourceVersionMatch", "sendInitialEvents", "timeoutSeconds", "watch",
+        "allowWatchBookmarks",
+        "continue",
+        "fieldSelector",
+        "labelSelector",
+        "limit",
+        "resourceVersion",
+        "resourceVersionMatch",
+        "sendInitialEvents",
+        "timeoutSeconds",
+        "watch",
     ];
     if kind.namespaced {
-        paths.insert(format!("{root}/{}", kind.plural), json!({"get": operation(kind, "list", list)}));
+        paths.insert(
+            format!("{root}/{}", kind.plural),
+            json!({"get": operation(kind, "list", list)}),
+        );
     }
     paths.insert(base.clone(), json!({
         "get": operation(kind, "list", list),
         "post": post,
         "delete": operation(kind, "deletecollection", &["dryRun", "gracePeriodSeconds", "labelSelector", "fieldSelector", "propagationPolicy"]),
     }));
-    let one = || json!({
-        "get": operation(kind, "get", &[]),
-        "put": operation(kind, "put", &["dryRun", "fieldManager", "fieldValidation"]),
-        "patch": operation(kind, "patch", &["dryRun", "fieldManager", "fieldValidation", "force"]),
-    });
+    let one = || {
+        json!({
+            "get": operation(kind, "get", &[]),
+            "put": operation(kind, "put", &["dryRun", "fieldManager", "fieldValidation"]),
+            "patch": operation(kind, "patch", &["dryRun", "fieldManager", "fieldValidation", "force"]),
+        })
+    };
     let mut named = one();
-    named["delete"] = operation(kind, "delete", &["dryRun", "gracePeriodSeconds", "orphanDependents", "propagationPolicy"]);
+    named["delete"] = operation(
+        kind,
+        "delete",
+        &[
+            "dryRun",
+            "gracePeriodSeconds",
+            "orphanDependents",
+            "propagationPolicy",
+        ],
+    );
     paths.insert(format!("{base}/{{name}}"), named);
     if kind.has(Sub::Status) {
         paths.insert(format!("{base}/{{name}}/status"), one());
@@ -206,7 +241,10 @@ fn operation(kind: &Kind, action: &str, parameters: &[&str]) -> Value {
         "x-kubernetes-group-version-kind": gvk(kind)
     });
     match action {
-        "post" | "put" => out["requestBody"] = json!({"content": {"*/*": {"schema": reference(&name)}}, "required": true}),
+        "post" | "put" => {
+            out["requestBody"] =
+                json!({"content": {"*/*": {"schema": reference(&name)}}, "required": true})
+        }
         "patch" => {
             let any = json!({"schema": {"type": "object"}});
             out["requestBody"] = json!({"required": true, "content": {
@@ -236,7 +274,10 @@ mod tests {
             let text = document.to_string();
             for part in text.split("\"#/components/schemas/").skip(1) {
                 let name = part.split('"').next().unwrap_or("");
-                assert!(document["components"]["schemas"].get(name).is_some(), "{group}/{version}: {name}");
+                assert!(
+                    document["components"]["schemas"].get(name).is_some(),
+                    "{group}/{version}: {name}"
+                );
             }
         }
     }

@@ -11,7 +11,9 @@ pub fn merge(target: &mut Value, patch: &Value) {
     if !target.is_object() {
         *target = Value::Object(Map::new());
     }
-    let Some(object) = target.as_object_mut() else { return };
+    let Some(object) = target.as_object_mut() else {
+        return;
+    };
     for (key, value) in fields {
         if value.is_null() {
             object.shift_remove(key);
@@ -23,7 +25,9 @@ pub fn merge(target: &mut Value, patch: &Value) {
 
 /// Applies a JSON patch; on an error the target may be half changed and must be thrown away.
 pub fn json_patch(target: &mut Value, patch: &Value) -> Result<(), String> {
-    let operations = patch.as_array().ok_or("a JSON patch is a list of operations")?;
+    let operations = patch
+        .as_array()
+        .ok_or("a JSON patch is a list of operations")?;
     for operation in operations {
         apply_operation(target, operation)?;
     }
@@ -35,7 +39,10 @@ fn apply_operation(target: &mut Value, operation: &Value) -> Result<(), String> 
     let op = text("op").ok_or("an operation needs an op")?;
     let path = text("path").ok_or("an operation needs a path")?;
     let value = || {
-        operation.get("value").cloned().ok_or_else(|| format!("{op} operation needs a value"))
+        operation
+            .get("value")
+            .cloned()
+            .ok_or_else(|| format!("{op} operation needs a value"))
     };
     let from = || text("from").ok_or_else(|| format!("{op} operation needs a from"));
     match op.as_str() {
@@ -74,8 +81,13 @@ fn tokens(path: &str) -> Result<Vec<String>, String> {
     if path.is_empty() {
         return Ok(Vec::new());
     }
-    let rest = path.strip_prefix('/').ok_or_else(|| format!("path {path} does not start with '/'"))?;
-    Ok(rest.split('/').map(|token| token.replace("~1", "/").replace("~0", "~")).collect())
+    let rest = path
+        .strip_prefix('/')
+        .ok_or_else(|| format!("path {path} does not start with '/'"))?;
+    Ok(rest
+        .split('/')
+        .map(|token| token.replace("~1", "/").replace("~0", "~"))
+        .collect())
 }
 
 fn find<'a>(target: &'a mut Value, path: &str) -> Result<&'a mut Value, String> {
@@ -93,7 +105,10 @@ fn find<'a>(target: &'a mut Value, path: &str) -> Result<&'a mut Value, String> 
 
 fn split(path: &str) -> Result<(String, String), String> {
     let all = tokens(path)?;
-    let last = all.last().cloned().ok_or("the whole document cannot be the target here")?;
+    let last = all
+        .last()
+        .cloned()
+        .ok_or("the whole document cannot be the target here")?;
     let cut = path.rfind('/').unwrap_or(0);
     Ok((path[..cut].to_owned(), last))
 }
@@ -114,7 +129,9 @@ fn add(target: &mut Value, path: &str, value: Value) -> Result<(), String> {
             Ok(())
         }
         Value::Array(list) => {
-            let at: usize = last.parse().map_err(|_| format!("{last} is no list index"))?;
+            let at: usize = last
+                .parse()
+                .map_err(|_| format!("{last} is no list index"))?;
             if at > list.len() {
                 return Err(format!("unable to access invalid index: {at}"));
             }
@@ -132,7 +149,11 @@ fn remove(target: &mut Value, path: &str) -> Result<Value, String> {
         Value::Object(object) => object.shift_remove(&last).ok_or_else(missing),
         Value::Array(list) => {
             let at: usize = last.parse().map_err(|_| missing())?;
-            if at < list.len() { Ok(list.remove(at)) } else { Err(missing()) }
+            if at < list.len() {
+                Ok(list.remove(at))
+            } else {
+                Err(missing())
+            }
         }
         _ => Err(missing()),
     }
@@ -163,7 +184,10 @@ mod tests {
     #[test]
     fn a_merge_patch_removes_with_null_and_replaces_lists() {
         let mut target = json!({"a": {"b": 1, "c": [1, 2]}, "d": 3});
-        merge(&mut target, &json!({"a": {"b": null, "c": [9]}, "e": {"f": null}}));
+        merge(
+            &mut target,
+            &json!({"a": {"b": null, "c": [9]}, "e": {"f": null}}),
+        );
         assert_eq!(target, json!({"a": {"c": [9]}, "d": 3, "e": {}}));
     }
 
@@ -181,7 +205,13 @@ mod tests {
         ]);
         json_patch(&mut target, &patch).expect("applies");
         assert_eq!(target, json!({"a": [9, 2, 8], "b": {"c/d": 2}, "y": 1}));
-        assert!(json_patch(&mut target, &json!([{"op": "test", "path": "/y", "value": 5}])).is_err());
+        assert!(
+            json_patch(
+                &mut target,
+                &json!([{"op": "test", "path": "/y", "value": 5}])
+            )
+            .is_err()
+        );
         assert!(json_patch(&mut target, &json!([{"op": "remove", "path": "/nope"}])).is_err());
     }
 

@@ -1,6 +1,7 @@
 //! The objects on disk: one SQLite file written by a dedicated thread with group commit, so that
 //! a write that was answered survives SIGKILL of the process.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -16,8 +17,19 @@ const BATCH: usize = 512;
 /// One change of the stored state.
 #[derive(Debug)]
 pub enum Change {
-    Put { storage: &'static str, namespace: String, name: String, rv: u64, object: Arc<Value> },
-    Delete { storage: &'static str, namespace: String, name: String, rv: u64 },
+    Put {
+        storage: &'static str,
+        namespace: String,
+        name: String,
+        rv: u64,
+        object: Arc<Value>,
+    },
+    Delete {
+        storage: &'static str,
+        namespace: String,
+        name: String,
+        rv: u64,
+    },
 }
 
 /// What the file held.
@@ -34,7 +46,7 @@ pub enum PersistError {
     Sqlite(#[from] rusqlite::Error),
     #[error("read a stored object of the practice cluster: {0}")]
     Decode(#[from] serde_json::Error),
-    #[error("start the thread that stores the practice cluster's objects: {0}")]
+    #[error("keep the practice cluster's objects: {0}")]
     Thread(#[from] std::io::Error),
 }
 
@@ -50,6 +62,12 @@ pub struct Writer {
 impl Writer {
     /// Opens or creates the file, reads everything and starts the writing thread.
     pub fn open(path: &Path) -> Result<(Self, Loaded), PersistError> {
+        // SQLite gives its other files the mode of this one.
+        std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)?;
         let connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
@@ -65,7 +83,13 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("practice-store".to_owned())
             .spawn(move || write_until_closed(connection, &jobs))?;
-        Ok((Self { queue: Some(queue), thread: Some(thread) }, loaded))
+        Ok((
+            Self {
+                queue: Some(queue),
+                thread: Some(thread),
+            },
+            loaded,
+        ))
     }
 
     /// Queues changes in the order of the calls; the receiver answers when they are on disk.
@@ -91,16 +115,26 @@ impl Drop for Writer {
 fn load(connection: &Connection) -> Result<Loaded, PersistError> {
     let mut statement = connection.prepare("SELECT storage, namespace, name, body FROM objects")?;
     let rows = statement.query_map([], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?))
+        Ok((
+            row.get(0)?,
+            row.get(1)?,
+            row.get(2)?,
+            row.get::<_, String>(3)?,
+        ))
     })?;
     let mut objects = Vec::new();
     for row in rows {
         let (storage, namespace, name, body): (String, String, String, String) = row?;
         objects.push((storage, namespace, name, serde_json::from_str(&body)?));
     }
-    let highest: Option<i64> = connection
-        .query_row("SELECT max(value) FROM meta WHERE key = 'rv'", [], |row| row.get(0))?;
-    Ok(Loaded { objects, highest_rv: highest.and_then(|v| u64::try_from(v).ok()).unwrap_or(0) })
+    let highest: Option<i64> =
+        connection.query_row("SELECT max(value) FROM meta WHERE key = 'rv'", [], |row| {
+            row.get(0)
+        })?;
+    Ok(Loaded {
+        objects,
+        highest_rv: highest.and_then(|v| u64::try_from(v).ok()).unwrap_or(0),
+    })
 }
 
 fn write_until_closed(mut connection: Connection, jobs: &Receiver<(Vec<Change>, Done)>) {
@@ -122,7 +156,10 @@ fn write_until_closed(mut connection: Connection, jobs: &Receiver<(Vec<Change>, 
     }
 }
 
-fn write_batch(connection: &mut Connection, batch: &[(Vec<Change>, Done)]) -> Result<(), PersistError> {
+fn write_batch(
+    connection: &mut Connection,
+    batch: &[(Vec<Change>, Done)],
+) -> Result<(), PersistError> {
     let transaction = connection.transaction()?;
     let mut highest = 0;
     {
@@ -135,11 +172,27 @@ fn write_batch(connection: &mut Connection, batch: &[(Vec<Change>, Done)]) -> Re
         )?;
         for change in batch.iter().flat_map(|(changes, _)| changes) {
             match change {
-                Change::Put { storage, namespace, name, rv, object } => {
-                    put.execute(params![storage, namespace, name, serde_json::to_string(&**object)?])?;
+                Change::Put {
+                    storage,
+                    namespace,
+                    name,
+                    rv,
+                    object,
+                } => {
+                    put.execute(params![
+                        storage,
+                        namespace,
+                        name,
+                        serde_json::to_string(&**object)?
+                    ])?;
                     highest = highest.max(*rv);
                 }
-                Change::Delete { storage, namespace, name, rv } => {
+                Change::Delete {
+                    storage,
+                    namespace,
+                    name,
+                    rv,
+                } => {
                     delete.execute(params![storage, namespace, name])?;
                     highest = highest.max(*rv);
                 }

@@ -11,7 +11,11 @@ use super::serve::ApiServer;
 use super::status::StatusError;
 
 /// Answers `GET .../pods/NAME/log`.
-pub async fn answer(api: &ApiServer, target: &Target, query: &Query) -> Result<Response, StatusError> {
+pub async fn answer(
+    api: &ApiServer,
+    target: &Target,
+    query: &Query,
+) -> Result<Response, StatusError> {
     let name = target.name()?;
     let pod = api
         .store
@@ -24,18 +28,27 @@ pub async fn answer(api: &ApiServer, target: &Target, query: &Query) -> Result<R
         Body::empty()
     } else {
         has_log(&pod, name, &container, options.previous)?;
-        let stream = api.backend()?.logs(&pod_ref(&pod), &container, options).await?;
+        let stream = api
+            .backend()?
+            .logs(&pod_ref(&pod), &container, options)
+            .await?;
         Body::from_stream(stream)
     };
     let mut response = Response::new(body);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     Ok(response)
 }
 
 /// The identity of a pod object.
 pub fn pod_ref(pod: &Value) -> PodRef {
     let text = |field: &str| pod["metadata"][field].as_str().unwrap_or("").to_owned();
-    PodRef { namespace: text("namespace"), name: text("name"), uid: text("uid") }
+    PodRef {
+        namespace: text("namespace"),
+        name: text("name"),
+        uid: text("uid"),
+    }
 }
 
 fn options(query: &Query) -> Result<LogOptions, StatusError> {
@@ -56,12 +69,22 @@ fn options(query: &Query) -> Result<LogOptions, StatusError> {
         tail_lines: query.number("tailLines")?,
         limit_bytes: query.number("limitBytes")?,
     };
-    let refuse = |why: &str| StatusError::new(422, "Invalid", format!("PodLogOptions \"\" is invalid: {why}"));
+    let refuse = |why: &str| {
+        StatusError::new(
+            422,
+            "Invalid",
+            format!("PodLogOptions \"\" is invalid: {why}"),
+        )
+    };
     if options.since_seconds.is_some() && options.since_time.is_some() {
-        return Err(refuse("sinceSeconds: Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified"));
+        return Err(refuse(
+            "sinceSeconds: Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified",
+        ));
     }
     if options.since_seconds.is_some_and(|s| s < 1) {
-        return Err(refuse("sinceSeconds: Invalid value: must be greater than 0"));
+        return Err(refuse(
+            "sinceSeconds: Invalid value: must be greater than 0",
+        ));
     }
     if options.limit_bytes == Some(0) {
         return Err(refuse("limitBytes: Invalid value: must be greater than 0"));
@@ -71,7 +94,10 @@ fn options(query: &Query) -> Result<LogOptions, StatusError> {
 
 fn names(pod: &Value, list: &str) -> Vec<String> {
     let containers = pod["spec"][list].as_array().into_iter().flatten();
-    containers.filter_map(|c| c["name"].as_str()).map(str::to_owned).collect()
+    containers
+        .filter_map(|c| c["name"].as_str())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The container that is meant.
@@ -86,7 +112,10 @@ pub fn choose(pod: &Value, name: &str, asked: &str) -> Result<String, StatusErro
                     main.join(" ")
                 );
                 if !init.is_empty() {
-                    message.push_str(&format!(" or one of the init containers: [{}]", init.join(" ")));
+                    message.push_str(&format!(
+                        " or one of the init containers: [{}]",
+                        init.join(" ")
+                    ));
                 }
                 Err(StatusError::bad_request(message))
             }
@@ -95,7 +124,9 @@ pub fn choose(pod: &Value, name: &str, asked: &str) -> Result<String, StatusErro
     if main.iter().chain(&init).any(|c| c == asked) {
         return Ok(asked.to_owned());
     }
-    Err(StatusError::bad_request(format!("container {asked} is not valid for pod {name}")))
+    Err(StatusError::bad_request(format!(
+        "container {asked} is not valid for pod {name}"
+    )))
 }
 
 /// Says why there is no log, in the words of the kubelet.
@@ -106,7 +137,9 @@ fn has_log(pod: &Value, name: &str, container: &str, previous: bool) -> Result<(
         .iter()
         .flat_map(|list| pod["status"][list].as_array().into_iter().flatten())
         .find(|status| status["name"] == container);
-    let Some(status) = status else { return refuse(format!("{about} is not available")) };
+    let Some(status) = status else {
+        return refuse(format!("{about} is not available"));
+    };
     let (state, last) = (&status["state"], &status["lastState"]["terminated"]);
     if previous {
         if last["containerID"].as_str().unwrap_or("").is_empty() {
@@ -118,10 +151,12 @@ fn has_log(pod: &Value, name: &str, container: &str, previous: bool) -> Result<(
         return Ok(());
     }
     match state["waiting"]["reason"].as_str() {
-        Some("ErrImagePull") => refuse(format!("{about} is waiting to start: image can't be pulled")),
-        Some("ImagePullBackOff") => {
-            refuse(format!("{about} is waiting to start: trying and failing to pull image"))
-        }
+        Some("ErrImagePull") => refuse(format!(
+            "{about} is waiting to start: image can't be pulled"
+        )),
+        Some("ImagePullBackOff") => refuse(format!(
+            "{about} is waiting to start: trying and failing to pull image"
+        )),
         Some(reason) => refuse(format!("{about} is waiting to start: {reason}")),
         None => refuse(format!("{about} is waiting to start - no logs yet")),
     }
@@ -136,7 +171,10 @@ mod tests {
     fn a_container_must_be_named_when_there_are_several() {
         let pod = json!({"spec": {"containers": [{"name": "app"}, {"name": "sidecar"}]}});
         let error = choose(&pod, "web", "").expect_err("refused");
-        assert_eq!(error.message, "a container name must be specified for pod web, choose one of: [app sidecar]");
+        assert_eq!(
+            error.message,
+            "a container name must be specified for pod web, choose one of: [app sidecar]"
+        );
         assert_eq!(choose(&pod, "web", "app").expect("chosen"), "app");
         assert!(choose(&pod, "web", "nope").is_err());
     }
@@ -146,9 +184,16 @@ mod tests {
         let pod = |state: Value| json!({"status": {"containerStatuses": [{"name": "app", "state": state}]}});
         let waiting = pod(json!({"waiting": {"reason": "ContainerCreating"}}));
         let error = has_log(&waiting, "web-1", "app", false).expect_err("refused");
-        assert_eq!(error.message, "container \"app\" in pod \"web-1\" is waiting to start: ContainerCreating");
+        assert_eq!(
+            error.message,
+            "container \"app\" in pod \"web-1\" is waiting to start: ContainerCreating"
+        );
         assert!(has_log(&pod(json!({"running": {}})), "web-1", "app", false).is_ok());
-        let error = has_log(&pod(json!({"running": {}})), "web-1", "app", true).expect_err("refused");
-        assert_eq!(error.message, "previous terminated container \"app\" in pod \"web-1\" not found");
+        let error =
+            has_log(&pod(json!({"running": {}})), "web-1", "app", true).expect_err("refused");
+        assert_eq!(
+            error.message,
+            "previous terminated container \"app\" in pod \"web-1\" not found"
+        );
     }
 }

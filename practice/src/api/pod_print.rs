@@ -26,7 +26,10 @@ pub fn status(pod: &Value) -> String {
     }
     if !pod["metadata"]["deletionTimestamp"].is_null() {
         let lost = pod["status"]["reason"] == "NodeLost";
-        let ended = matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
+        let ended = matches!(
+            pod["status"]["phase"].as_str(),
+            Some("Succeeded" | "Failed")
+        );
         if lost {
             reason = "Unknown".to_owned();
         } else if !ended {
@@ -48,7 +51,9 @@ fn terminated_word(terminated: &Value) -> String {
 
 /// What the first unfinished init container is doing.
 fn init_reason(pod: &Value) -> Option<String> {
-    let specs = pod["spec"]["initContainers"].as_array().map_or(&[][..], Vec::as_slice);
+    let specs = pod["spec"]["initContainers"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
     let statuses = list(pod, "initContainerStatuses");
     for (at, status) in statuses.iter().enumerate() {
         let state = &status["state"];
@@ -75,7 +80,10 @@ fn container_reason(pod: &Value, reason: &mut String) {
     let mut running_ready = false;
     for status in list(pod, "containerStatuses").iter().rev() {
         let state = &status["state"];
-        if let Some(waiting) = state["waiting"]["reason"].as_str().filter(|r| !r.is_empty()) {
+        if let Some(waiting) = state["waiting"]["reason"]
+            .as_str()
+            .filter(|r| !r.is_empty())
+        {
             waiting.clone_into(reason);
         } else if state["terminated"].is_object() {
             *reason = terminated_word(&state["terminated"]);
@@ -84,7 +92,9 @@ fn container_reason(pod: &Value, reason: &mut String) {
         }
     }
     if *reason == "Completed" && running_ready {
-        let ready = list(pod, "conditions").iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
+        let ready = list(pod, "conditions")
+            .iter()
+            .any(|c| c["type"] == "Ready" && c["status"] == "True");
         *reason = if ready { "Running" } else { "NotReady" }.to_owned();
     }
 }
@@ -92,7 +102,10 @@ fn container_reason(pod: &Value, reason: &mut String) {
 /// `2 (35s ago)`.
 pub fn restarts(pod: &Value, now: Timestamp) -> String {
     let statuses = list(pod, "containerStatuses");
-    let count: i64 = statuses.iter().filter_map(|s| s["restartCount"].as_i64()).sum();
+    let count: i64 = statuses
+        .iter()
+        .filter_map(|s| s["restartCount"].as_i64())
+        .sum();
     let last = statuses
         .iter()
         .filter_map(|s| s["lastState"]["terminated"]["finishedAt"].as_str())

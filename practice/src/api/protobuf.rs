@@ -14,8 +14,9 @@ const MAGIC: &[u8] = b"k8s\0";
 
 /// Decodes an enveloped object.
 pub fn decode(bytes: &[u8]) -> Result<Value, StatusError> {
-    read_envelope(bytes)
-        .ok_or_else(|| StatusError::bad_request("the body of the request is no Kubernetes protobuf"))
+    read_envelope(bytes).ok_or_else(|| {
+        StatusError::bad_request("the body of the request is no Kubernetes protobuf")
+    })
 }
 
 fn read_envelope(bytes: &[u8]) -> Option<Value> {
@@ -49,6 +50,32 @@ fn read_envelope(bytes: &[u8]) -> Option<Value> {
     object.insert("kind".into(), kind.into());
     Some(Value::Object(object))
 }
+
+/// Fields whose zero means that they are not set. Elsewhere (replicas, for one) zero is a choice.
+const ZERO_IS_ABSENT: &[&str] = &[
+    "generation",
+    "stdin",
+    "stdinOnce",
+    "tty",
+    "hostNetwork",
+    "hostPID",
+    "hostIPC",
+    "hostPort",
+    "paused",
+    "minReadySeconds",
+    "initialDelaySeconds",
+    "timeoutSeconds",
+    "periodSeconds",
+    "successThreshold",
+    "failureThreshold",
+    "nodePort",
+    "healthCheckNodePort",
+    "readOnly",
+    "publishNotReadyAddresses",
+    "unschedulable",
+    "observedGeneration",
+    "count",
+];
 
 #[derive(Clone, Copy)]
 enum Wire<'a> {
@@ -114,7 +141,11 @@ fn read_struct(name: &str, bytes: &[u8]) -> Option<Map<String, Value>> {
 fn read_into(name: &str, bytes: &[u8], outer: u32, out: &mut Map<String, Value>) -> Option<()> {
     let known = schema::get(name)?;
     for field in fields(bytes)? {
-        if let Some(found) = known.fields.iter().find(|f| f.number == outer + field.number) {
+        if let Some(found) = known
+            .fields
+            .iter()
+            .find(|f| f.number == outer + field.number)
+        {
             add(&found.name, &found.ty, field.wire, out)?;
         } else if outer == 0
             && known.fields.iter().any(|f| f.number / 1000 == field.number)
@@ -133,7 +164,9 @@ fn add(name: &str, ty: &Type, wire: Wire<'_>, out: &mut Map<String, Value>) -> O
             list.as_array_mut()?.push(read(item, wire)?);
         }
         Type::Map(item) | Type::AtomicMap(item) => {
-            let Wire::Bytes(entry) = wire else { return None };
+            let Wire::Bytes(entry) = wire else {
+                return None;
+            };
             let (mut key, mut value) = (String::new(), empty(item));
             for field in fields(entry)? {
                 match (field.number, field.wire) {
@@ -147,8 +180,9 @@ fn add(name: &str, ty: &Type, wire: Wire<'_>, out: &mut Map<String, Value>) -> O
         }
         _ => {
             let value = read(ty, wire)?;
-            // Protobuf writes empty texts that JSON leaves out.
-            if value != "" {
+            // Protobuf writes empty values that JSON leaves out.
+            let zero = (value == 0 || value == false) && ZERO_IS_ABSENT.contains(&name);
+            if value != "" && !value.is_null() && !zero {
                 out.insert(name.to_owned(), value);
             }
         }
@@ -232,7 +266,11 @@ mod tests {
     }
 
     fn envelope(api_version: &str, kind: &str, raw: &[u8]) -> Vec<u8> {
-        let meta = [message(1, api_version.as_bytes()), message(2, kind.as_bytes())].concat();
+        let meta = [
+            message(1, api_version.as_bytes()),
+            message(2, kind.as_bytes()),
+        ]
+        .concat();
         [MAGIC.to_vec(), message(1, &meta), message(2, raw)].concat()
     }
 
@@ -240,16 +278,26 @@ mod tests {
     fn a_config_map_is_read() {
         let metadata = message(1, &message(1, b"cfg"));
         let entry = message(2, &[message(1, b"A"), message(2, b"1")].concat());
-        let object = decode(&envelope("v1", "ConfigMap", &[metadata, entry].concat())).expect("reads");
-        assert_eq!(object, json!({"metadata": {"name": "cfg"}, "data": {"A": "1"}, "apiVersion": "v1", "kind": "ConfigMap"}));
+        let object =
+            decode(&envelope("v1", "ConfigMap", &[metadata, entry].concat())).expect("reads");
+        assert_eq!(
+            object,
+            json!({"metadata": {"name": "cfg"}, "data": {"A": "1"}, "apiVersion": "v1", "kind": "ConfigMap"})
+        );
     }
 
     #[test]
     fn embedded_messages_are_flat() {
-        let http = message(2, &[message(1, b"/x"), message(2, &[8, 0, 16, 80])].concat());
+        let http = message(
+            2,
+            &[message(1, b"/x"), message(2, &[8, 0, 16, 80])].concat(),
+        );
         let probe = [message(1, &http), vec![2 << 3, 5]].concat();
         let read = read_struct("core.v1.Probe", &probe).expect("reads");
-        assert_eq!(Value::Object(read), json!({"httpGet": {"path": "/x", "port": 80}, "initialDelaySeconds": 5}));
+        assert_eq!(
+            Value::Object(read),
+            json!({"httpGet": {"path": "/x", "port": 80}, "initialDelaySeconds": 5})
+        );
     }
 
     proptest! {

@@ -34,7 +34,9 @@ pub async fn answer(
 ) -> Result<Response, StatusError> {
     let (scheme, name, port) = split_name(target.name()?);
     if scheme == "https" {
-        return Err(StatusError::unavailable("error trying to reach service: https to a pod is not rehearsed here"));
+        return Err(StatusError::unavailable(
+            "error trying to reach service: https to a pod is not rehearsed here",
+        ));
     }
     let (pod, port) = match target.kind.kind {
         "Pod" => pod_port(api, target, name, port)?,
@@ -43,9 +45,14 @@ pub async fn answer(
     let unreachable = |why: &dyn std::fmt::Display| {
         StatusError::unavailable(format!("error trying to reach service: {why}"))
     };
-    let connection = api.backend()?.dial(&pod, port).await.map_err(|e| unreachable(&e))?;
-    let (mut sender, driver) =
-        hyper::client::conn::http1::handshake(TokioIo::new(connection)).await.map_err(|e| unreachable(&e))?;
+    let connection = api
+        .backend()?
+        .dial(&pod, port)
+        .await
+        .map_err(|e| unreachable(&e))?;
+    let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(connection))
+        .await
+        .map_err(|e| unreachable(&e))?;
     // Ends with the answer's body or with the pod, whichever is first.
     tokio::spawn(async move {
         if let Err(error) = driver.await {
@@ -54,7 +61,10 @@ pub async fn answer(
     });
     let prefix = proxy_prefix(request.uri().path());
     let outgoing = outgoing(request, port)?;
-    let response = sender.send_request(outgoing).await.map_err(|e| unreachable(&e))?;
+    let response = sender
+        .send_request(outgoing)
+        .await
+        .map_err(|e| unreachable(&e))?;
     let mut response = response.map(Body::new);
     for name in NOT_FORWARDED {
         response.headers_mut().remove(name);
@@ -90,7 +100,9 @@ fn pod_port(
         containers.flat_map(|c| c["ports"].as_array().into_iter().flatten())
     };
     let number = match port {
-        "" => declared().find_map(|p| p["containerPort"].as_u64()).unwrap_or(80),
+        "" => declared()
+            .find_map(|p| p["containerPort"].as_u64())
+            .unwrap_or(80),
         text => match text.parse() {
             Ok(number) => number,
             Err(_) => declared()
@@ -117,17 +129,24 @@ fn service_endpoint(
         .store
         .get(target.kind, target.ns(), name)
         .ok_or_else(|| StatusError::not_found(&target.kind.resource(), name))?;
-    let ports = service["spec"]["ports"].as_array().map_or(&[][..], Vec::as_slice);
+    let ports = service["spec"]["ports"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
     let chosen = match (port, ports) {
         ("", [only]) => Some(only),
         ("", all) => all.iter().find(|p| p["name"].is_null() || p["name"] == ""),
-        (text, all) => all.iter().find(|p| p["name"] == text || p["port"].to_string() == text),
+        (text, all) => all
+            .iter()
+            .find(|p| p["name"] == text || p["port"].to_string() == text),
     };
     let Some(chosen) = chosen else {
-        return Err(StatusError::unavailable(format!("no service port {port} found for service \"{name}\"")));
+        return Err(StatusError::unavailable(format!(
+            "no service port {port} found for service \"{name}\""
+        )));
     };
     let port_name = chosen["name"].as_str().unwrap_or("");
-    let slices = kinds::by_kind("discovery.k8s.io", "EndpointSlice").ok_or_else(StatusError::no_such_path)?;
+    let slices = kinds::by_kind("discovery.k8s.io", "EndpointSlice")
+        .ok_or_else(StatusError::no_such_path)?;
     let mut candidates = Vec::new();
     for slice in api.store.list(slices, Some(target.ns())).objects {
         if slice["metadata"]["labels"]["kubernetes.io/service-name"] != name {
@@ -148,15 +167,18 @@ fn service_endpoint(
         }
     }
     use rand::seq::IndexedRandom as _;
-    candidates
-        .choose(&mut rand::rng())
-        .cloned()
-        .ok_or_else(|| StatusError::unavailable(format!("no endpoints available for service \"{name}\"")))
+    candidates.choose(&mut rand::rng()).cloned().ok_or_else(|| {
+        StatusError::unavailable(format!("no endpoints available for service \"{name}\""))
+    })
 }
 
 fn referenced(reference: &Value, namespace: &str) -> PodRef {
     let text = |field: &str| reference[field].as_str().unwrap_or("").to_owned();
-    PodRef { namespace: namespace.to_owned(), name: text("name"), uid: text("uid") }
+    PodRef {
+        namespace: namespace.to_owned(),
+        name: text("name"),
+        uid: text("uid"),
+    }
 }
 
 /// `/api/v1/namespaces/NS/services/NAME/proxy`.
@@ -187,11 +209,15 @@ fn outgoing(request: Request<Body>, port: u16) -> Result<Request<Body>, StatusEr
     if let Some(host) = host {
         parts.headers.insert("x-forwarded-host", host);
     }
-    parts.headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
+    parts
+        .headers
+        .insert("x-forwarded-proto", HeaderValue::from_static("https"));
     let pod_host = HeaderValue::from_str(&format!("localhost:{port}"))
         .map_err(|_| StatusError::internal("the pod's address is no header"))?;
     parts.headers.insert(header::HOST, pod_host);
-    parts.uri = path.parse::<Uri>().map_err(|error| StatusError::bad_request(error.to_string()))?;
+    parts.uri = path
+        .parse::<Uri>()
+        .map_err(|error| StatusError::bad_request(error.to_string()))?;
     parts.version = http::Version::HTTP_11;
     parts.extensions.clear();
     Ok(Request::from_parts(parts, body))
@@ -199,7 +225,9 @@ fn outgoing(request: Request<Body>, port: u16) -> Result<Request<Body>, StatusEr
 
 /// A redirect inside the app stays inside the proxy.
 fn rewrite_location(headers: &mut HeaderMap, prefix: &str) {
-    let Some(location) = headers.get(header::LOCATION).and_then(|v| v.to_str().ok()) else { return };
+    let Some(location) = headers.get(header::LOCATION).and_then(|v| v.to_str().ok()) else {
+        return;
+    };
     if location.starts_with('/')
         && !location.starts_with("//")
         && let Ok(value) = HeaderValue::from_str(&format!("{prefix}{location}"))
@@ -229,6 +257,9 @@ mod tests {
         let out = outgoing(request, 8000).expect("a request");
         assert_eq!(out.uri(), "/a//b/?q=1");
         assert!(out.headers().get(header::AUTHORIZATION).is_none());
-        assert_eq!(out.headers()["x-forwarded-uri"], "/api/v1/namespaces/d/services/web/proxy/a//b/");
+        assert_eq!(
+            out.headers()["x-forwarded-uri"],
+            "/api/v1/namespaces/d/services/web/proxy/a//b/"
+        );
     }
 }

@@ -25,7 +25,9 @@ impl Target {
 
     /// The name, or the error of a path that should have one.
     pub fn name(&self) -> Result<&str, StatusError> {
-        self.name.as_deref().ok_or_else(StatusError::method_not_allowed)
+        self.name
+            .as_deref()
+            .ok_or_else(StatusError::method_not_allowed)
     }
 }
 
@@ -48,8 +50,7 @@ pub fn parse_target(group: &str, version: &str, segments: &[&str]) -> Result<Tar
         [plural, name, "proxy", ..] => (*plural, Some(*name), Some("proxy")),
         _ => return Err(StatusError::no_such_path()),
     };
-    let kind =
-        kinds::by_resource(group, version, plural).ok_or_else(StatusError::no_such_path)?;
+    let kind = kinds::by_resource(group, version, plural).ok_or_else(StatusError::no_such_path)?;
     if namespace.is_some() && !kind.namespaced {
         return Err(StatusError::no_such_path());
     }
@@ -110,12 +111,16 @@ impl Query {
 
     /// The first value of a key.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
+        self.0
+            .iter()
+            .find(|(k, _)| k == key)
+            .map(|(_, v)| v.as_str())
     }
 
     /// A boolean; `?follow` alone is true, as in the real API.
     pub fn flag(&self, key: &str) -> bool {
-        self.get(key).is_some_and(|v| !matches!(v, "false" | "0" | "False" | "F" | "f"))
+        self.get(key)
+            .is_some_and(|v| !matches!(v, "false" | "0" | "False" | "F" | "f"))
     }
 
     /// A number, or the 400 that names the parameter.
@@ -261,17 +266,52 @@ mod tests {
 
     #[test]
     fn paths_name_kind_namespace_name_and_subresource() {
-        let t = parse_target("apps", "v1", &["namespaces", "todo", "deployments", "web", "scale"])
-            .expect("a served path");
+        let t = parse_target(
+            "apps",
+            "v1",
+            &["namespaces", "todo", "deployments", "web", "scale"],
+        )
+        .expect("a served path");
         assert_eq!(t.kind.kind, "Deployment");
-        assert_eq!((t.ns(), t.name.as_deref(), t.subresource.as_deref()), ("todo", Some("web"), Some("scale")));
+        assert_eq!(
+            (t.ns(), t.name.as_deref(), t.subresource.as_deref()),
+            ("todo", Some("web"), Some("scale"))
+        );
         let t = parse_target("", "v1", &["namespaces", "todo", "status"]).expect("a served path");
-        assert_eq!((t.kind.kind, t.name.as_deref(), t.subresource.as_deref()), ("Namespace", Some("todo"), Some("status")));
-        let t = parse_target("", "v1", &["namespaces", "d", "services", "http:web:80", "proxy", "a", "b%20c"])
-            .expect("a served path");
-        assert_eq!((t.name.as_deref(), t.subresource.as_deref()), (Some("http:web:80"), Some("proxy")));
-        assert_eq!(parse_target("", "v1", &["gizmos"]).expect_err("unknown").code, 404);
-        assert_eq!(parse_target("", "v1", &["pods", "x"]).expect_err("no namespace").code, 404);
+        assert_eq!(
+            (t.kind.kind, t.name.as_deref(), t.subresource.as_deref()),
+            ("Namespace", Some("todo"), Some("status"))
+        );
+        let t = parse_target(
+            "",
+            "v1",
+            &[
+                "namespaces",
+                "d",
+                "services",
+                "http:web:80",
+                "proxy",
+                "a",
+                "b%20c",
+            ],
+        )
+        .expect("a served path");
+        assert_eq!(
+            (t.name.as_deref(), t.subresource.as_deref()),
+            (Some("http:web:80"), Some("proxy"))
+        );
+        assert_eq!(
+            parse_target("", "v1", &["gizmos"])
+                .expect_err("unknown")
+                .code,
+            404
+        );
+        assert_eq!(
+            parse_target("", "v1", &["pods", "x"])
+                .expect_err("no namespace")
+                .code,
+            404
+        );
     }
 
     #[test]
@@ -283,7 +323,17 @@ mod tests {
             Rendering::of(&headers, &Query::default()).expect("acceptable"),
             Rendering::Table(IncludeObject::Metadata)
         );
-        headers.insert(header::ACCEPT, "application/vnd.kubernetes.protobuf".parse().expect("a header"));
-        assert_eq!(Rendering::of(&headers, &Query::default()).expect_err("refused").code, 406);
+        headers.insert(
+            header::ACCEPT,
+            "application/vnd.kubernetes.protobuf"
+                .parse()
+                .expect("a header"),
+        );
+        assert_eq!(
+            Rendering::of(&headers, &Query::default())
+                .expect_err("refused")
+                .code,
+            406
+        );
     }
 }

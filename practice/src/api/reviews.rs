@@ -17,18 +17,25 @@ pub async fn answer(target: &Target, request: Request<Body>) -> Result<Response,
     if request.method() != Method::POST || target.name.is_some() {
         return Err(StatusError::method_not_allowed());
     }
-    let identity =
-        request.extensions().get::<Identity>().cloned().ok_or_else(StatusError::unauthorized)?;
+    let identity = request
+        .extensions()
+        .get::<Identity>()
+        .cloned()
+        .ok_or_else(StatusError::unauthorized)?;
     let (headers, bytes) = body::read(request).await?;
     let mut review = accept_body(target.kind, body::decode(&headers, &bytes)?)?;
     review["status"] = match target.kind.kind {
-        "SelfSubjectAccessReview" => json!({"allowed": true, "reason": "the practice cluster's admin may do everything"}),
+        "SelfSubjectAccessReview" => {
+            json!({"allowed": true, "reason": "the practice cluster's admin may do everything"})
+        }
         "SelfSubjectRulesReview" => json!({
             "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
             "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
             "incomplete": false
         }),
-        "SelfSubjectReview" => json!({"userInfo": {"username": identity.user, "groups": identity.groups}}),
+        "SelfSubjectReview" => {
+            json!({"userInfo": {"username": identity.user, "groups": identity.groups}})
+        }
         _ => Value::Null,
     };
     Ok(json_response(201, &review))

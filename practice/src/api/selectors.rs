@@ -47,7 +47,12 @@ impl LabelSelector {
     pub fn from_object(selector: &Value) -> Option<Self> {
         let object = selector.as_object()?;
         let mut requirements = Vec::new();
-        for (key, value) in object.get("matchLabels").and_then(Value::as_object).into_iter().flatten() {
+        for (key, value) in object
+            .get("matchLabels")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
             let value = value.as_str().unwrap_or("").to_owned();
             requirements.push(Requirement::In(key.clone(), vec![value]));
         }
@@ -56,7 +61,11 @@ impl LabelSelector {
             let key = expression["key"].as_str()?.to_owned();
             let values = || -> Vec<String> {
                 let list = expression["values"].as_array();
-                list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+                list.into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect()
             };
             requirements.push(match expression["operator"].as_str()? {
                 "In" => Requirement::In(key, values()),
@@ -125,7 +134,9 @@ impl<'a> Parser<'a> {
     fn word(&mut self) -> &'a str {
         let end = self
             .rest
-            .find(|c: char| c.is_whitespace() || matches!(c, ',' | '=' | '!' | '(' | ')' | '<' | '>'))
+            .find(|c: char| {
+                c.is_whitespace() || matches!(c, ',' | '=' | '!' | '(' | ')' | '<' | '>')
+            })
             .unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
@@ -168,7 +179,9 @@ impl<'a> Parser<'a> {
         if super::names::is_qualified_name(key) {
             Ok(key.to_owned())
         } else {
-            Err(format!("unable to parse requirement: invalid label key \"{key}\""))
+            Err(format!(
+                "unable to parse requirement: invalid label key \"{key}\""
+            ))
         }
     }
 
@@ -178,7 +191,9 @@ impl<'a> Parser<'a> {
         if super::names::is_label_value(value) {
             Ok(value.to_owned())
         } else {
-            Err(format!("unable to parse requirement: invalid label value: \"{value}\""))
+            Err(format!(
+                "unable to parse requirement: invalid label value: \"{value}\""
+            ))
         }
     }
 
@@ -193,7 +208,10 @@ impl<'a> Parser<'a> {
     fn set(&mut self) -> Result<Vec<String>, String> {
         self.skip_space();
         if !self.take("(") {
-            return Err(format!("unable to parse requirement: found '{}' expected: '('", self.rest));
+            return Err(format!(
+                "unable to parse requirement: found '{}' expected: '('",
+                self.rest
+            ));
         }
         let mut values = Vec::new();
         loop {
@@ -227,18 +245,30 @@ impl FieldSelector {
     /// Parses `metadata.name=x,status.phase!=Running`; only fields the kind indexes are taken.
     pub fn parse(kind: &Kind, text: &str) -> Result<Self, String> {
         let mut requirements = Vec::new();
-        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        for part in text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
             let (path, value, equal) = if let Some((path, value)) = part.split_once("!=") {
                 (path, value, false)
-            } else if let Some((path, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
+            } else if let Some((path, value)) =
+                part.split_once("==").or_else(|| part.split_once('='))
+            {
                 (path, value, true)
             } else {
-                return Err(format!("invalid field selector: \"{text}\": can't understand '{part}'"));
+                return Err(format!(
+                    "invalid field selector: \"{text}\": can't understand '{part}'"
+                ));
             };
             if !selectable(kind, path) {
                 return Err(format!("field label not supported: {path}"));
             }
-            requirements.push(FieldRequirement { path: path.to_owned(), value: value.to_owned(), equal });
+            requirements.push(FieldRequirement {
+                path: path.to_owned(),
+                value: value.to_owned(),
+                equal,
+            });
         }
         Ok(Self(requirements))
     }
@@ -250,7 +280,9 @@ impl FieldSelector {
 
     /// Whether the object is selected.
     pub fn matches(&self, object: &Value) -> bool {
-        self.0.iter().all(|r| (field(object, &r.path) == r.value) == r.equal)
+        self.0
+            .iter()
+            .all(|r| (field(object, &r.path) == r.value) == r.equal)
     }
 }
 
@@ -317,7 +349,9 @@ fn field(object: &Value, path: &str) -> String {
     }
     match value {
         Value::String(text) => text.clone(),
-        Value::Null if path == "spec.unschedulable" || path == "spec.hostNetwork" => "false".to_owned(),
+        Value::Null if path == "spec.unschedulable" || path == "spec.hostNetwork" => {
+            "false".to_owned()
+        }
         Value::Null => String::new(),
         other => other.to_string(),
     }
@@ -331,27 +365,60 @@ mod tests {
     use serde_json::json;
 
     fn selects(selector: &str, labels: Value) -> bool {
-        LabelSelector::parse(selector).expect("parses").matches(&labels)
+        LabelSelector::parse(selector)
+            .expect("parses")
+            .matches(&labels)
     }
 
     #[test]
     fn every_operator_selects_what_it_says() {
         let labels = json!({"app": "web", "tier": "front", "size": "5"});
         for yes in [
-            "", "app=web", "app==web", "app!=db", "app in (db, web)", "tier notin (back)", "app",
-            "!gone", "size>4", "size<6", "gone!=x", "gone notin (x)", "app=web,tier=front , size > 1",
+            "",
+            "app=web",
+            "app==web",
+            "app!=db",
+            "app in (db, web)",
+            "tier notin (back)",
+            "app",
+            "!gone",
+            "size>4",
+            "size<6",
+            "gone!=x",
+            "gone notin (x)",
+            "app=web,tier=front , size > 1",
         ] {
             assert!(selects(yes, labels.clone()), "{yes} should select");
         }
-        for no in ["app=db", "app!=web", "app notin (web)", "!app", "gone", "size>5", "gone in (x)", "app=web,tier=back"] {
+        for no in [
+            "app=db",
+            "app!=web",
+            "app notin (web)",
+            "!app",
+            "gone",
+            "size>5",
+            "gone in (x)",
+            "app=web,tier=back",
+        ] {
             assert!(!selects(no, labels.clone()), "{no} should not select");
         }
     }
 
     #[test]
     fn broken_selectors_are_refused() {
-        for broken in ["app in web", "=x", "a b", "app in (a", "a=b c", "-x=1", "x>y"] {
-            assert!(LabelSelector::parse(broken).is_err(), "{broken} should be refused");
+        for broken in [
+            "app in web",
+            "=x",
+            "a b",
+            "app in (a",
+            "a=b c",
+            "-x=1",
+            "x>y",
+        ] {
+            assert!(
+                LabelSelector::parse(broken).is_err(),
+                "{broken} should be refused"
+            );
         }
     }
 
@@ -359,7 +426,8 @@ mod tests {
     fn fields_are_selected_by_the_kinds_own_table() {
         let pods = by_kind("", "Pod").expect("served");
         let pod = json!({"metadata": {"name": "a"}, "status": {"phase": "Running"}});
-        let parsed = FieldSelector::parse(pods, "status.phase=Running,metadata.name!=b").expect("parses");
+        let parsed =
+            FieldSelector::parse(pods, "status.phase=Running,metadata.name!=b").expect("parses");
         assert!(parsed.matches(&pod));
         let unscheduled = FieldSelector::parse(pods, "spec.nodeName=").expect("parses");
         assert!(unscheduled.matches(&pod));

@@ -31,7 +31,10 @@ impl Identity {
     pub fn admin() -> Self {
         Self {
             user: "practice-admin".to_owned(),
-            groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()],
+            groups: vec![
+                "system:masters".to_owned(),
+                "system:authenticated".to_owned(),
+            ],
         }
     }
 }
@@ -52,7 +55,11 @@ impl std::fmt::Debug for ApiServer {
 impl ApiServer {
     /// Opens the objects kept in `file`. Open watches end when `shutdown` is cancelled.
     pub fn open(file: &Path, shutdown: CancellationToken) -> Result<Arc<Self>, PersistError> {
-        Ok(Arc::new(Self { store: Store::open(file)?, backend: RwLock::default(), shutdown }))
+        Ok(Arc::new(Self {
+            store: Store::open(file)?,
+            backend: RwLock::default(),
+            shutdown,
+        }))
     }
 
     /// Hands over the node behind the pod subresources, or takes it away: the node has a client
@@ -63,7 +70,11 @@ impl ApiServer {
 
     /// The node, or the answer for a cluster without one.
     pub(super) fn backend(&self) -> Result<Arc<dyn PodBackend>, StatusError> {
-        let backend = self.backend.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let backend = self
+            .backend
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         backend.ok_or_else(|| StatusError::unavailable("the cluster has no node yet"))
     }
 
@@ -97,7 +108,9 @@ async fn dispatch(api: &Arc<ApiServer>, request: Request<Body>) -> Result<Respon
     let segments: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
     let target = match segments.as_slice() {
         ["api", version, rest @ ..] if !rest.is_empty() => parse_target("", version, rest)?,
-        ["apis", group, version, rest @ ..] if !rest.is_empty() => parse_target(group, version, rest)?,
+        ["apis", group, version, rest @ ..] if !rest.is_empty() => {
+            parse_target(group, version, rest)?
+        }
         other => return discovery::answer(other, &request),
     };
     resource(api, target, request).await
@@ -165,7 +178,10 @@ pub(super) fn show(
             let rows = [object];
             let version = object["metadata"]["resourceVersion"].as_str().unwrap_or("");
             let metadata = serde_json::json!({"resourceVersion": version});
-            json_response(code, &table::table(target.kind, rows.into_iter(), include, metadata, true))
+            json_response(
+                code,
+                &table::table(target.kind, rows.into_iter(), include, metadata, true),
+            )
         }
     })
 }
@@ -180,8 +196,9 @@ pub(super) fn text_response(code: u16, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() =
         http::StatusCode::from_u16(code).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     response
 }

@@ -41,7 +41,11 @@ pub async fn serve_tls(
         };
         match accepted {
             Ok((stream, _)) => {
-                let door = Door { acceptor: acceptor.clone(), token: token.clone(), router: router.clone() };
+                let door = Door {
+                    acceptor: acceptor.clone(),
+                    token: token.clone(),
+                    router: router.clone(),
+                };
                 connections.spawn(door.serve(stream, shutdown.clone()));
             }
             Err(error) => {
@@ -52,7 +56,10 @@ pub async fn serve_tls(
         }
     }
     connections.close();
-    if tokio::time::timeout(Duration::from_secs(2), connections.wait()).await.is_err() {
+    if tokio::time::timeout(Duration::from_secs(2), connections.wait())
+        .await
+        .is_err()
+    {
         tracing::debug!("some connections to the practice API were still open at its end");
     }
 }
@@ -77,7 +84,11 @@ impl Door {
             Err(_) => return,
         };
         // The authority signed one client certificate, the admin's.
-        let certified = stream.get_ref().1.peer_certificates().is_some_and(|chain| !chain.is_empty());
+        let certified = stream
+            .get_ref()
+            .1
+            .peer_certificates()
+            .is_some_and(|chain| !chain.is_empty());
         let (router, token) = (self.router, self.token);
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);

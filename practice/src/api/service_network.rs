@@ -28,10 +28,16 @@ pub fn allocate(
     service: &mut Value,
     existing: Option<&Value>,
 ) -> Result<(), StatusError> {
-    let name = service["metadata"]["name"].as_str().unwrap_or("").to_owned();
+    let name = service["metadata"]["name"]
+        .as_str()
+        .unwrap_or("")
+        .to_owned();
     let invalid = |error: FieldError| StatusError::invalid("", "Service", &name, &[error]);
     let taken = taken(txn, kind, service);
-    let ty = service["spec"]["type"].as_str().unwrap_or("ClusterIP").to_owned();
+    let ty = service["spec"]["type"]
+        .as_str()
+        .unwrap_or("ClusterIP")
+        .to_owned();
     if ty == "ExternalName" {
         if let Some(spec) = service["spec"].as_object_mut() {
             for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
@@ -41,15 +47,26 @@ pub fn allocate(
         return Ok(());
     }
     keep_address(service, existing);
-    let asked = service["spec"]["clusterIP"].as_str().unwrap_or("").to_owned();
-    let had = existing.and_then(|e| e["spec"]["clusterIP"].as_str()).unwrap_or("");
+    let asked = service["spec"]["clusterIP"]
+        .as_str()
+        .unwrap_or("")
+        .to_owned();
+    let had = existing
+        .and_then(|e| e["spec"]["clusterIP"].as_str())
+        .unwrap_or("");
     let address = match asked.as_str() {
-        "" => free_address(&taken.addresses).ok_or_else(|| StatusError::internal("range is full"))?,
+        "" => {
+            free_address(&taken.addresses).ok_or_else(|| StatusError::internal("range is full"))?
+        }
         "None" => asked,
         text => {
-            let in_range = text.parse::<Ipv4Addr>().is_ok_and(|ip| u32::from(ip).wrapping_sub(FIRST) < SIZE);
+            let in_range = text
+                .parse::<Ipv4Addr>()
+                .is_ok_and(|ip| u32::from(ip).wrapping_sub(FIRST) < SIZE);
             let problem = if !in_range {
-                Some("failed to allocate IP: the provided IP is not in the valid range. The range of valid IPs is 10.96.0.0/16")
+                Some(
+                    "failed to allocate IP: the provided IP is not in the valid range. The range of valid IPs is 10.96.0.0/16",
+                )
             } else if text != had && taken.addresses.contains(text) {
                 Some("failed to allocate IP: provided IP is already allocated")
             } else {
@@ -71,21 +88,31 @@ pub fn allocate(
 fn keep_address(service: &mut Value, existing: Option<&Value>) {
     if let Some(address) = existing.map(|e| e["spec"]["clusterIP"].clone())
         && address.as_str().is_some_and(|a| !a.is_empty())
-        && service["spec"]["clusterIP"].as_str().unwrap_or("").is_empty()
+        && service["spec"]["clusterIP"]
+            .as_str()
+            .unwrap_or("")
+            .is_empty()
     {
         service["spec"]["clusterIP"] = address;
     }
 }
 
 fn taken(txn: &Transaction<'_>, kind: &Kind, mine: &Value) -> Taken {
-    let mut taken = Taken { addresses: HashSet::new(), ports: HashSet::new() };
+    let mut taken = Taken {
+        addresses: HashSet::new(),
+        ports: HashSet::new(),
+    };
     for other in txn.list(kind, None) {
         if other["metadata"]["uid"] == mine["metadata"]["uid"] {
             continue;
         }
-        taken.addresses.extend(other["spec"]["clusterIP"].as_str().map(str::to_owned));
+        taken
+            .addresses
+            .extend(other["spec"]["clusterIP"].as_str().map(str::to_owned));
         let ports = other["spec"]["ports"].as_array().into_iter().flatten();
-        taken.ports.extend(ports.filter_map(|port| port["nodePort"].as_u64()));
+        taken
+            .ports
+            .extend(ports.filter_map(|port| port["nodePort"].as_u64()));
     }
     taken
 }
@@ -110,12 +137,23 @@ fn node_ports(
         Some("LoadBalancer") => service["spec"]["allocateLoadBalancerNodePorts"] != false,
         _ => false,
     };
-    let before = existing.map(|e| e["spec"]["ports"].clone()).unwrap_or_default();
+    let before = existing
+        .map(|e| e["spec"]["ports"].clone())
+        .unwrap_or_default();
     let mut used = taken.clone();
-    let ports = service["spec"]["ports"].as_array_mut().into_iter().flatten().enumerate();
+    let ports = service["spec"]["ports"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+        .enumerate();
     for (at, port) in ports {
-        let Some(fields) = port.as_object_mut() else { continue };
-        let asked = fields.get("nodePort").and_then(Value::as_u64).filter(|p| *p != 0);
+        let Some(fields) = port.as_object_mut() else {
+            continue;
+        };
+        let asked = fields
+            .get("nodePort")
+            .and_then(Value::as_u64)
+            .filter(|p| *p != 0);
         if !wanted {
             if existing.is_some() {
                 fields.shift_remove("nodePort");
@@ -123,19 +161,29 @@ fn node_ports(
             continue;
         }
         let kept = || {
-            before.as_array().into_iter().flatten().find(|old| {
-                old["port"] == fields["port"] && old["protocol"] == fields["protocol"]
-            })
-            .and_then(|old| old["nodePort"].as_u64())
+            before
+                .as_array()
+                .into_iter()
+                .flatten()
+                .find(|old| old["port"] == fields["port"] && old["protocol"] == fields["protocol"])
+                .and_then(|old| old["nodePort"].as_u64())
         };
         let number = match asked.or_else(kept) {
             Some(number) => {
                 let field = format!("spec.ports[{at}].nodePort");
                 if !u16::try_from(number).is_ok_and(|p| PORTS.contains(&p)) {
-                    return Err(FieldError::invalid(field, &number.into(), "provided port is not in the valid range. The range of valid ports is 30000-32767"));
+                    return Err(FieldError::invalid(
+                        field,
+                        &number.into(),
+                        "provided port is not in the valid range. The range of valid ports is 30000-32767",
+                    ));
                 }
                 if used.contains(&number) {
-                    return Err(FieldError::invalid(field, &number.into(), "provided port is already allocated"));
+                    return Err(FieldError::invalid(
+                        field,
+                        &number.into(),
+                        "provided port is already allocated",
+                    ));
                 }
                 number
             }

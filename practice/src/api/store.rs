@@ -80,7 +80,10 @@ impl Store {
             rv = rv.max(version_of(&object));
             // A kind that is no longer served keeps its rows on disk and is not loaded.
             if let Some(kind) = super::kinds::by_storage(&storage) {
-                objects.entry(kind.storage).or_default().insert((namespace, name), Arc::new(object));
+                objects
+                    .entry(kind.storage)
+                    .or_default()
+                    .insert((namespace, name), Arc::new(object));
             }
         }
         let rv = if rv == 0 { 1 } else { rv + RESTART_GAP };
@@ -100,7 +103,14 @@ impl Store {
                 all.entry(storage).or_insert(shelf);
                 all
             });
-        Ok(Self { inner: Mutex::new(Inner { rv, shelves, broken: None }), writer })
+        Ok(Self {
+            inner: Mutex::new(Inner {
+                rv,
+                shelves,
+                broken: None,
+            }),
+            writer,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -117,7 +127,10 @@ impl Store {
     /// All objects of a kind, or those of one namespace, in key order.
     pub fn list(&self, kind: &Kind, namespace: Option<&str>) -> Snapshot {
         let inner = self.lock();
-        Snapshot { rv: inner.rv, objects: inner.list(kind.storage, namespace) }
+        Snapshot {
+            rv: inner.rv,
+            objects: inner.list(kind.storage, namespace),
+        }
     }
 
     /// The newest version.
@@ -128,7 +141,9 @@ impl Store {
     /// The kind's events after `after`, or the error that says they are gone.
     pub fn events_after(&self, kind: &Kind, after: u64) -> Result<Vec<Event>, StatusError> {
         let inner = self.lock();
-        let Some(shelf) = inner.shelves.get(kind.storage) else { return Ok(Vec::new()) };
+        let Some(shelf) = inner.shelves.get(kind.storage) else {
+            return Ok(Vec::new());
+        };
         if after < shelf.forgotten {
             return Err(StatusError::expired(after, shelf.forgotten));
         }
@@ -138,7 +153,10 @@ impl Store {
 
     /// A signal that fires when the kind changed.
     pub fn subscribe(&self, kind: &Kind) -> Option<watch::Receiver<u64>> {
-        self.lock().shelves.get(kind.storage).map(|shelf| shelf.changed.subscribe())
+        self.lock()
+            .shelves
+            .get(kind.storage)
+            .map(|shelf| shelf.changed.subscribe())
     }
 
     /// Runs a transaction: all of its changes happen, or none. The answer comes when the changes
@@ -153,7 +171,11 @@ impl Store {
             if let Some(why) = &inner.broken {
                 return Err(StatusError::internal(why));
             }
-            let mut open = Transaction { rv: inner.rv, inner: &inner, staged: Vec::new() };
+            let mut open = Transaction {
+                rv: inner.rv,
+                inner: &inner,
+                staged: Vec::new(),
+            };
             let value = transaction(&mut open)?;
             let (rv, staged) = (open.rv, open.staged);
             if staged.is_empty() || dry_run {
@@ -184,7 +206,9 @@ impl Inner {
     }
 
     fn list(&self, storage: &str, namespace: Option<&str>) -> Vec<Arc<Value>> {
-        let Some(shelf) = self.shelves.get(storage) else { return Vec::new() };
+        let Some(shelf) = self.shelves.get(storage) else {
+            return Vec::new();
+        };
         match namespace {
             None => shelf.objects.values().cloned().collect(),
             Some(namespace) => shelf
@@ -199,20 +223,45 @@ impl Inner {
     fn apply(&mut self, rv: u64, staged: Vec<Staged>) -> Vec<Change> {
         self.rv = rv;
         let mut changes = Vec::with_capacity(staged.len());
-        for Staged { storage, key, rv, object, deleted } in staged {
-            let Some(shelf) = self.shelves.get_mut(storage) else { continue };
+        for Staged {
+            storage,
+            key,
+            rv,
+            object,
+            deleted,
+        } in staged
+        {
+            let Some(shelf) = self.shelves.get_mut(storage) else {
+                continue;
+            };
             let (namespace, name) = key.clone();
             let (action, previous) = if deleted {
-                changes.push(Change::Delete { storage, namespace, name, rv });
+                changes.push(Change::Delete {
+                    storage,
+                    namespace,
+                    name,
+                    rv,
+                });
                 (Action::Deleted, shelf.objects.remove(&key))
             } else {
-                changes.push(Change::Put { storage, namespace, name, rv, object: object.clone() });
+                changes.push(Change::Put {
+                    storage,
+                    namespace,
+                    name,
+                    rv,
+                    object: object.clone(),
+                });
                 match shelf.objects.insert(key, object.clone()) {
                     None => (Action::Added, None),
                     Some(previous) => (Action::Modified, Some(previous)),
                 }
             };
-            shelf.history.push_back(Event { rv, action, object, previous });
+            shelf.history.push_back(Event {
+                rv,
+                action,
+                object,
+                previous,
+            });
             if shelf.history.len() > HISTORY
                 && let Some(oldest) = shelf.history.pop_front()
             {
@@ -244,9 +293,11 @@ pub struct Transaction<'a> {
 impl Transaction<'_> {
     /// One object as this transaction sees it.
     pub fn get(&self, kind: &Kind, namespace: &str, name: &str) -> Option<Arc<Value>> {
-        let mine = self.staged.iter().rev().find(|s| {
-            s.storage == kind.storage && s.key.0 == namespace && s.key.1 == name
-        });
+        let mine = self
+            .staged
+            .iter()
+            .rev()
+            .find(|s| s.storage == kind.storage && s.key.0 == namespace && s.key.1 == name);
         match mine {
             Some(staged) if staged.deleted => None,
             Some(staged) => Some(staged.object.clone()),
@@ -281,11 +332,20 @@ impl Transaction<'_> {
     fn stage(&mut self, kind: &Kind, object: Arc<Value>, deleted: bool) {
         let text = |field: &str| object["metadata"][field].as_str().unwrap_or("").to_owned();
         let key = (text("namespace"), text("name"));
-        self.staged.push(Staged { storage: kind.storage, key, rv: self.rv, object, deleted });
+        self.staged.push(Staged {
+            storage: kind.storage,
+            key,
+            rv: self.rv,
+            object,
+            deleted,
+        });
     }
 }
 
 /// An object's resource version; 0 when it has none.
 pub fn version_of(object: &Value) -> u64 {
-    object["metadata"]["resourceVersion"].as_str().and_then(|v| v.parse().ok()).unwrap_or(0)
+    object["metadata"]["resourceVersion"]
+        .as_str()
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(0)
 }

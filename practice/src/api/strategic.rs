@@ -28,7 +28,9 @@ pub fn merge(ty: &Type, current: &mut Value, patch: &Value) -> Result<(), String
     if !current.is_object() {
         *current = Value::Object(Map::new());
     }
-    let Some(object) = current.as_object_mut() else { return Ok(()) };
+    let Some(object) = current.as_object_mut() else {
+        return Ok(());
+    };
     if let Some(keys) = patch.get("$retainKeys").and_then(Value::as_array) {
         object.retain(|name, _| keys.iter().any(|key| key == name.as_str()));
     }
@@ -43,13 +45,23 @@ pub fn merge(ty: &Type, current: &mut Value, patch: &Value) -> Result<(), String
             continue;
         }
         let inner = field_type(ty, name);
-        let order = patch.get(&format!("$setElementOrder/{name}")).and_then(Value::as_array);
+        let order = patch
+            .get(&format!("$setElementOrder/{name}"))
+            .and_then(Value::as_array);
         match value {
             Value::Object(_) => {
-                merge(inner, object.entry(name.clone()).or_insert(Value::Null), value)?;
+                merge(
+                    inner,
+                    object.entry(name.clone()).or_insert(Value::Null),
+                    value,
+                )?;
             }
             Value::Array(list) => {
-                let live = object.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+                let live = object
+                    .get(name)
+                    .and_then(Value::as_array)
+                    .cloned()
+                    .unwrap_or_default();
                 let merged = merge_list(inner, live, list, order)?;
                 object.insert(name.clone(), Value::Array(merged));
             }
@@ -60,7 +72,8 @@ pub fn merge(ty: &Type, current: &mut Value, patch: &Value) -> Result<(), String
     }
     // An order may come alone, when no item changed but their places did.
     for (name, value) in patch {
-        if let (Some(field), Some(order)) = (name.strip_prefix("$setElementOrder/"), value.as_array())
+        if let (Some(field), Some(order)) =
+            (name.strip_prefix("$setElementOrder/"), value.as_array())
             && !patch.contains_key(field)
             && let Some(list) = object.get_mut(field).and_then(Value::as_array_mut)
         {
@@ -112,14 +125,18 @@ fn merge_keyed(
     live: Vec<Value>,
     patch: &[Value],
 ) -> Result<Vec<Value>, String> {
-    let replaces = patch.iter().any(|item| item["$patch"] == "replace" && item.get(key).is_none());
+    let replaces = patch
+        .iter()
+        .any(|item| item["$patch"] == "replace" && item.get(key).is_none());
     let mut out = if replaces { Vec::new() } else { live };
     for item in patch {
         if item.get(key).is_none_or(Value::is_null) {
             if item["$patch"] == "replace" {
                 continue;
             }
-            return Err(format!("map: {item} does not contain declared merge key: {key}"));
+            return Err(format!(
+                "map: {item} does not contain declared merge key: {key}"
+            ));
         }
         let at = out.iter().position(|found| found[key] == item[key]);
         match (item["$patch"].as_str(), at) {
@@ -144,8 +161,10 @@ fn sort(ty: &Type, list: &mut Vec<Value>, order: &[Value]) {
         }
         _ => order.iter().position(|o| o == item),
     };
-    let mut named: Vec<(usize, Value)> =
-        list.iter().filter_map(|item| Some((place(item)?, item.clone()))).collect();
+    let mut named: Vec<(usize, Value)> = list
+        .iter()
+        .filter_map(|item| Some((place(item)?, item.clone())))
+        .collect();
     named.sort_by_key(|(at, _)| *at);
     let mut named = named.into_iter().map(|(_, item)| item);
     for slot in list.iter_mut() {
@@ -175,24 +194,48 @@ mod tests {
     #[test]
     fn keyed_lists_are_merged_and_others_replaced() {
         let live = json!({"containers": [{"name": "a", "image": "x", "args": ["1"]}, {"name": "b"}], "tolerations": [{"key": "k"}]});
-        let out = patched(live, json!({"containers": [{"name": "a", "args": ["2"]}, {"name": "c", "image": "y"}], "tolerations": [{"key": "z"}]}));
-        assert_eq!(out, json!({
-            "containers": [{"name": "a", "image": "x", "args": ["2"]}, {"name": "b"}, {"name": "c", "image": "y"}],
-            "tolerations": [{"key": "z"}]
-        }));
+        let out = patched(
+            live,
+            json!({"containers": [{"name": "a", "args": ["2"]}, {"name": "c", "image": "y"}], "tolerations": [{"key": "z"}]}),
+        );
+        assert_eq!(
+            out,
+            json!({
+                "containers": [{"name": "a", "image": "x", "args": ["2"]}, {"name": "b"}, {"name": "c", "image": "y"}],
+                "tolerations": [{"key": "z"}]
+            })
+        );
     }
 
     #[test]
     fn directives_delete_replace_retain_and_order() {
         let live = json!({"containers": [{"name": "a"}, {"name": "b"}], "volumes": [{"name": "v", "emptyDir": {}}]});
-        let out = patched(live.clone(), json!({"containers": [{"name": "a", "$patch": "delete"}]}));
+        let out = patched(
+            live.clone(),
+            json!({"containers": [{"name": "a", "$patch": "delete"}]}),
+        );
         assert_eq!(out["containers"], json!([{"name": "b"}]));
-        let out = patched(live.clone(), json!({"containers": [{"name": "z"}, {"$patch": "replace"}]}));
+        let out = patched(
+            live.clone(),
+            json!({"containers": [{"name": "z"}, {"$patch": "replace"}]}),
+        );
         assert_eq!(out["containers"], json!([{"name": "z"}]));
-        let out = patched(live.clone(), json!({"volumes": [{"name": "v", "$retainKeys": ["name", "secret"], "secret": {"secretName": "s"}}]}));
-        assert_eq!(out["volumes"], json!([{"name": "v", "secret": {"secretName": "s"}}]));
-        let out = patched(live, json!({"$setElementOrder/containers": [{"name": "c"}, {"name": "b"}, {"name": "a"}], "containers": [{"name": "c"}]}));
-        assert_eq!(out["containers"], json!([{"name": "c"}, {"name": "b"}, {"name": "a"}]));
+        let out = patched(
+            live.clone(),
+            json!({"volumes": [{"name": "v", "$retainKeys": ["name", "secret"], "secret": {"secretName": "s"}}]}),
+        );
+        assert_eq!(
+            out["volumes"],
+            json!([{"name": "v", "secret": {"secretName": "s"}}])
+        );
+        let out = patched(
+            live,
+            json!({"$setElementOrder/containers": [{"name": "c"}, {"name": "b"}, {"name": "a"}], "containers": [{"name": "c"}]}),
+        );
+        assert_eq!(
+            out["containers"],
+            json!([{"name": "c"}, {"name": "b"}, {"name": "a"}])
+        );
     }
 
     #[test]

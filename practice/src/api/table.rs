@@ -28,18 +28,26 @@ pub fn table<'a>(
     let now = Timestamp::now();
     let rows: Vec<Value> = objects
         .map(|object| {
-            let cells: Vec<Value> = columns.iter().map(|column| (column.cell)(object, now)).collect();
+            let cells: Vec<Value> = columns
+                .iter()
+                .map(|column| (column.cell)(object, now))
+                .collect();
             let mut row = json!({"cells": cells});
             match include {
                 IncludeObject::None => {}
                 IncludeObject::Metadata => row["object"] = metadata_only(object),
-                IncludeObject::Object => row["object"] = events_v1::outward(kind, object).into_owned(),
+                IncludeObject::Object => {
+                    row["object"] = events_v1::outward(kind, object).into_owned()
+                }
             }
             row
         })
         .collect();
-    let definitions: Vec<Value> =
-        if with_columns { columns.iter().map(definition).collect() } else { Vec::new() };
+    let definitions: Vec<Value> = if with_columns {
+        columns.iter().map(definition).collect()
+    } else {
+        Vec::new()
+    };
     json!({
         "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
         "columnDefinitions": definitions, "rows": rows

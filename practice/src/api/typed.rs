@@ -35,7 +35,9 @@ fn shape(ty: &Type) -> Shape<'_> {
 pub fn field_type<'t>(ty: &'t Type, name: &str) -> &'t Type {
     match ty {
         Type::Map(item) | Type::AtomicMap(item) => item,
-        Type::Struct(of) => schema::get(of).and_then(|s| s.field(name)).map_or(&Type::Any, |f| &f.ty),
+        Type::Struct(of) => schema::get(of)
+            .and_then(|s| s.field(name))
+            .map_or(&Type::Any, |f| &f.ty),
         _ => &Type::Any,
     }
 }
@@ -80,7 +82,8 @@ pub fn fields_of(ty: &Type, value: &Value) -> FieldSet {
         }
         (Shape::Set, Value::Array(list)) if !list.is_empty() => {
             for item in list {
-                out.children.insert(Element::Value(item.to_string()), FieldSet::leaf());
+                out.children
+                    .insert(Element::Value(item.to_string()), FieldSet::leaf());
             }
         }
         _ => out.member = true,
@@ -97,8 +100,15 @@ pub struct Changes {
 }
 
 /// Structs that are always there in the typed object, so that adding them is no change.
-const ALWAYS_THERE: &[&str] =
-    &["metadata", "spec", "status", "template", "strategy", "updateStrategy", "resources"];
+const ALWAYS_THERE: &[&str] = &[
+    "metadata",
+    "spec",
+    "status",
+    "template",
+    "strategy",
+    "updateStrategy",
+    "resources",
+];
 
 /// Compares two states.
 pub fn compare(ty: &Type, old: Option<&Value>, new: Option<&Value>) -> Changes {
@@ -125,7 +135,11 @@ fn walk(
     };
     let how = shape(ty);
     if matches!(how, Shape::Whole) || (is_empty(old) && is_empty(new)) {
-        if new.is_none() { removed.member = true } else { written.member = true }
+        if new.is_none() {
+            removed.member = true
+        } else {
+            written.member = true
+        }
         return;
     }
     // A list or map that comes or goes is itself a field that comes or goes.
@@ -139,10 +153,16 @@ fn walk(
         Shape::Fields(ty) => {
             let empty = Map::new();
             let fields = |value: Option<&Value>| -> BTreeSet<String> {
-                value.and_then(Value::as_object).unwrap_or(&empty).keys().cloned().collect()
+                value
+                    .and_then(Value::as_object)
+                    .unwrap_or(&empty)
+                    .keys()
+                    .cloned()
+                    .collect()
             };
             for name in fields(old).union(&fields(new)) {
-                let (before, after) = (old.and_then(|v| v.get(name)), new.and_then(|v| v.get(name)));
+                let (before, after) =
+                    (old.and_then(|v| v.get(name)), new.and_then(|v| v.get(name)));
                 if before == after {
                     continue;
                 }
@@ -161,15 +181,28 @@ fn walk(
             }
         }
         Shape::Keyed(..) | Shape::Set => {
-            let item_type = if let Shape::Keyed(_, item) = how { item } else { &Type::Any };
+            let item_type = if let Shape::Keyed(_, item) = how {
+                item
+            } else {
+                &Type::Any
+            };
             let index = |value: Option<&Value>| -> BTreeMap<Element, Value> {
-                items(value).iter().map(|item| (element_of(&how, item), item.clone())).collect()
+                items(value)
+                    .iter()
+                    .map(|item| (element_of(&how, item), item.clone()))
+                    .collect()
             };
             let (before, after) = (index(old), index(new));
             let all: BTreeSet<&Element> = before.keys().chain(after.keys()).collect();
             for element in all {
                 let (mut w, mut r) = (FieldSet::default(), FieldSet::default());
-                walk(item_type, before.get(element), after.get(element), &mut w, &mut r);
+                walk(
+                    item_type,
+                    before.get(element),
+                    after.get(element),
+                    &mut w,
+                    &mut r,
+                );
                 keep(written, element, w);
                 keep(removed, element, r);
             }
@@ -194,18 +227,27 @@ pub fn merge(ty: &Type, live: Option<&Value>, applied: &Value) -> Value {
             }
             Value::Object(out)
         }
-        (how @ (Shape::Keyed(..) | Shape::Set), Some(Value::Array(live)), Value::Array(applied)) => {
-            Value::Array(merge_lists(&how, live, applied))
-        }
+        (
+            how @ (Shape::Keyed(..) | Shape::Set),
+            Some(Value::Array(live)),
+            Value::Array(applied),
+        ) => Value::Array(merge_lists(&how, live, applied)),
         _ => applied.clone(),
     }
 }
 
 /// Items keep the order of the applied list; items only the live list has stay where they were.
 fn merge_lists(how: &Shape<'_>, live: &[Value], applied: &[Value]) -> Vec<Value> {
-    let item_type = if let Shape::Keyed(_, item) = how { item } else { &Type::Any };
+    let item_type = if let Shape::Keyed(_, item) = how {
+        item
+    } else {
+        &Type::Any
+    };
     let wanted: BTreeSet<Element> = applied.iter().map(|item| element_of(how, item)).collect();
-    let current: BTreeMap<Element, &Value> = live.iter().map(|item| (element_of(how, item), item)).collect();
+    let current: BTreeMap<Element, &Value> = live
+        .iter()
+        .map(|item| (element_of(how, item), item))
+        .collect();
     let mut out = Vec::with_capacity(live.len().max(applied.len()));
     let mut rest = live.iter().peekable();
     for item in applied {
@@ -219,7 +261,10 @@ fn merge_lists(how: &Shape<'_>, live: &[Value], applied: &[Value]) -> Vec<Value>
         }
         out.push(merge(item_type, current.get(&element).copied(), item));
     }
-    out.extend(rest.filter(|next| !wanted.contains(&element_of(how, next))).cloned());
+    out.extend(
+        rest.filter(|next| !wanted.contains(&element_of(how, next)))
+            .cloned(),
+    );
     out
 }
 
@@ -228,7 +273,9 @@ pub fn prune(ty: &Type, value: &mut Value, last: &FieldSet, keep: &FieldSet) {
     match (shape(ty), value) {
         (Shape::Fields(ty), Value::Object(fields)) => {
             for (element, below) in &last.children {
-                let Element::Field(name) = element else { continue };
+                let Element::Field(name) = element else {
+                    continue;
+                };
                 match keep.children.get(element) {
                     None => {
                         fields.shift_remove(name);
@@ -246,11 +293,19 @@ pub fn prune(ty: &Type, value: &mut Value, last: &FieldSet, keep: &FieldSet) {
             }
         }
         (how @ (Shape::Keyed(..) | Shape::Set), Value::Array(list)) => {
-            let item_type = if let Shape::Keyed(_, item) = how { item } else { &Type::Any };
+            let item_type = if let Shape::Keyed(_, item) = how {
+                item
+            } else {
+                &Type::Any
+            };
             list.retain_mut(|item| {
                 let element = element_of(&how, item);
-                let Some(below) = last.children.get(&element) else { return true };
-                let Some(kept) = keep.children.get(&element) else { return false };
+                let Some(below) = last.children.get(&element) else {
+                    return true;
+                };
+                let Some(kept) = keep.children.get(&element) else {
+                    return false;
+                };
                 prune(item_type, item, below, kept);
                 true
             });

@@ -32,8 +32,9 @@ pub fn answer(
 ) -> Result<Response, StatusError> {
     let mut selectors = query.selectors(target.kind)?;
     if let Some(name) = &target.name {
-        let one = super::selectors::FieldSelector::parse(target.kind, &format!("metadata.name={name}"))
-            .map_err(StatusError::bad_request)?;
+        let one =
+            super::selectors::FieldSelector::parse(target.kind, &format!("metadata.name={name}"))
+                .map_err(StatusError::bad_request)?;
         selectors.fields = one;
     }
     let rendering = Rendering::of(request.headers(), query)?;
@@ -47,7 +48,10 @@ pub fn answer(
     }
     check_version(query, api.store.current_rv())?;
     let asked: u64 = query.number("resourceVersion")?.unwrap_or(0);
-    let changed = api.store.subscribe(target.kind).ok_or_else(StatusError::no_such_path)?;
+    let changed = api
+        .store
+        .subscribe(target.kind)
+        .ok_or_else(StatusError::no_such_path)?;
     let timeout: Option<u64> = query.number("timeoutSeconds")?;
     let (lines, receiver) = mpsc::channel(64);
     let mut task = Watch {
@@ -61,19 +65,23 @@ pub fn answer(
         lines,
     };
     let initial = send_initial.unwrap_or(asked == 0);
-    let deadline = Instant::now() + Duration::from_secs(timeout.filter(|s| *s > 0).unwrap_or(45 * 60));
+    let deadline =
+        Instant::now() + Duration::from_secs(timeout.filter(|s| *s > 0).unwrap_or(45 * 60));
     tokio::spawn(async move {
         // An error here means that the client went away, which ends the watch.
-        let _ = task.run(initial, send_initial == Some(true), changed, deadline).await;
+        let _ = task
+            .run(initial, send_initial == Some(true), changed, deadline)
+            .await;
     });
     let body = Body::from_stream(futures::StreamExt::map(
         tokio_stream::wrappers::ReceiverStream::new(receiver),
         Ok::<Bytes, std::convert::Infallible>,
     ));
     let mut response = Response::new(body);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json;stream=watch"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json;stream=watch"),
+    );
     Ok(response)
 }
 
@@ -128,14 +136,21 @@ impl Watch {
 
     /// The current state as ADDED events.
     async fn send_state(&mut self, mark_end: bool) -> Result<(), Gone> {
-        let snapshot = self.api.store.list(self.target.kind, self.target.namespace.as_deref());
+        let snapshot = self
+            .api
+            .store
+            .list(self.target.kind, self.target.namespace.as_deref());
         self.cursor = snapshot.rv;
         for object in &snapshot.objects {
             if self.selectors.matches(object) {
                 self.send_object("ADDED", object).await?;
             }
         }
-        if mark_end { self.send_bookmark(true).await } else { Ok(()) }
+        if mark_end {
+            self.send_bookmark(true).await
+        } else {
+            Ok(())
+        }
     }
 
     async fn send_event(&mut self, event: &Event) -> Result<(), Gone> {
@@ -173,7 +188,13 @@ impl Watch {
                 let version = object["metadata"]["resourceVersion"].clone();
                 let metadata = json!({"resourceVersion": version});
                 let columns = !std::mem::replace(&mut self.columns_sent, true);
-                table::table(self.target.kind, [object].into_iter(), include, metadata, columns)
+                table::table(
+                    self.target.kind,
+                    [object].into_iter(),
+                    include,
+                    metadata,
+                    columns,
+                )
             }
         };
         self.send(kind, &shown).await

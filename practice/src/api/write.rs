@@ -19,7 +19,10 @@ use super::store::Transaction;
 use super::{apply, events_v1, patch as patches, schema, strategic};
 
 fn context(query: &Query, headers: &HeaderMap) -> Result<WriteContext, StatusError> {
-    let agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let agent = headers
+        .get(header::USER_AGENT)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("");
     let manager = match query.get("fieldManager").filter(|m| !m.is_empty()) {
         Some(manager) if manager.len() > 128 => {
             return Err(StatusError::bad_request(
@@ -32,7 +35,10 @@ fn context(query: &Query, headers: &HeaderMap) -> Result<WriteContext, StatusErr
             name => name.chars().take(128).collect(),
         },
     };
-    Ok(WriteContext { manager, now: Timestamp::now() })
+    Ok(WriteContext {
+        manager,
+        now: Timestamp::now(),
+    })
 }
 
 /// POST.
@@ -49,13 +55,17 @@ pub async fn create(
         (_, None) if target.name.is_none() => {}
         ("Pod", Some("binding")) => {
             let binding = body::decode(&headers, &bytes)?;
-            api.store.write(dry_run, |txn| bind(txn, &target, &binding, &ctx)).await?;
+            api.store
+                .write(dry_run, |txn| bind(txn, &target, &binding, &ctx))
+                .await?;
             return Ok(success(201, None));
         }
         ("Pod", Some("eviction")) => {
             let eviction = body::decode(&headers, &bytes)?;
             let options = delete_options(&eviction["deleteOptions"], &query)?;
-            api.store.write(dry_run, |txn| delete_named(txn, &target, &options, ctx.now)).await?;
+            api.store
+                .write(dry_run, |txn| delete_named(txn, &target, &options, ctx.now))
+                .await?;
             return Ok(success(201, None));
         }
         _ => return Err(StatusError::method_not_allowed()),
@@ -64,12 +74,21 @@ pub async fn create(
     let fields = FieldValidation::parse(query.get("fieldValidation"))?;
     let warnings = fields.judge(target.kind, conform(target.kind, &mut object)?)?;
     if target.kind.namespaced && target.namespace.is_none() {
-        return Err(StatusError::bad_request("an empty namespace may not be set during creation"));
+        return Err(StatusError::bad_request(
+            "an empty namespace may not be set during creation",
+        ));
     }
     let object = events_v1::inward(target.kind, object);
-    let created =
-        api.store.write(dry_run, |txn| objects::create(txn, &target, object, &ctx, None)).await?;
-    Ok(warn(show(&target, &query, &headers, &created, 201)?, &warnings))
+    let created = api
+        .store
+        .write(dry_run, |txn| {
+            objects::create(txn, &target, object, &ctx, None)
+        })
+        .await?;
+    Ok(warn(
+        show(&target, &query, &headers, &created, 201)?,
+        &warnings,
+    ))
 }
 
 /// Adds `Warning` headers.
@@ -96,7 +115,9 @@ pub async fn replace(
     if target.subresource.as_deref() == Some("scale") {
         let scaled = api
             .store
-            .write(query.dry_run()?, |txn| set_scale(txn, &target, &ctx, |_| Ok(sent.clone())))
+            .write(query.dry_run()?, |txn| {
+                set_scale(txn, &target, &ctx, |_| Ok(sent.clone()))
+            })
             .await?;
         return Ok(json_response(200, &scaled));
     }
@@ -112,7 +133,10 @@ pub async fn replace(
             objects::update(txn, &target, &existing, object, &ctx, None)
         })
         .await?;
-    Ok(warn(show(&target, &query, &headers, &updated, 200)?, &warnings))
+    Ok(warn(
+        show(&target, &query, &headers, &updated, 200)?,
+        &warnings,
+    ))
 }
 
 /// Whether the path can be written by PUT and PATCH.
@@ -141,7 +165,10 @@ pub async fn patch(
     let (headers, bytes) = body::read(request).await?;
     let ctx = context(&query, &headers)?;
     let dry_run = query.dry_run()?;
-    if matches!(media_type(&headers), "application/apply-patch+yaml" | "application/apply-patch+json") {
+    if matches!(
+        media_type(&headers),
+        "application/apply-patch+yaml" | "application/apply-patch+json"
+    ) {
         return apply_patch(api, target, query, &headers, &bytes, ctx).await;
     }
     let change = Change::parse(&headers, &bytes)?;
@@ -149,7 +176,9 @@ pub async fn patch(
         let scaled = api
             .store
             .write(dry_run, |txn| {
-                set_scale(txn, &target, &ctx, |current| change.apply(target.kind, current))
+                set_scale(txn, &target, &ctx, |current| {
+                    change.apply(target.kind, current)
+                })
             })
             .await?;
         return Ok(json_response(200, &scaled));
@@ -164,10 +193,16 @@ pub async fn patch(
             let mut patched = accept_body(target.kind, change.apply(target.kind, shown)?)?;
             let warnings = fields.judge(target.kind, conform(target.kind, &mut patched)?)?;
             let object = events_v1::inward(target.kind, patched);
-            Ok((objects::update(txn, &target, &existing, object, &ctx, None)?, warnings))
+            Ok((
+                objects::update(txn, &target, &existing, object, &ctx, None)?,
+                warnings,
+            ))
         })
         .await?;
-    Ok(warn(show(&target, &query, &headers, &updated, 200)?, &warnings))
+    Ok(warn(
+        show(&target, &query, &headers, &updated, 200)?,
+        &warnings,
+    ))
 }
 
 async fn apply_patch(
@@ -180,7 +215,12 @@ async fn apply_patch(
 ) -> Result<Response, StatusError> {
     if query.get("fieldManager").is_none_or(str::is_empty) {
         let error = FieldError::required("fieldManager", "is required for apply patch");
-        return Err(StatusError::invalid("meta.k8s.io", "PatchOptions", "", &[error]));
+        return Err(StatusError::invalid(
+            "meta.k8s.io",
+            "PatchOptions",
+            "",
+            &[error],
+        ));
     }
     known_update(&target)?;
     let sent = body::yaml(bytes)?;
@@ -191,10 +231,15 @@ async fn apply_patch(
     let force = query.flag("force");
     let (object, created) = api
         .store
-        .write(query.dry_run()?, |txn| apply::apply(txn, &target, config, &ctx, force))
+        .write(query.dry_run()?, |txn| {
+            apply::apply(txn, &target, config, &ctx, force)
+        })
         .await?;
     let code = if created { 201 } else { 200 };
-    Ok(warn(show(&target, &query, headers, &object, code)?, &warnings))
+    Ok(warn(
+        show(&target, &query, headers, &object, code)?,
+        &warnings,
+    ))
 }
 
 /// A patch of one of the kinds that change a given object.
@@ -219,7 +264,13 @@ impl Change {
     fn apply(&self, kind: &Kind, mut object: Value) -> Result<Value, StatusError> {
         match self {
             Self::Json(patch) => patches::json_patch(&mut object, patch).map_err(|why| {
-                StatusError::new(422, "Invalid", format!("the server rejected our request due to an error in our request: {why}"))
+                StatusError::new(
+                    422,
+                    "Invalid",
+                    format!(
+                        "the server rejected our request due to an error in our request: {why}"
+                    ),
+                )
             })?,
             Self::Merge(patch) => {
                 require_object(kind, patch)?;
@@ -239,7 +290,10 @@ fn require_object(kind: &Kind, patch: &Value) -> Result<(), StatusError> {
     if patch.is_object() {
         return Ok(());
     }
-    Err(StatusError::bad_request(format!("error decoding patch of {}: a patch is an object", kind.kind)))
+    Err(StatusError::bad_request(format!(
+        "error decoding patch of {}: a patch is an object",
+        kind.kind
+    )))
 }
 
 /// The scale of a workload.
@@ -276,10 +330,18 @@ fn selector_text(selector: &Value) -> String {
         .flatten()
         .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or("")))
         .collect();
-    for expression in selector["matchExpressions"].as_array().into_iter().flatten() {
+    for expression in selector["matchExpressions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
         let key = expression["key"].as_str().unwrap_or("");
         let list = expression["values"].as_array();
-        let values: Vec<&str> = list.into_iter().flatten().filter_map(Value::as_str).collect();
+        let values: Vec<&str> = list
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         parts.push(match expression["operator"].as_str().unwrap_or("") {
             "In" => format!("{key} in ({})", values.join(",")),
             "NotIn" => format!("{key} notin ({})", values.join(",")),
@@ -300,10 +362,15 @@ fn set_scale(
     let existing = existing(txn, target)?;
     let wanted = change(scale_of(target, &existing)?)?;
     let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
-    if let Some(version) = wanted["metadata"]["resourceVersion"].as_str().filter(|v| !v.is_empty())
+    if let Some(version) = wanted["metadata"]["resourceVersion"]
+        .as_str()
+        .filter(|v| !v.is_empty())
         && Some(version) != existing["metadata"]["resourceVersion"].as_str()
     {
-        return Err(StatusError::modified(&target.kind.resource(), target.name()?));
+        return Err(StatusError::modified(
+            &target.kind.resource(),
+            target.name()?,
+        ));
     }
     let mut object = (*existing).clone();
     object["spec"]["replicas"] = replicas.into();
@@ -321,21 +388,40 @@ fn bind(
     let existing = existing(txn, target)?;
     let name = target.name()?;
     let node = binding["target"]["name"].as_str().unwrap_or("");
-    let refuse = |why: String| StatusError::conflict(
-        &super::status::Resource { group: "", plural: "pods/binding" },
-        name,
-        &why,
-    );
+    let refuse = |why: String| {
+        StatusError::conflict(
+            &super::status::Resource {
+                group: "",
+                plural: "pods/binding",
+            },
+            name,
+            &why,
+        )
+    };
     if !existing["metadata"]["deletionTimestamp"].is_null() {
-        return Err(refuse(format!("pod {name} is being deleted, cannot be assigned to a host")));
+        return Err(refuse(format!(
+            "pod {name} is being deleted, cannot be assigned to a host"
+        )));
     }
-    if let Some(taken) = existing["spec"]["nodeName"].as_str().filter(|n| !n.is_empty()) {
-        return Err(refuse(format!("pod {name} is already assigned to node \"{taken}\"")));
+    if let Some(taken) = existing["spec"]["nodeName"]
+        .as_str()
+        .filter(|n| !n.is_empty())
+    {
+        return Err(refuse(format!(
+            "pod {name} is already assigned to node \"{taken}\""
+        )));
     }
     let mut object = (*existing).clone();
     object["spec"]["nodeName"] = node.into();
     set_scheduled(&mut object, ctx);
-    super::managed::track(target.kind, &mut object, Some(&existing), ctx, Some("binding"), None);
+    super::managed::track(
+        target.kind,
+        &mut object,
+        Some(&existing),
+        ctx,
+        Some("binding"),
+        None,
+    );
     txn.put(target.kind, object);
     Ok(())
 }
@@ -364,10 +450,15 @@ fn delete_options(sent: &Value, query: &Query) -> Result<DeleteOptions, StatusEr
         propagation: text(&sent["propagationPolicy"]),
         uid: text(&sent["preconditions"]["uid"]),
         resource_version: text(&sent["preconditions"]["resourceVersion"]),
-        dry_run: query.dry_run()? || sent["dryRun"].as_array().is_some_and(|list| !list.is_empty()),
+        dry_run: query.dry_run()?
+            || sent["dryRun"]
+                .as_array()
+                .is_some_and(|list| !list.is_empty()),
     };
     if sent["orphanDependents"] == true || query.get("orphanDependents") == Some("true") {
-        options.propagation.get_or_insert_with(|| "Orphan".to_owned());
+        options
+            .propagation
+            .get_or_insert_with(|| "Orphan".to_owned());
     }
     if let Some(seconds) = query.number("gracePeriodSeconds")? {
         options.grace_seconds.get_or_insert(seconds);
@@ -392,7 +483,11 @@ fn delete_named(
 /// Namespaces the cluster cannot be without.
 fn protect(kind: &Kind, name: &str) -> Result<(), StatusError> {
     if kind.kind == "Namespace" && matches!(name, "default" | "kube-system" | "kube-public") {
-        return Err(StatusError::forbidden(&kind.resource(), name, "this namespace may not be deleted"));
+        return Err(StatusError::forbidden(
+            &kind.resource(),
+            name,
+            "this namespace may not be deleted",
+        ));
     }
     Ok(())
 }
@@ -402,7 +497,11 @@ async fn read_delete_options(
     request: Request<Body>,
 ) -> Result<(HeaderMap, DeleteOptions), StatusError> {
     let (headers, bytes) = body::read(request).await?;
-    let sent = if bytes.is_empty() { Value::Null } else { body::decode(&headers, &bytes)? };
+    let sent = if bytes.is_empty() {
+        Value::Null
+    } else {
+        body::decode(&headers, &bytes)?
+    };
     Ok((headers, delete_options(&sent, query)?))
 }
 
@@ -418,8 +517,12 @@ pub async fn delete(
     }
     let (headers, options) = read_delete_options(&query, request).await?;
     let now = Timestamp::now();
-    let deleted =
-        api.store.write(options.dry_run, |txn| delete_named(txn, &target, &options, now)).await?;
+    let deleted = api
+        .store
+        .write(options.dry_run, |txn| {
+            delete_named(txn, &target, &options, now)
+        })
+        .await?;
     match deleted {
         Deleted::Going(object) => show(&target, &query, &headers, &object, 200),
         Deleted::Gone(object) if returns_deleted(target.kind) => {
@@ -431,7 +534,10 @@ pub async fn delete(
 
 /// Kinds whose deletion answers with the object and not with a status.
 fn returns_deleted(kind: &Kind) -> bool {
-    matches!(kind.kind, "Pod" | "Service" | "ServiceAccount" | "PersistentVolumeClaim" | "ResourceQuota")
+    matches!(
+        kind.kind,
+        "Pod" | "Service" | "ServiceAccount" | "PersistentVolumeClaim" | "ResourceQuota"
+    )
 }
 
 /// DELETE of everything a list would show.
@@ -472,7 +578,8 @@ pub async fn delete_collection(
 }
 
 fn success(code: u16, about: Option<(&Kind, &Value)>) -> Response {
-    let mut status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"});
+    let mut status =
+        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"});
     if let Some((kind, object)) = about {
         let mut details = json!({
             "name": object["metadata"]["name"], "kind": kind.plural, "uid": object["metadata"]["uid"]

@@ -56,7 +56,10 @@ fn spec_of(object: &mut Value) -> Option<&mut Map<String, Value>> {
 
 fn status_of(object: &mut Value) -> Option<&mut Map<String, Value>> {
     let object = object.as_object_mut()?;
-    object.entry("status").or_insert_with(|| json!({})).as_object_mut()
+    object
+        .entry("status")
+        .or_insert_with(|| json!({}))
+        .as_object_mut()
 }
 
 /// Sets a field that is missing or null.
@@ -70,7 +73,12 @@ fn set(fields: Option<&mut Map<String, Value>>, name: &str, value: Value) {
 
 /// Sets a text field that is missing, null or empty.
 fn set_text(fields: &mut Map<String, Value>, name: &str, value: &str) {
-    if fields.get(name).and_then(Value::as_str).unwrap_or("").is_empty() {
+    if fields
+        .get(name)
+        .and_then(Value::as_str)
+        .unwrap_or("")
+        .is_empty()
+    {
         fields.insert(name.to_owned(), value.into());
     }
 }
@@ -98,8 +106,12 @@ fn namespace(object: &mut Value) {
 }
 
 fn service(object: &mut Value) {
-    let Some(fields) = object.as_object_mut() else { return };
-    let Some(spec) = inner(fields, "spec") else { return };
+    let Some(fields) = object.as_object_mut() else {
+        return;
+    };
+    let Some(spec) = inner(fields, "spec") else {
+        return;
+    };
     set_text(spec, "sessionAffinity", "None");
     set_text(spec, "type", "ClusterIP");
     let kind = spec["type"].as_str().unwrap_or("").to_owned();
@@ -120,8 +132,15 @@ fn service(object: &mut Value) {
     if kind == "LoadBalancer" {
         set(Some(spec), "allocateLoadBalancerNodePorts", json!(true));
     }
-    for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
-        let Some(port) = port.as_object_mut() else { continue };
+    for port in spec
+        .get_mut("ports")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        let Some(port) = port.as_object_mut() else {
+            continue;
+        };
         set_text(port, "protocol", "TCP");
         let unset = match port.get("targetPort") {
             None | Some(Value::Null) => true,
@@ -137,7 +156,12 @@ fn service(object: &mut Value) {
 }
 
 fn endpoint_slice(object: &mut Value) {
-    for port in object.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+    for port in object
+        .get_mut("ports")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if let Some(port) = port.as_object_mut() {
             set(Some(port), "name", json!(""));
             set_text(port, "protocol", "TCP");
@@ -146,9 +170,19 @@ fn endpoint_slice(object: &mut Value) {
 }
 
 fn role_binding(object: &mut Value) {
-    for subject in object.get_mut("subjects").and_then(Value::as_array_mut).into_iter().flatten() {
-        let Some(subject) = subject.as_object_mut() else { continue };
-        if subject.get("kind").is_some_and(|k| k == "User" || k == "Group") {
+    for subject in object
+        .get_mut("subjects")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        let Some(subject) = subject.as_object_mut() else {
+            continue;
+        };
+        if subject
+            .get("kind")
+            .is_some_and(|k| k == "User" || k == "Group")
+        {
             set_text(subject, "apiGroup", "rbac.authorization.k8s.io");
         }
     }
@@ -159,7 +193,14 @@ fn role_binding(object: &mut Value) {
 
 fn network_policy(object: &mut Value) {
     let Some(spec) = spec_of(object) else { return };
-    let egress = spec.get("egress").and_then(Value::as_array).is_some_and(|e| !e.is_empty());
-    let types = if egress { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) };
+    let egress = spec
+        .get("egress")
+        .and_then(Value::as_array)
+        .is_some_and(|e| !e.is_empty());
+    let types = if egress {
+        json!(["Ingress", "Egress"])
+    } else {
+        json!(["Ingress"])
+    };
     set(Some(spec), "policyTypes", types);
 }

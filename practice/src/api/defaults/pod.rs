@@ -12,19 +12,37 @@ pub fn spec(spec: &mut Map<String, Value>) {
     set(Some(spec), "terminationGracePeriodSeconds", json!(30));
     inner(spec, "securityContext");
     // The two names of one field.
-    for (from, to) in [("serviceAccountName", "serviceAccount"), ("serviceAccount", "serviceAccountName")] {
-        if let Some(name) = spec.get(from).and_then(Value::as_str).filter(|n| !n.is_empty()).map(str::to_owned) {
+    for (from, to) in [
+        ("serviceAccountName", "serviceAccount"),
+        ("serviceAccount", "serviceAccountName"),
+    ] {
+        if let Some(name) = spec
+            .get(from)
+            .and_then(Value::as_str)
+            .filter(|n| !n.is_empty())
+            .map(str::to_owned)
+        {
             set_text(spec, to, &name);
         }
     }
     for list in ["initContainers", "containers", "ephemeralContainers"] {
-        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+        for container in spec
+            .get_mut(list)
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             if let Some(fields) = container.as_object_mut() {
                 self::container(fields);
             }
         }
     }
-    for volume in spec.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten() {
+    for volume in spec
+        .get_mut("volumes")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if let Some(fields) = volume.as_object_mut() {
             self::volume(fields);
         }
@@ -34,9 +52,18 @@ pub fn spec(spec: &mut Map<String, Value>) {
 /// A limit without a request is also the request; only real pods get this, templates do not.
 pub fn requests_from_limits(spec: &mut Map<String, Value>) {
     for list in ["initContainers", "containers"] {
-        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
-            let Some(limits) = container["resources"]["limits"].as_object().cloned() else { continue };
-            let Some(resources) = container["resources"].as_object_mut() else { continue };
+        for container in spec
+            .get_mut(list)
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            let Some(limits) = container["resources"]["limits"].as_object().cloned() else {
+                continue;
+            };
+            let Some(resources) = container["resources"].as_object_mut() else {
+                continue;
+            };
             let requests = inner(resources, "requests");
             if let Some(requests) = requests {
                 for (name, quantity) in limits {
@@ -48,12 +75,21 @@ pub fn requests_from_limits(spec: &mut Map<String, Value>) {
 }
 
 fn container(fields: &mut Map<String, Value>) {
-    let image = fields.get("image").and_then(Value::as_str).unwrap_or("").to_owned();
+    let image = fields
+        .get("image")
+        .and_then(Value::as_str)
+        .unwrap_or("")
+        .to_owned();
     set_text(fields, "imagePullPolicy", pull_policy(&image));
     set_text(fields, "terminationMessagePath", "/dev/termination-log");
     set_text(fields, "terminationMessagePolicy", "File");
     inner(fields, "resources");
-    for port in fields.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+    for port in fields
+        .get_mut("ports")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if let Some(port) = port.as_object_mut() {
             set_text(port, "protocol", "TCP");
         }
@@ -73,7 +109,12 @@ fn container(fields: &mut Map<String, Value>) {
             http_get(get);
         }
     }
-    for variable in fields.get_mut("env").and_then(Value::as_array_mut).into_iter().flatten() {
+    for variable in fields
+        .get_mut("env")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if let Some(field) = variable
             .get_mut("valueFrom")
             .and_then(|v| v.get_mut("fieldRef"))
@@ -97,9 +138,12 @@ fn pull_policy(image: &str) -> &'static str {
 }
 
 fn probe(fields: &mut Map<String, Value>) {
-    for (name, value) in
-        [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
-    {
+    for (name, value) in [
+        ("timeoutSeconds", 1),
+        ("periodSeconds", 10),
+        ("successThreshold", 1),
+        ("failureThreshold", 3),
+    ] {
         if fields.get(name).and_then(Value::as_i64).unwrap_or(0) == 0 {
             fields.insert(name.to_owned(), value.into());
         }
@@ -157,7 +201,10 @@ mod tests {
         let once = fields.clone();
         spec(fields);
         assert_eq!(*fields, once);
-        assert_eq!(once["containers"][0]["livenessProbe"]["failureThreshold"], 3);
+        assert_eq!(
+            once["containers"][0]["livenessProbe"]["failureThreshold"],
+            3
+        );
         assert_eq!(once["volumes"][0]["emptyDir"], json!({}));
     }
 }

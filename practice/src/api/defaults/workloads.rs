@@ -109,7 +109,11 @@ fn job_spec(spec: &mut Map<String, Value>) {
     set(Some(spec), "completionMode", json!("NonIndexed"));
     set(Some(spec), "suspend", json!(false));
     set(Some(spec), "manualSelector", json!(false));
-    set(Some(spec), "podReplacementPolicy", json!("TerminatingOrFailed"));
+    set(
+        Some(spec),
+        "podReplacementPolicy",
+        json!("TerminatingOrFailed"),
+    );
     template(spec);
 }
 

@@ -63,15 +63,29 @@ static TABLE: LazyLock<HashMap<String, Struct>> = LazyLock::new(|| {
     let table: Value =
         serde_json::from_str(include_str!("types.json")).expect("the generated table is JSON");
     let names = |value: &Value| -> HashSet<String> {
-        value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        value
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
     };
     let atomic = names(&table["atomic"]);
-    let types = table["types"].as_object().expect("the generated table has types");
+    let types = table["types"]
+        .as_object()
+        .expect("the generated table has types");
     types
         .iter()
         .map(|(name, fields)| {
             let fields = fields.as_array().into_iter().flatten().map(field).collect();
-            (name.clone(), Struct { fields, atomic: atomic.contains(name) })
+            (
+                name.clone(),
+                Struct {
+                    fields,
+                    atomic: atomic.contains(name),
+                },
+            )
         })
         .collect()
 });
@@ -80,7 +94,10 @@ fn field(row: &Value) -> Field {
     Field {
         name: row[0].as_str().unwrap_or("").to_owned(),
         ty: parse(row[1].as_str().unwrap_or("")),
-        number: row[2].as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+        number: row[2]
+            .as_u64()
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(0),
     }
 }
 
@@ -146,7 +163,8 @@ mod tests {
     #[test]
     fn every_served_kind_has_a_struct_with_metadata() {
         for kind in KINDS {
-            let found = get(&name_of(kind)).unwrap_or_else(|| panic!("{} is missing", name_of(kind)));
+            let found =
+                get(&name_of(kind)).unwrap_or_else(|| panic!("{} is missing", name_of(kind)));
             assert!(found.field("metadata").is_some(), "{}", kind.kind);
         }
     }
@@ -156,7 +174,11 @@ mod tests {
         fn names(ty: &Type, out: &mut Vec<String>) {
             match ty {
                 Type::Struct(name) => out.push(name.clone()),
-                Type::AtomicList(t) | Type::Set(t) | Type::KeyedList(_, t) | Type::Map(t) | Type::AtomicMap(t) => names(t, out),
+                Type::AtomicList(t)
+                | Type::Set(t)
+                | Type::KeyedList(_, t)
+                | Type::Map(t)
+                | Type::AtomicMap(t) => names(t, out),
                 _ => {}
             }
         }
@@ -164,7 +186,11 @@ mod tests {
             for field in &found.fields {
                 let mut used = Vec::new();
                 names(&field.ty, &mut used);
-                assert!(used.iter().all(|n| get(n).is_some()), "{name}.{}", field.name);
+                assert!(
+                    used.iter().all(|n| get(n).is_some()),
+                    "{name}.{}",
+                    field.name
+                );
                 if !matches!(field.name.as_str(), "apiVersion" | "kind") {
                     assert_ne!(field.number, 0, "{name}.{}", field.name);
                 }
@@ -176,6 +202,8 @@ mod tests {
     fn lists_know_their_keys() {
         let container = get("core.v1.Container").expect("in the table");
         let ports = &container.field("ports").expect("a field").ty;
-        assert!(matches!(ports, Type::KeyedList(keys, _) if *keys == ["containerPort", "protocol"]));
+        assert!(
+            matches!(ports, Type::KeyedList(keys, _) if *keys == ["containerPort", "protocol"])
+        );
     }
 }

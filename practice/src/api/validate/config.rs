@@ -14,7 +14,11 @@ pub fn check(object: &Value, existing: Option<&Value>, errors: &mut Vec<FieldErr
         for (key, value) in object[field].as_object().into_iter().flatten() {
             // Base64 takes four characters for three bytes.
             let length = text(value).len();
-            size += if field == "data" && object["kind"] == "ConfigMap" { length } else { length / 4 * 3 };
+            size += if field == "data" && object["kind"] == "ConfigMap" {
+                length
+            } else {
+                length / 4 * 3
+            };
             if !names::is_config_key(key) {
                 errors.push(FieldError::invalid(
                     format!("{field}[{key}]"),
@@ -23,25 +27,46 @@ pub fn check(object: &Value, existing: Option<&Value>, errors: &mut Vec<FieldErr
                 ));
             }
             if field == "binaryData" && object["data"].get(key).is_some() {
-                errors.push(FieldError::invalid(format!("data[{key}]"), &key.as_str().into(), "duplicate of key present in binaryData"));
+                errors.push(FieldError::invalid(
+                    format!("data[{key}]"),
+                    &key.as_str().into(),
+                    "duplicate of key present in binaryData",
+                ));
             }
         }
     }
     if size > LIMIT {
-        errors.push(FieldError::too_long(if object["kind"] == "Secret" { "data" } else { "" }, LIMIT));
+        errors.push(FieldError::too_long(
+            if object["kind"] == "Secret" {
+                "data"
+            } else {
+                ""
+            },
+            LIMIT,
+        ));
     }
     let Some(existing) = existing else { return };
     if existing["immutable"] == true {
         for field in ["data", "binaryData"] {
             if existing[field] != object[field] {
-                errors.push(FieldError::forbidden(field, "field is immutable when `immutable` is set"));
+                errors.push(FieldError::forbidden(
+                    field,
+                    "field is immutable when `immutable` is set",
+                ));
             }
         }
         if object["immutable"] != true {
-            errors.push(FieldError::forbidden("immutable", "field is immutable when `immutable` is set"));
+            errors.push(FieldError::forbidden(
+                "immutable",
+                "field is immutable when `immutable` is set",
+            ));
         }
     }
     if object["kind"] == "Secret" && existing["type"] != object["type"] {
-        errors.push(FieldError::invalid("type", &object["type"], "field is immutable"));
+        errors.push(FieldError::invalid(
+            "type",
+            &object["type"],
+            "field is immutable",
+        ));
     }
 }

@@ -38,17 +38,30 @@ fn metadata(object: &Value, errors: &mut Vec<FieldError>) {
     for (key, value) in annotations.into_iter().flatten() {
         size += key.len() + value.as_str().map_or(0, str::len);
         if !names::is_qualified_name(&key.to_lowercase()) {
-            errors.push(FieldError::invalid("metadata.annotations", &key.as_str().into(), names::QUALIFIED_NAME_RULE));
+            errors.push(FieldError::invalid(
+                "metadata.annotations",
+                &key.as_str().into(),
+                names::QUALIFIED_NAME_RULE,
+            ));
         }
     }
     if size > 256 * 1024 {
         errors.push(FieldError::too_long("metadata.annotations", 256 * 1024));
     }
-    for (at, owner) in object["metadata"]["ownerReferences"].as_array().into_iter().flatten().enumerate() {
+    for (at, owner) in object["metadata"]["ownerReferences"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .enumerate()
+    {
         for field in ["apiVersion", "kind", "name", "uid"] {
             if owner[field].as_str().unwrap_or("").is_empty() {
                 let path = format!("metadata.ownerReferences[{at}].{field}");
-                errors.push(FieldError::invalid(path, &"".into(), &format!("{field} must not be empty")));
+                errors.push(FieldError::invalid(
+                    path,
+                    &"".into(),
+                    &format!("{field} must not be empty"),
+                ));
             }
         }
     }
@@ -57,7 +70,11 @@ fn metadata(object: &Value, errors: &mut Vec<FieldError>) {
 fn labels(labels: &Value, path: &str, errors: &mut Vec<FieldError>) {
     for (key, value) in labels.as_object().into_iter().flatten() {
         if !names::is_qualified_name(key) {
-            errors.push(FieldError::invalid(path, &key.as_str().into(), names::QUALIFIED_NAME_RULE));
+            errors.push(FieldError::invalid(
+                path,
+                &key.as_str().into(),
+                names::QUALIFIED_NAME_RULE,
+            ));
         }
         if !value.as_str().is_some_and(names::is_label_value) {
             errors.push(FieldError::invalid(path, value, names::LABEL_VALUE_RULE));
@@ -68,14 +85,22 @@ fn labels(labels: &Value, path: &str, errors: &mut Vec<FieldError>) {
 /// A number that may not be negative.
 fn not_negative(value: &Value, path: String, errors: &mut Vec<FieldError>) {
     if value.as_i64().is_some_and(|n| n < 0) {
-        errors.push(FieldError::invalid(path, value, "must be greater than or equal to 0"));
+        errors.push(FieldError::invalid(
+            path,
+            value,
+            "must be greater than or equal to 0",
+        ));
     }
 }
 
 /// A port number, 1 to 65535.
 fn port_number(value: &Value, path: String, errors: &mut Vec<FieldError>) {
     if !value.as_i64().is_some_and(|n| (1..=65535).contains(&n)) {
-        errors.push(FieldError::invalid(path, value, "must be between 1 and 65535, inclusive"));
+        errors.push(FieldError::invalid(
+            path,
+            value,
+            "must be between 1 and 65535, inclusive",
+        ));
     }
 }
 

@@ -27,7 +27,11 @@ fn immutable(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
             }
         }
         if let Some(fields) = spec.as_object_mut() {
-            for field in ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds"] {
+            for field in [
+                "activeDeadlineSeconds",
+                "tolerations",
+                "terminationGracePeriodSeconds",
+            ] {
                 fields.shift_remove(field);
             }
         }
@@ -44,8 +48,17 @@ fn immutable(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
 /// A pod spec, wherever it stands.
 pub fn spec(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let at = |field: &str| format!("{path}.{field}");
-    one_of(&spec["restartPolicy"], &["Always", "OnFailure", "Never"], at("restartPolicy"), errors);
-    not_negative(&spec["terminationGracePeriodSeconds"], at("terminationGracePeriodSeconds"), errors);
+    one_of(
+        &spec["restartPolicy"],
+        &["Always", "OnFailure", "Never"],
+        at("restartPolicy"),
+        errors,
+    );
+    not_negative(
+        &spec["terminationGracePeriodSeconds"],
+        at("terminationGracePeriodSeconds"),
+        errors,
+    );
     let mut volumes = HashSet::new();
     for (index, volume) in list(&spec["volumes"]) {
         let name = text(&volume["name"]);
@@ -53,7 +66,11 @@ pub fn spec(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
         if name.is_empty() {
             errors.push(FieldError::required(path, ""));
         } else if !names::is_dns_label(name) {
-            errors.push(FieldError::invalid(path, &volume["name"], names::LABEL_RULE));
+            errors.push(FieldError::invalid(
+                path,
+                &volume["name"],
+                names::LABEL_RULE,
+            ));
         } else if !volumes.insert(name) {
             errors.push(FieldError::duplicate(path, &volume["name"]));
         }
@@ -79,23 +96,49 @@ fn container(one: &Value, path: &str, volumes: &HashSet<&str>, errors: &mut Vec<
     if name.is_empty() {
         errors.push(FieldError::required(at("name"), ""));
     } else if !names::is_dns_label(name) {
-        errors.push(FieldError::invalid(at("name"), &one["name"], names::LABEL_RULE));
+        errors.push(FieldError::invalid(
+            at("name"),
+            &one["name"],
+            names::LABEL_RULE,
+        ));
     }
     let image = text(&one["image"]);
     if image.is_empty() {
         errors.push(FieldError::required(at("image"), ""));
     } else if image.trim() != image {
-        errors.push(FieldError::invalid(at("image"), &one["image"], "must not have leading or trailing whitespace"));
+        errors.push(FieldError::invalid(
+            at("image"),
+            &one["image"],
+            "must not have leading or trailing whitespace",
+        ));
     }
-    one_of(&one["imagePullPolicy"], &["Always", "IfNotPresent", "Never"], at("imagePullPolicy"), errors);
+    one_of(
+        &one["imagePullPolicy"],
+        &["Always", "IfNotPresent", "Never"],
+        at("imagePullPolicy"),
+        errors,
+    );
     let mut ports = HashSet::new();
     for (index, port) in list(&one["ports"]) {
         let path = at(&format!("ports[{index}]"));
-        port_number(&port["containerPort"], format!("{path}.containerPort"), errors);
-        one_of(&port["protocol"], &["SCTP", "TCP", "UDP"], format!("{path}.protocol"), errors);
+        port_number(
+            &port["containerPort"],
+            format!("{path}.containerPort"),
+            errors,
+        );
+        one_of(
+            &port["protocol"],
+            &["SCTP", "TCP", "UDP"],
+            format!("{path}.protocol"),
+            errors,
+        );
         let name = text(&port["name"]);
         if name.len() > 15 {
-            errors.push(FieldError::invalid(format!("{path}.name"), &port["name"], "must be no more than 15 characters"));
+            errors.push(FieldError::invalid(
+                format!("{path}.name"),
+                &port["name"],
+                "must be no more than 15 characters",
+            ));
         } else if !name.is_empty() && !ports.insert(name) {
             errors.push(FieldError::duplicate(format!("{path}.name"), &port["name"]));
         }
@@ -106,13 +149,20 @@ fn container(one: &Value, path: &str, volumes: &HashSet<&str>, errors: &mut Vec<
             errors.push(FieldError::required(format!("{path}.name"), ""));
         }
         if !variable["valueFrom"].is_null() && !text(&variable["value"]).is_empty() {
-            errors.push(FieldError::invalid(format!("{path}.valueFrom"), &"".into(), "may not be specified when `value` is not empty"));
+            errors.push(FieldError::invalid(
+                format!("{path}.valueFrom"),
+                &"".into(),
+                "may not be specified when `value` is not empty",
+            ));
         }
     }
     for (index, mount) in list(&one["volumeMounts"]) {
         let path = at(&format!("volumeMounts[{index}]"));
         if !volumes.contains(text(&mount["name"])) {
-            errors.push(FieldError::not_found(format!("{path}.name"), &mount["name"]));
+            errors.push(FieldError::not_found(
+                format!("{path}.name"),
+                &mount["name"],
+            ));
         }
         if text(&mount["mountPath"]).is_empty() {
             errors.push(FieldError::required(format!("{path}.mountPath"), ""));
@@ -128,16 +178,33 @@ fn probe(probe: &Value, path: &str, kind: &str, errors: &mut Vec<FieldError>) {
         return;
     }
     let handlers = ["exec", "httpGet", "tcpSocket", "grpc"];
-    match handlers.iter().filter(|handler| !probe[**handler].is_null()).count() {
+    match handlers
+        .iter()
+        .filter(|handler| !probe[**handler].is_null())
+        .count()
+    {
         0 => errors.push(FieldError::required(path, "must specify a handler type")),
         1 => {}
-        _ => errors.push(FieldError::forbidden(path, "may not specify more than 1 handler type")),
+        _ => errors.push(FieldError::forbidden(
+            path,
+            "may not specify more than 1 handler type",
+        )),
     }
-    for field in ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"] {
+    for field in [
+        "initialDelaySeconds",
+        "timeoutSeconds",
+        "periodSeconds",
+        "successThreshold",
+        "failureThreshold",
+    ] {
         not_negative(&probe[field], format!("{path}.{field}"), errors);
     }
     if kind != "readinessProbe" && probe["successThreshold"].as_i64().is_some_and(|n| n != 1) {
-        errors.push(FieldError::invalid(format!("{path}.successThreshold"), &probe["successThreshold"], "must be 1"));
+        errors.push(FieldError::invalid(
+            format!("{path}.successThreshold"),
+            &probe["successThreshold"],
+            "must be 1",
+        ));
     }
     for handler in ["httpGet", "tcpSocket"] {
         let port = &probe[handler]["port"];

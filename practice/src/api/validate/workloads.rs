@@ -12,7 +12,15 @@ pub fn check(kind: &Kind, object: &Value, existing: Option<&Value>, errors: &mut
         return;
     }
     let spec = &object["spec"];
-    for field in ["replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds", "backoffLimit", "parallelism", "completions"] {
+    for field in [
+        "replicas",
+        "minReadySeconds",
+        "revisionHistoryLimit",
+        "progressDeadlineSeconds",
+        "backoffLimit",
+        "parallelism",
+        "completions",
+    ] {
         not_negative(&spec[field], format!("spec.{field}"), errors);
     }
     selector(kind, spec, errors);
@@ -22,10 +30,18 @@ pub fn check(kind: &Kind, object: &Value, existing: Option<&Value>, errors: &mut
     template(kind, spec, errors);
     let Some(existing) = existing else { return };
     if existing["spec"]["selector"] != spec["selector"] {
-        errors.push(FieldError::invalid("spec.selector", &spec["selector"], "field is immutable"));
+        errors.push(FieldError::invalid(
+            "spec.selector",
+            &spec["selector"],
+            "field is immutable",
+        ));
     }
     if kind.kind == "Job" && existing["spec"]["template"] != spec["template"] {
-        errors.push(FieldError::invalid("spec.template", &Value::Null, "field is immutable"));
+        errors.push(FieldError::invalid(
+            "spec.template",
+            &Value::Null,
+            "field is immutable",
+        ));
     }
 }
 
@@ -37,11 +53,19 @@ fn selector(kind: &Kind, spec: &Value, errors: &mut Vec<FieldError>) {
     if selector.is_null() {
         errors.push(FieldError::required("spec.selector", ""));
     }
-    labels(&selector["matchLabels"], "spec.selector.matchLabels", errors);
+    labels(
+        &selector["matchLabels"],
+        "spec.selector.matchLabels",
+        errors,
+    );
     let parsed = LabelSelector::from_object(selector);
     let empty = parsed.as_ref().is_none_or(LabelSelector::is_everything);
     if !selector.is_null() && empty {
-        errors.push(FieldError::invalid("spec.selector", selector, "empty selector is invalid for deployment"));
+        errors.push(FieldError::invalid(
+            "spec.selector",
+            selector,
+            "empty selector is invalid for deployment",
+        ));
     }
     let template_labels = &spec["template"]["metadata"]["labels"];
     if let Some(parsed) = parsed.filter(|p| !p.is_everything())
@@ -57,7 +81,12 @@ fn selector(kind: &Kind, spec: &Value, errors: &mut Vec<FieldError>) {
 
 fn strategy(spec: &Value, errors: &mut Vec<FieldError>) {
     let strategy = &spec["strategy"];
-    one_of(&strategy["type"], &["Recreate", "RollingUpdate"], "spec.strategy.type".into(), errors);
+    one_of(
+        &strategy["type"],
+        &["Recreate", "RollingUpdate"],
+        "spec.strategy.type".into(),
+        errors,
+    );
     if strategy["type"] == "Recreate" && !strategy["rollingUpdate"].is_null() {
         errors.push(FieldError::forbidden(
             "spec.strategy.rollingUpdate",
@@ -75,7 +104,9 @@ fn strategy(spec: &Value, errors: &mut Vec<FieldError>) {
     }
     for field in ["maxUnavailable", "maxSurge"] {
         let value = &rolling[field];
-        let percent = text(value).strip_suffix('%').is_some_and(|n| n.parse::<u32>().is_ok());
+        let percent = text(value)
+            .strip_suffix('%')
+            .is_some_and(|n| n.parse::<u32>().is_ok());
         if value.is_string() && !percent {
             errors.push(FieldError::invalid(
                 format!("spec.strategy.rollingUpdate.{field}"),
@@ -83,7 +114,11 @@ fn strategy(spec: &Value, errors: &mut Vec<FieldError>) {
                 "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
             ));
         }
-        not_negative(value, format!("spec.strategy.rollingUpdate.{field}"), errors);
+        not_negative(
+            value,
+            format!("spec.strategy.rollingUpdate.{field}"),
+            errors,
+        );
     }
 }
 
@@ -93,7 +128,11 @@ fn template(kind: &Kind, spec: &Value, errors: &mut Vec<FieldError>) {
         _ => "spec.template.spec",
     };
     let template = &spec["template"];
-    labels(&template["metadata"]["labels"], "spec.template.metadata.labels", errors);
+    labels(
+        &template["metadata"]["labels"],
+        "spec.template.metadata.labels",
+        errors,
+    );
     pod::spec(&template["spec"], path, errors);
     let policy = &template["spec"]["restartPolicy"];
     if kind.kind == "Job" {
@@ -104,6 +143,10 @@ fn template(kind: &Kind, spec: &Value, errors: &mut Vec<FieldError>) {
             ));
         }
     } else if policy.is_string() && *policy != "Always" {
-        errors.push(FieldError::not_supported("spec.template.spec.restartPolicy", policy, &["Always"]));
+        errors.push(FieldError::not_supported(
+            "spec.template.spec.restartPolicy",
+            policy,
+            &["Always"],
+        ));
     }
 }
