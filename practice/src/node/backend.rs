@@ -108,7 +108,7 @@ impl PodBackend for Node {
         let process = self
             .core
             .spawner
-            .start_process(&context, &request.command, output, input)
+            .start_process(&context.for_command(), &request.command, output, input)
             .await
             .map_err(|error| {
                 let program = request.command.first().map_or("", String::as_str);

@@ -186,7 +186,7 @@ pub async fn run_command(
         stderr: stdout,
     };
     let process = spawner
-        .start_process(context, command, output, None)
+        .start_process(&context.for_command(), command, output, None)
         .await?;
     let mut text = Vec::new();
     let collect = async {

@@ -77,6 +77,19 @@ pub struct ProcessContext {
     pub marker: String,
 }
 
+impl ProcessContext {
+    /// For a further command in the same container: it keeps the container's marker, so that it
+    /// ends with the container, and gets its own, so that its end leaves the container alone.
+    pub fn for_command(&self) -> Self {
+        let mut context = self.clone();
+        if let Some((key, value)) = self.marker.split_once('=') {
+            context.env.0.insert(key.to_owned(), value.to_owned());
+        }
+        context.marker = format!("SLIPWAY_COMMAND_ID={}", uuid::Uuid::new_v4().simple());
+        context
+    }
+}
+
 /// Environment variables. Values may be secret, so they are never shown.
 #[derive(Clone, Default)]
 pub struct Environment(pub BTreeMap<String, String>);
