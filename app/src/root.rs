@@ -1,35 +1,65 @@
 //! The app: the store, the chrome around every page, and the routes.
 
 use leptos::prelude::*;
-use leptos_meta::provide_meta_context;
+use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{FlatRoutes, Route, Router};
+use leptos_router::hooks::use_location;
 use leptos_router::path;
 
-use crate::live::Live;
+use crate::components::{Announcer, Arrival, ConnectionBanner, Header, TokenScreen, Walk};
+use crate::live::{Connection, Live};
 use crate::pages::*;
 use crate::token;
+use crate::ui::SkipLink;
 
 /// Everything inside `<body>`.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
     let live = Live::provide();
+    provide_context(Arrival(StoredValue::new(true)));
     Effect::new(move |_| {
         token::take_from_address();
         live.start();
     });
+    let has_token =
+        Memo::new(move |_| !matches!(live.connection(), Connection::NoToken | Connection::Refused));
     view! {
+        <Title formatter=|text: String| {
+            if text.is_empty() { "Slipway".to_owned() } else { format!("{text} · Slipway") }
+        } />
         <Router>
-            <FlatRoutes fallback=NotFoundPage>
-                <Route path=path!("/") view=HomePage />
-                <Route path=path!("/setup") view=SetupPage />
-                <Route path=path!("/secrets") view=SecretsPage />
-                <Route path=path!("/images") view=ImagesPage />
-                <Route path=path!("/deploy") view=DeployPage />
-                <Route path=path!("/assist") view=AssistPage />
-                <Route path=path!("/live") view=LivePage />
-                <Route path=path!("/demo") view=DemoPage />
-            </FlatRoutes>
+            <SkipLink />
+            <Chrome has_token />
+            <main id="main" class="main" tabindex="-1">
+                <Show when=move || has_token.get() fallback=TokenScreen>
+                    <FlatRoutes fallback=NotFoundPage>
+                        <Route path=path!("/") view=HomePage />
+                        <Route path=path!("/setup") view=SetupPage />
+                        <Route path=path!("/secrets") view=SecretsPage />
+                        <Route path=path!("/images") view=ImagesPage />
+                        <Route path=path!("/deploy") view=DeployPage />
+                        <Route path=path!("/assist") view=AssistPage />
+                        <Route path=path!("/live") view=LivePage />
+                        <Route path=path!("/demo") view=DemoPage />
+                    </FlatRoutes>
+                </Show>
+            </main>
         </Router>
+    }
+}
+
+/// The bars above every page; the demo screen has none.
+#[component]
+fn Chrome(has_token: Memo<bool>) -> impl IntoView {
+    let pathname = use_location().pathname;
+    let is_bare = Memo::new(move |_| pathname.with(|path| path == "/demo") || !has_token.get());
+    view! {
+        <Show when=move || !is_bare.get()>
+            <Header />
+            <Walk />
+            <ConnectionBanner />
+            <Announcer />
+        </Show>
     }
 }

@@ -1,8 +1,225 @@
-//! The Deploy page.
+//! Deploy: the plan first, then exactly that plan, followed to the end of the rollout.
 
 use leptos::prelude::*;
 
+use super::images::why_not;
+use crate::api::deploys::{deploy, make_plan};
+use crate::components::{Age, FailureNote, FindingCard, PageFrame, PlanDiff, RunPanel, wish};
+use crate::live::Live;
+use crate::model::{
+    Change, ClusterKind, DeployPlan, DeployedView, PanelState, RunKind, RunView, Severity, Slice,
+    StepId,
+};
+use crate::ui::{
+    Button, ButtonKind, Card, ConfirmDialog, DialogAct, EmptyMessage, Icon, IconShape, Notice, Tone,
+};
+
 #[component]
 pub fn DeployPage() -> impl IntoView {
-    view! { <h1>"Deploy"</h1> }
+    let live = Live::expect();
+    let plan = wish(|()| make_plan());
+    let start = wish(deploy);
+    let asking = RwSignal::new(false);
+    let going = live.memo(&[Slice::Runs], |state| {
+        state
+            .latest_run(RunKind::Deploy)
+            .is_some_and(RunView::is_going)
+    });
+    let blocked = live.memo(&[Slice::Steps, Slice::Project], |state| {
+        why_not(state, StepId::Deploy)
+    });
+    let why = live.memo(
+        &[Slice::Steps, Slice::Project, Slice::Deploy],
+        why_not_deploy,
+    );
+    // The plan is what this page is for: made once on arrival, on wish after that.
+    let asked = StoredValue::new(false);
+    Effect::new(move |_| {
+        let wanted = live.has_snapshot()
+            && live.is_operator()
+            && blocked.get().is_none()
+            && !going.get()
+            && live.read(&[Slice::Deploy], |state| state.plan.is_none());
+        if wanted && !asked.get_value() {
+            asked.set_value(true);
+            plan.send(());
+        }
+    });
+    let send = move || {
+        if let Some(hash) = live.peek(|state| state.plan.as_ref().map(|plan| plan.hash.clone())) {
+            start.send(hash);
+        }
+    };
+    let press = move |()| {
+        if live.peek(needs_question) {
+            asking.set(true);
+        } else {
+            send();
+        }
+    };
+    let question = live.memo(&[Slice::Deploy, Slice::Cluster], question);
+    let acts = move || {
+        view! {
+            <Show when=move || live.is_operator()>
+                <Button
+                    busy=plan.is_pending()
+                    disabled_why=blocked
+                    on_press=move |()| plan.send(())
+                >
+                    <Icon shape=IconShape::Refresh />
+                    "Refresh plan"
+                </Button>
+                <Button
+                    kind=ButtonKind::Primary
+                    busy=Signal::derive(move || going.get() || start.is_pending().get())
+                    disabled_why=why
+                    on_press=press
+                >
+                    "Deploy"
+                </Button>
+            </Show>
+        }
+    };
+    view! {
+        <PageFrame
+            step=StepId::Deploy
+            lede="See what would change, then apply exactly that and watch the rollout to its end"
+            acts
+        >
+            <FailureNote failure=plan.failure() />
+            <FailureNote failure=start.failure() />
+            <RunPanel kind=RunKind::Deploy />
+            <Deployed />
+            <Plan waiting=plan.is_pending() />
+        </PageFrame>
+        <ConfirmDialog
+            open=asking
+            title="Deploy this plan?"
+            act=DialogAct { word: "Deploy", kind: ButtonKind::Primary }
+            on_confirm=move |()| send()
+        >
+            <p>{question}</p>
+        </ConfirmDialog>
+    }
+}
+
+#[component]
+fn Deployed() -> impl IntoView {
+    let live = Live::expect();
+    let deployed = live.memo(&[Slice::Deploy], |state| state.deployed.clone());
+    move || {
+        deployed.get().map(|DeployedView { revision, at, objects }| {
+            view! {
+                <p class="deployed">
+                    {format!("Deploy {revision} with {objects} objects was applied ")} <Age at />
+                </p>
+            }
+        })
+    }
+}
+
+#[component]
+fn Plan(#[prop(into)] waiting: Signal<bool>) -> impl IntoView {
+    let live = Live::expect();
+    let plan = live.memo(&[Slice::Deploy], |state| state.plan.clone());
+    move || {
+        match plan.get() {
+        Some(plan) => plan_card(plan).into_any(),
+        None => view! {
+            <Card title="Plan">
+                {move || {
+                    if waiting.get() {
+                        view! {
+                            <EmptyMessage
+                                tone=Tone::Working
+                                title="Making the plan"
+                                text="The cluster is asked what would change; nothing is written."
+                            />
+                        }
+                    } else {
+                        view! {
+                            <EmptyMessage
+                                title="No plan yet"
+                                text="Refresh the plan to see every object that would be created, changed or deleted."
+                            />
+                        }
+                    }
+                }}
+            </Card>
+        }
+        .into_any(),
+    }
+    }
+}
+
+fn plan_card(plan: DeployPlan) -> impl IntoView {
+    let changes = plan
+        .objects
+        .iter()
+        .filter(|object| object.change != Change::Unchanged)
+        .count();
+    let at = plan.at;
+    let findings = plan.findings.clone();
+    let hint = match changes {
+        0 => "The cluster already has all of it".to_owned(),
+        1 => "1 object changes".to_owned(),
+        more => format!("{more} objects change"),
+    };
+    view! {
+        <Card
+            title="Plan"
+            hint
+            tools=move || view! { <span class="card-hint">"Made " <Age at /></span> }
+        >
+            {findings.into_iter().map(|finding| view! { <FindingCard finding /> }).collect_view()}
+            {(changes == 0)
+                .then(|| view! { <Notice tone=Tone::Ok title="Nothing to change" /> })}
+            <PlanDiff plan />
+        </Card>
+    }
+}
+
+fn why_not_deploy(state: &PanelState) -> Option<String> {
+    why_not(state, StepId::Deploy).or_else(|| match &state.plan {
+        None => Some("Make the plan first".to_owned()),
+        Some(plan) => plan
+            .findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Failed)
+            .then(|| "Mend what the plan found first".to_owned()),
+    })
+}
+
+fn deletions(state: &PanelState) -> Vec<String> {
+    state.plan.as_ref().map_or_else(Vec::new, |plan| {
+        plan.objects
+            .iter()
+            .filter(|object| object.change == Change::Delete)
+            .map(|object| format!("{} {}", object.kind, object.name))
+            .collect()
+    })
+}
+
+fn remote_name(state: &PanelState) -> Option<String> {
+    state
+        .cluster
+        .as_ref()
+        .filter(|cluster| cluster.kind == ClusterKind::Remote)
+        .map(|cluster| cluster.choice.label().to_owned())
+}
+
+fn needs_question(state: &PanelState) -> bool {
+    remote_name(state).is_some() || !deletions(state).is_empty()
+}
+
+fn question(state: &PanelState) -> String {
+    let mut sentences = Vec::new();
+    if let Some(name) = remote_name(state) {
+        sentences.push(format!("It goes to the remote cluster {name}."));
+    }
+    let deletions = deletions(state);
+    if !deletions.is_empty() {
+        sentences.push(format!("It deletes {}.", deletions.join(", ")));
+    }
+    sentences.join(" ")
 }

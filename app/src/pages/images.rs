@@ -1,8 +1,87 @@
-//! The Images page.
+//! Images: build, load, and find the image ID again in the cluster's own runtime.
 
 use leptos::prelude::*;
 
+use crate::api::images::build_images;
+use crate::components::{FailureNote, ImageCard, PageFrame, RunPanel, wish};
+use crate::live::Live;
+use crate::model::{PanelState, RunKind, RunView, Slice, StepId, StepState};
+use crate::ui::{Button, ButtonKind, EmptyMessage, Tone};
+
 #[component]
 pub fn ImagesPage() -> impl IntoView {
-    view! { <h1>"Images"</h1> }
+    let live = Live::expect();
+    let build = wish(|()| build_images(Vec::new()));
+    let going = live.memo(&[Slice::Runs], |state| {
+        state
+            .latest_run(RunKind::Build)
+            .is_some_and(RunView::is_going)
+    });
+    let why_not = live.memo(&[Slice::Steps, Slice::Project], |state| {
+        why_not(state, StepId::Images)
+    });
+    let names = live.memo(&[Slice::Project], |state| {
+        state.project.as_ref().map_or_else(Vec::new, |project| {
+            project
+                .components
+                .iter()
+                .map(|component| component.name.clone())
+                .collect()
+        })
+    });
+    let acts = move || {
+        view! {
+            <Show when=move || live.is_operator()>
+                <Button
+                    kind=ButtonKind::Primary
+                    busy=Signal::derive(move || going.get() || build.is_pending().get())
+                    disabled_why=why_not
+                    on_press=move |()| build.send(())
+                >
+                    "Build images"
+                </Button>
+            </Show>
+        }
+    };
+    view! {
+        <PageFrame
+            step=StepId::Images
+            lede="Every component becomes an image, and its ID is read back from the cluster's runtime"
+            acts
+        >
+            <FailureNote failure=build.failure() />
+            <Show
+                when=move || names.with(|names| !names.is_empty())
+                fallback=|| {
+                    view! {
+                        <section class="card">
+                            <EmptyMessage
+                                tone=Tone::Unknown
+                                title="No components"
+                                text="slipway.toml names the components to build."
+                            />
+                        </section>
+                    }
+                }
+            >
+                <div class="tiles">
+                    <For
+                        each=move || names.get()
+                        key=Clone::clone
+                        children=|component| view! { <ImageCard component /> }
+                    />
+                </div>
+            </Show>
+            <RunPanel kind=RunKind::Build />
+        </PageFrame>
+    }
+}
+
+/// Why a step's act cannot be done now.
+pub fn why_not(state: &PanelState, step: StepId) -> Option<String> {
+    match state.steps.get(&step) {
+        Some(StepState::Blocked { by }) => Some(format!("Finish {} first", by.title())),
+        _ if state.project.is_none() => Some("There is no project".to_owned()),
+        _ => None,
+    }
 }

@@ -1,8 +1,166 @@
-//! The Live page.
+//! Live: every component, pod and probe as the cluster has them now, with the age of the data.
 
 use leptos::prelude::*;
 
+use crate::components::{ComponentCard, EventList, PageFrame, PodCard, PodLogs, RunPanel};
+use crate::live::Live;
+use crate::model::{ComponentName, PanelState, RunKind, Slice, StepId, humanize_ms};
+use crate::ui::{Button, EmptyMessage, StatusBadge, TabPanel, Tabs, Tone};
+
+const TABS: &[&str] = &["Pods", "Events", "Logs"];
+/// Tabs of those who may only look: a viewer's token reads no logs.
+const VIEWER_TABS: &[&str] = &["Pods", "Events"];
+/// How many pods are drawn before one asks for all.
+const FIRST_PODS: usize = 60;
+
 #[component]
 pub fn LivePage() -> impl IntoView {
-    view! { <h1>"Live"</h1> }
+    let live = Live::expect();
+    let names = live.memo(&[Slice::Project, Slice::Components], component_names);
+    let tab = RwSignal::new(0);
+    let logs_of = RwSignal::new(None::<(String, String)>);
+    let open_logs = move |of| {
+        logs_of.set(Some(of));
+        tab.set(2);
+    };
+    let notes = move |at: usize| match at {
+        0 => live.read(&[Slice::Pods], |state| state.pods.len().to_string()),
+        1 => live.read(&[Slice::Events], |state| state.events.len().to_string()),
+        _ => String::new(),
+    };
+    view! {
+        <PageFrame
+            step=StepId::Live
+            lede="Every component, pod and probe as the cluster reports them, and how old the news is"
+            acts=|| view! { <Freshness /> }
+        >
+            <Show
+                when=move || names.with(|names| !names.is_empty())
+                fallback=|| {
+                    view! {
+                        <section class="card">
+                            <EmptyMessage
+                                title="Nothing to watch yet"
+                                text="Deploy the project; its components appear here."
+                            />
+                        </section>
+                    }
+                }
+            >
+                <div class="tiles">
+                    <For
+                        each=move || names.get()
+                        key=Clone::clone
+                        children=|component| view! { <ComponentCard component /> }
+                    />
+                </div>
+            </Show>
+            <RunPanel kind=RunKind::Restart />
+            <section class="card" aria-label="Details">
+                {move || {
+                    let names = if live.is_operator() { TABS } else { VIEWER_TABS };
+                    view! { <Tabs id="live" label="Details" names chosen=tab notes /> }
+                }}
+                <TabPanel id="live" at=0 chosen=tab>
+                    <Pods open_logs=Callback::new(open_logs) />
+                </TabPanel>
+                <TabPanel id="live" at=1 chosen=tab>
+                    <EventList />
+                </TabPanel>
+                <Show when=move || live.is_operator()>
+                    <TabPanel id="live" at=2 chosen=tab>
+                        <PodLogs of=logs_of />
+                    </TabPanel>
+                </Show>
+            </section>
+        </PageFrame>
+    }
+}
+
+/// The project's components, then whatever else the cluster has.
+pub fn component_names(state: &PanelState) -> Vec<ComponentName> {
+    let mut names: Vec<ComponentName> = state.project.as_ref().map_or_else(Vec::new, |project| {
+        project
+            .components
+            .iter()
+            .map(|component| component.name.clone())
+            .collect()
+    });
+    for name in state.components.keys() {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+#[component]
+fn Freshness() -> impl IntoView {
+    let live = Live::expect();
+    let watch = live.memo(&[Slice::Watch], |state| state.watch);
+    let tone = Signal::derive(move || match watch.get() {
+        watch if watch.heard.is_none() => Tone::Unknown,
+        watch if live.is_fresh(&watch) => Tone::Ok,
+        _ => Tone::Stale,
+    });
+    let word = Signal::derive(move || {
+        let age = watch.get().age_ms(live.now());
+        match (tone.get(), age) {
+            (Tone::Ok, _) => "Fresh".to_owned(),
+            (Tone::Stale, Some(age)) => format!("Stale {}", humanize_ms(age / 1000 * 1000)),
+            _ => "Not watching yet".to_owned(),
+        }
+    });
+    view! { <StatusBadge tone word /> }
+}
+
+#[component]
+fn Pods(open_logs: Callback<(String, String)>) -> impl IntoView {
+    let live = Live::expect();
+    let all = RwSignal::new(false);
+    let uids = live.memo(&[Slice::Pods], |state| {
+        let mut pods: Vec<_> = state.pods.values().collect();
+        // What needs a look first, then by component, newest first.
+        pods.sort_by(|a, b| {
+            (a.ready, &a.component, b.created, &a.name).cmp(&(
+                b.ready,
+                &b.component,
+                a.created,
+                &b.name,
+            ))
+        });
+        pods.into_iter()
+            .map(|pod| pod.uid.clone())
+            .collect::<Vec<_>>()
+    });
+    let shown = move || {
+        let limit = if all.get() { usize::MAX } else { FIRST_PODS };
+        uids.with(|uids| uids.iter().take(limit).cloned().collect::<Vec<_>>())
+    };
+    view! {
+        <Show
+            when=move || uids.with(|uids| !uids.is_empty())
+            fallback=|| {
+                view! {
+                    <EmptyMessage
+                        title="No pods"
+                        text="Pods appear the moment the cluster creates them."
+                    />
+                }
+            }
+        >
+            <ul class="pods">
+                <For
+                    each=shown
+                    key=String::clone
+                    children=move |uid| view! { <PodCard uid open_logs /> }
+                />
+            </ul>
+            <Show when=move || !all.get() && uids.with(|uids| uids.len() > FIRST_PODS)>
+                <Button on_press=move |()| {
+                    all.set(true)
+                }>{move || format!("Show all {} pods", uids.with(Vec::len))}</Button>
+            </Show>
+        </Show>
+    }
 }

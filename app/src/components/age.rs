@@ -1,0 +1,32 @@
+//! Ages that tick with the page's one clock.
+
+use leptos::prelude::*;
+
+use crate::live::Live;
+use crate::model::{UnixMillis, humanize_ms};
+
+fn words(ms: u64) -> String {
+    // Whole seconds: tenths would jump about with a clock that ticks once a second.
+    humanize_ms(ms / 1000 * 1000)
+}
+
+/// `12 s ago`
+#[component]
+pub fn Age(#[prop(into)] at: Signal<UnixMillis>) -> impl IntoView {
+    let live = Live::expect();
+    view! { <span class="age">{move || format!("{} ago", words(live.now().since(at.get())))}</span> }
+}
+
+/// `12 s`, growing until `until`.
+#[component]
+pub fn Elapsed(
+    since: UnixMillis,
+    #[prop(into)] until: Signal<Option<UnixMillis>>,
+) -> impl IntoView {
+    let live = Live::expect();
+    view! {
+        <span class="age">
+            {move || words(until.get().unwrap_or_else(|| live.now()).since(since))}
+        </span>
+    }
+}

@@ -1,0 +1,157 @@
+//! A component as the cluster runs it: rollout, replicas, version, and the way to open it.
+
+use leptos::prelude::*;
+
+use super::{RestartButton, words};
+use crate::live::Live;
+use crate::model::{ComponentLive, ComponentName, LoadBalancer, Rollout, ServiceRow, Slice};
+use crate::ui::{ButtonKind, EmptyMessage, Icon, IconShape, LinkButton, StatusBadge, Tone};
+
+/// Follows the component of this name.
+#[component]
+pub fn ComponentCard(component: ComponentName) -> impl IntoView {
+    let live = Live::expect();
+    let name = component.clone();
+    let row = live.memo(&[Slice::Components], move |state| {
+        state.components.get(&name).cloned()
+    });
+    let is_fresh = Memo::new(move |_| {
+        let watch = live.read(&[Slice::Watch], |state| state.watch);
+        live.is_fresh(&watch)
+    });
+    let label = format!("Component {component}");
+    view! {
+        <article class="card component" aria-label=label>
+            {move || match row.get() {
+                Some(row) => view! { <Running row is_fresh /> }.into_any(),
+                None => {
+                    view! {
+                        <h2 class="card-title">{component.to_string()}</h2>
+                        <EmptyMessage
+                            tone=Tone::Off
+                            title="Not deployed"
+                            text="Nothing of this name runs in the cluster. Deploy it to see it live."
+                        />
+                    }
+                        .into_any()
+                }
+            }}
+        </article>
+    }
+}
+
+#[component]
+fn Running(row: ComponentLive, is_fresh: Memo<bool>) -> impl IntoView {
+    let live = Live::expect();
+    let (tone, word) = words::rollout(&row.rollout);
+    let shown = Signal::derive(move || if is_fresh.get() { tone } else { Tone::Stale });
+    let note = match &row.rollout {
+        Rollout::Progressing { note } => Some(note.clone()),
+        Rollout::Stuck { why } => Some(why.clone()),
+        Rollout::Absent | Rollout::Complete => None,
+    };
+    let is_absent = row.rollout == Rollout::Absent;
+    let tag = row
+        .image
+        .rsplit_once(':')
+        .map_or("", |(_, tag)| tag)
+        .to_owned();
+    let proof = match row.image_proved {
+        Some(true) => Some((Tone::Ok, "Runs the proven image")),
+        Some(false) => Some((Tone::Attention, "Runs another image than the proven one")),
+        None => None,
+    };
+    let open_url = row
+        .service
+        .as_ref()
+        .and_then(|service| service.open_url.clone());
+    let name = row.component.to_string();
+    view! {
+        <div class="card-head">
+            <div>
+                <h2 class="card-title">{name.clone()}</h2>
+                <p class="card-hint mono" title=row.image.clone()>
+                    {tag}
+                </p>
+            </div>
+            <StatusBadge tone=shown word />
+        </div>
+        <p class="replicas">
+            <span class="replicas-ready">{row.ready}</span>
+            <span class="replicas-of">{format!("of {} pods ready", row.replicas)}</span>
+        </p>
+        {note.map(|note| view! { <p class="component-note" dir="auto">{note}</p> })}
+        <dl class="facts">
+            <div class="fact">
+                <dt>"Up to date"</dt>
+                <dd>{format!("{} of {}", row.updated, row.replicas)}</dd>
+            </div>
+            <div class="fact">
+                <dt>"Available"</dt>
+                <dd>{format!("{} of {}", row.available, row.replicas)}</dd>
+            </div>
+            <div class="fact">
+                <dt>"Restarts"</dt>
+                <dd>{row.restarts}</dd>
+            </div>
+            <div class="fact">
+                <dt>"Revision"</dt>
+                <dd>{row.revision}</dd>
+            </div>
+            {row.service.map(service)}
+        </dl>
+        {proof
+            .map(|(tone, word)| view! { <StatusBadge tone word=word.to_owned() quiet=true /> })}
+        <div class="component-acts">
+            {open_url
+                .map(|url| {
+                    view! {
+                        <LinkButton kind=ButtonKind::Primary href=url outside=true>
+                            {format!("Open {name}")}
+                            <Icon shape=IconShape::External />
+                        </LinkButton>
+                    }
+                })}
+            <Show when=move || live.is_operator()>
+                <RestartButton
+                    component=row.component.clone()
+                    disabled_why=is_absent.then(|| "Not deployed".to_owned())
+                />
+            </Show>
+        </div>
+    }
+    .into_any()
+}
+
+fn service(service: ServiceRow) -> impl IntoView {
+    let ports = service
+        .ports
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let address = match service.load_balancer {
+        LoadBalancer::No => None,
+        LoadBalancer::Pending => Some("Address pending".to_owned()),
+        LoadBalancer::Assigned { address } => Some(address),
+    };
+    view! {
+        <div class="fact">
+            <dt>"Service"</dt>
+            <dd>{format!("{} :{ports}", service.kind)}</dd>
+        </div>
+        <div class="fact">
+            <dt>"Endpoints"</dt>
+            <dd>{format!("{} ready", service.ready_endpoints)}</dd>
+        </div>
+        {address
+            .map(|address| {
+                view! {
+                    <div class="fact">
+                        <dt>"Address"</dt>
+                        <dd class="mono">{address}</dd>
+                    </div>
+                }
+            })}
+    }
+}

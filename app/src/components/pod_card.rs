@@ -1,0 +1,139 @@
+//! A pod: state, why it is not ready, its containers with their probes.
+
+use leptos::prelude::*;
+
+use super::probe_light::ProbeLights;
+use super::{Age, words};
+use crate::live::Live;
+use crate::model::{ContainerRow, ContainerState, Freshness, PodRow, Slice};
+use crate::ui::{StatusBadge, Tone};
+
+/// Follows the pod of this UID. `open_logs` gets pod and container.
+#[component]
+pub fn PodCard(uid: String, #[prop(into)] open_logs: Callback<(String, String)>) -> impl IntoView {
+    let live = Live::expect();
+    let pod = live.memo(&[Slice::Pods], move |state| state.pods.get(&uid).cloned());
+    let watch = live.memo(&[Slice::Watch], |state| state.watch);
+    move || pod.get().map(|pod| view! { <Pod pod watch open_logs /> })
+}
+
+#[component]
+fn Pod(
+    pod: PodRow,
+    watch: Memo<Freshness>,
+    open_logs: Callback<(String, String)>,
+) -> impl IntoView {
+    let live = Live::expect();
+    let (tone, word) = words::pod(&pod);
+    let is_fresh = Memo::new(move |_| live.is_fresh(&watch.get()));
+    let shown = Signal::derive(move || if is_fresh.get() { tone } else { Tone::Stale });
+    let restarts: u32 = pod
+        .containers
+        .iter()
+        .map(|container| container.restarts)
+        .sum();
+    let place = [pod.ip.clone(), pod.node.clone()]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" on ");
+    let pod_name = pod.name.clone();
+    let label = format!("Pod {}", pod.name);
+    view! {
+        <li class="pod" aria-label=label>
+            <div class="pod-head">
+                <StatusBadge tone=shown word />
+                <span class="pod-name">{pod.name}</span>
+                {(!pod.current).then(|| view! { <span class="tag">"Earlier version"</span> })}
+                {pod
+                    .stale_secrets
+                    .then(|| view! { <span class="tag tag-attention">"Started before a secret changed"</span> })}
+            </div>
+            <p class="pod-meta">
+                <span>"Started " <Age at=pod.created /></span>
+                <span>
+                    {match restarts {
+                        0 => "No restarts".to_owned(),
+                        1 => "1 restart".to_owned(),
+                        more => format!("{more} restarts"),
+                    }}
+                </span>
+                {(!place.is_empty()).then(|| view! { <span class="mono">{place}</span> })}
+            </p>
+            {pod
+                .why_not_ready
+                .map(|why| {
+                    view! {
+                        <p class="pod-why" dir="auto">
+                            {why}
+                        </p>
+                    }
+                })}
+            {pod
+                .containers
+                .into_iter()
+                .map(|container| {
+                    view! { <Container container pod=pod_name.clone() watch open_logs /> }
+                })
+                .collect_view()}
+        </li>
+    }
+    .into_any()
+}
+
+#[component]
+fn Container(
+    container: ContainerRow,
+    pod: String,
+    watch: Memo<Freshness>,
+    open_logs: Callback<(String, String)>,
+) -> impl IntoView {
+    let live = Live::expect();
+    let state = match &container.state {
+        ContainerState::Waiting { reason, message } if message.is_empty() => reason.clone(),
+        ContainerState::Waiting { reason, message } => format!("{reason}: {message}"),
+        ContainerState::Running { .. } => String::new(),
+        ContainerState::Terminated(end) => {
+            format!(
+                "{}, exit code {} {}",
+                end.reason, end.exit_code, end.message
+            )
+        }
+        ContainerState::Unknown => "State unknown".to_owned(),
+    };
+    let before = container.last_termination.as_ref().map(|end| {
+        format!(
+            "Ended before with {} (exit code {})",
+            end.reason, end.exit_code
+        )
+    });
+    let name = container.name.clone();
+    let logs_of = (pod.clone(), container.name.clone());
+    view! {
+        <div class="container">
+            <p class="container-head">
+                <span class="container-name">{container.name.clone()}</span>
+                <span class="container-image" title=container.image_id.clone()>
+                    {container.image.clone()}
+                </span>
+                <Show when=move || live.is_operator()>
+                    <button
+                        type="button"
+                        class="link-button"
+                        aria-label=format!("Logs of {name} in {pod}")
+                        on:click={
+                            let logs_of = logs_of.clone();
+                            move |_| open_logs.run(logs_of.clone())
+                        }
+                    >
+                        "Logs"
+                    </button>
+                </Show>
+            </p>
+            {(!state.is_empty()).then(|| view! { <p class="container-state" dir="auto">{state}</p> })}
+            {before.map(|before| view! { <p class="container-state" dir="auto">{before}</p> })}
+            <ProbeLights container watch />
+        </div>
+    }
+    .into_any()
+}

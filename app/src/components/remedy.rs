@@ -1,0 +1,42 @@
+//! What a finding's button does: the remedies that Slipway can carry out itself.
+
+use crate::api::{deploys, images, runs, setup};
+use crate::model::{
+    Change, ClusterChoice, ClusterKind, Failure, Finding, NextAction, Remedy, StepId,
+};
+
+/// Carries a remedy out. A deploy that needs a look first is handed to the Deploy page instead.
+pub async fn carry_out(remedy: Remedy, kind: Option<ClusterKind>) -> Result<(), Failure> {
+    match remedy {
+        Remedy::UsePractice => setup::use_cluster(ClusterChoice::Practice, None).await,
+        Remedy::Recheck => setup::recheck().await,
+        Remedy::BuildImages => images::build_images(Vec::new()).await.map(drop),
+        Remedy::Deploy => deploy_what_needs_no_look(kind).await,
+        Remedy::RestartComponent { component } => {
+            deploys::restart_component(component).await.map(drop)
+        }
+        Remedy::CancelRun { run } => runs::cancel_run(run).await,
+    }
+}
+
+async fn deploy_what_needs_no_look(kind: Option<ClusterKind>) -> Result<(), Failure> {
+    let plan = deploys::make_plan().await?;
+    let deletes = plan
+        .objects
+        .iter()
+        .any(|object| object.change == Change::Delete);
+    if deletes || kind == Some(ClusterKind::Remote) {
+        return Err(Finding::new(
+            "PLAN_NEEDS_A_LOOK",
+            "The plan needs your look first",
+            "It deletes objects or goes to a remote cluster.",
+        )
+        .attention()
+        .next(NextAction::Open {
+            step: StepId::Deploy,
+            label: "Review the plan".to_owned(),
+        })
+        .into());
+    }
+    deploys::deploy(plan.hash).await.map(drop)
+}

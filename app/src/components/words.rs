@@ -1,0 +1,295 @@
+//! From the model to tone and word: one exhaustive match per kind of state, nowhere else.
+
+use crate::model::{
+    Change, CheckState, ClusterKind, ContainerState, ImageState, Need, Outcome, PodRow,
+    ProbeVerdict, Reach, Rollout, RunKind, SecretKind, SecretState, Severity, StageState,
+    StepState,
+};
+use crate::ui::Tone;
+
+/// Tone and word of a state.
+pub type Said = (Tone, String);
+
+fn said(tone: Tone, word: impl Into<String>) -> Said {
+    (tone, word.into())
+}
+
+pub fn step(state: Option<&StepState>) -> Said {
+    match state {
+        None | Some(StepState::Unknown) => said(Tone::Unknown, "Unknown"),
+        Some(StepState::Blocked { by }) => said(Tone::Off, format!("After {}", by.title())),
+        Some(StepState::ToDo { .. }) => said(Tone::ToDo, "To do"),
+        Some(StepState::Running { .. }) => said(Tone::Working, "Working"),
+        Some(StepState::Done { .. }) => said(Tone::Ok, "Done"),
+        Some(StepState::Stale { .. }) => said(Tone::Stale, "Stale"),
+        Some(StepState::Failed { .. }) => said(Tone::Failed, "Failed"),
+    }
+}
+
+/// What the state adds in one line; empty when nothing.
+pub fn step_hint(state: Option<&StepState>) -> String {
+    match state {
+        None | Some(StepState::Unknown) => String::new(),
+        Some(StepState::Blocked { by }) => format!("Finish {} first", by.title()),
+        Some(StepState::ToDo { hint } | StepState::Running { hint, .. }) => hint.clone(),
+        Some(StepState::Done { proof, .. }) => proof.clone(),
+        Some(StepState::Stale { why }) => why.clone(),
+        Some(StepState::Failed { finding }) => finding.what.clone(),
+    }
+}
+
+pub fn check(state: &CheckState, need: Need) -> Said {
+    match (state, need) {
+        (CheckState::Checking, _) => said(Tone::Working, "Checking"),
+        (CheckState::Ok { .. }, _) => said(Tone::Ok, "Ready"),
+        (CheckState::Missing { .. }, Need::Required) => said(Tone::Failed, "Missing"),
+        (CheckState::Missing { .. }, Need::Optional) => said(Tone::Off, "Not here"),
+        (CheckState::Broken { .. }, Need::Required) => said(Tone::Failed, "Broken"),
+        (CheckState::Broken { .. }, Need::Optional) => said(Tone::Attention, "Broken"),
+    }
+}
+
+pub fn reach(reach: &Reach) -> Said {
+    match reach {
+        Reach::Unknown => said(Tone::Unknown, "Not asked yet"),
+        Reach::Startable => said(Tone::Off, "Not running"),
+        Reach::Reachable { version } => said(Tone::Ok, format!("Answers, {version}")),
+        Reach::Unreachable { .. } => said(Tone::Failed, "No answer"),
+    }
+}
+
+pub fn cluster_kind(kind: &ClusterKind) -> String {
+    match kind {
+        ClusterKind::Practice => "Practice cluster, built in".to_owned(),
+        ClusterKind::Minikube { profile } => format!("minikube, profile {profile}"),
+        ClusterKind::Kind { name } => format!("kind, {name}"),
+        ClusterKind::K3d { name } => format!("k3d, {name}"),
+        ClusterKind::OtherLocal => "On this machine or network".to_owned(),
+        ClusterKind::Remote => "Remote".to_owned(),
+    }
+}
+
+pub fn secret(state: &SecretState, required: bool) -> Said {
+    match state {
+        SecretState::Unknown { .. } => said(Tone::Unknown, "Unknown"),
+        SecretState::Unset if required => said(Tone::ToDo, "Not set"),
+        SecretState::Unset => said(Tone::Off, "Not set"),
+        SecretState::Set { .. } => said(Tone::Ok, "Set"),
+        SecretState::Foreign { .. } => said(Tone::Attention, "Set elsewhere"),
+    }
+}
+
+pub fn secret_kind(kind: &SecretKind) -> String {
+    match kind {
+        SecretKind::PostgresUrl => "Postgres URL".to_owned(),
+        SecretKind::Url => "URL".to_owned(),
+        SecretKind::ApiKey => "API key".to_owned(),
+        SecretKind::Random { min_length } => format!("Random, at least {min_length} characters"),
+        SecretKind::Text => "Text".to_owned(),
+    }
+}
+
+pub fn image(state: &ImageState) -> Said {
+    match state {
+        ImageState::NotBuilt => said(Tone::ToDo, "Not built"),
+        ImageState::NotInCluster { .. } => said(Tone::Attention, "Not in the cluster"),
+        ImageState::InCluster { .. } => said(Tone::Ok, "In the cluster"),
+    }
+}
+
+pub fn rollout(rollout: &Rollout) -> Said {
+    match rollout {
+        Rollout::Absent => said(Tone::Off, "Not deployed"),
+        Rollout::Progressing { .. } => said(Tone::Working, "Rolling out"),
+        Rollout::Complete => said(Tone::Ok, "Ready"),
+        Rollout::Stuck { .. } => said(Tone::Failed, "Stuck"),
+    }
+}
+
+pub fn pod(pod: &PodRow) -> Said {
+    if pod.terminating {
+        return said(Tone::Off, "Terminating");
+    }
+    if pod.ready {
+        return if pod.stale_secrets {
+            said(Tone::Attention, "Old secrets")
+        } else {
+            said(Tone::Ok, "Ready")
+        };
+    }
+    let trouble = pod
+        .containers
+        .iter()
+        .find_map(|container| match &container.state {
+            ContainerState::Waiting { reason, .. }
+                if !matches!(
+                    reason.as_str(),
+                    "ContainerCreating" | "PodInitializing" | ""
+                ) =>
+            {
+                Some(reason.clone())
+            }
+            ContainerState::Terminated(end) if end.exit_code != 0 => Some(end.reason.clone()),
+            _ => None,
+        });
+    match trouble {
+        Some(reason) => said(Tone::Failed, reason),
+        None if pod.phase == "Succeeded" => said(Tone::Off, "Succeeded"),
+        None if pod.phase == "Failed" => said(Tone::Failed, "Failed"),
+        None if pod.phase == "Unknown" => said(Tone::Unknown, "Unknown"),
+        None => said(Tone::Working, "Starting"),
+    }
+}
+
+pub fn probe(verdict: &ProbeVerdict) -> Said {
+    match verdict {
+        ProbeVerdict::Waiting { .. } => said(Tone::Off, "Waiting"),
+        ProbeVerdict::Passing => said(Tone::Ok, "Passing"),
+        ProbeVerdict::Failing { .. } => said(Tone::Failed, "Failing"),
+        ProbeVerdict::Killed { .. } => said(Tone::Failed, "Killed for it"),
+    }
+}
+
+/// What a probe's verdict adds; empty when nothing.
+pub fn probe_note(verdict: &ProbeVerdict) -> String {
+    match verdict {
+        ProbeVerdict::Waiting { why } => why.clone(),
+        ProbeVerdict::Passing => String::new(),
+        ProbeVerdict::Failing { message } | ProbeVerdict::Killed { message } => message.clone(),
+    }
+}
+
+pub fn stage(state: &StageState) -> Said {
+    match state {
+        StageState::Pending => said(Tone::Unknown, "Waiting"),
+        StageState::Running { .. } => said(Tone::Working, "Running"),
+        StageState::Succeeded { .. } => said(Tone::Ok, "Done"),
+        StageState::Skipped { .. } => said(Tone::Off, "Skipped"),
+        StageState::Failed { .. } => said(Tone::Failed, "Failed"),
+        StageState::Cancelled => said(Tone::Off, "Cancelled"),
+        StageState::NotReached { .. } => said(Tone::Off, "Not reached"),
+    }
+}
+
+/// What a stage's state adds; empty when nothing.
+pub fn stage_note(state: &StageState) -> String {
+    match state {
+        StageState::Pending | StageState::Cancelled => String::new(),
+        StageState::Running { progress, .. } => {
+            progress
+                .as_ref()
+                .map_or_else(String::new, |progress| match progress.total {
+                    Some(total) => format!("{} of {total} {}", progress.done, progress.note),
+                    None => progress.note.clone(),
+                })
+        }
+        StageState::Succeeded { note, .. } => note.clone(),
+        StageState::Skipped { why } => why.clone(),
+        StageState::Failed { finding, .. } => finding.what.clone(),
+        StageState::NotReached { blocked_by } => format!("after {blocked_by}"),
+    }
+}
+
+pub fn run(kind: RunKind, outcome: Option<&Outcome>) -> Said {
+    match outcome {
+        None => said(
+            Tone::Working,
+            match kind {
+                RunKind::StartCluster => "Starting",
+                RunKind::Build => "Building",
+                RunKind::Deploy => "Deploying",
+                RunKind::Restart => "Restarting",
+                RunKind::Down => "Removing",
+            },
+        ),
+        Some(Outcome::Succeeded { .. }) => said(Tone::Ok, "Succeeded"),
+        Some(Outcome::Failed { .. }) => said(Tone::Failed, "Failed"),
+        Some(Outcome::Cancelled) => said(Tone::Off, "Cancelled"),
+        Some(Outcome::Interrupted { .. }) => said(Tone::Attention, "Interrupted"),
+    }
+}
+
+pub fn change(change: Change) -> Said {
+    match change {
+        Change::Create => said(Tone::Ok, "Create"),
+        Change::Update => said(Tone::Working, "Update"),
+        Change::Unchanged => said(Tone::Off, "Unchanged"),
+        Change::Delete => said(Tone::Failed, "Delete"),
+    }
+}
+
+pub fn severity(severity: Severity) -> Said {
+    match severity {
+        Severity::Attention => said(Tone::Attention, "Attention"),
+        Severity::Failed => said(Tone::Failed, "Failed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Progress, UnixMillis};
+
+    fn pod_waiting_for(reason: &str) -> PodRow {
+        PodRow {
+            uid: "u".into(),
+            name: "backend-1".into(),
+            component: None,
+            phase: "Pending".into(),
+            ready: false,
+            terminating: false,
+            current: true,
+            created: UnixMillis(0),
+            ip: None,
+            node: None,
+            stale_secrets: false,
+            containers: vec![crate::model::ContainerRow {
+                name: "backend".into(),
+                image: String::new(),
+                image_id: String::new(),
+                state: ContainerState::Waiting {
+                    reason: reason.into(),
+                    message: String::new(),
+                },
+                started: false,
+                ready: false,
+                restarts: 0,
+                last_termination: None,
+                probes: std::collections::BTreeMap::new(),
+            }],
+            why_not_ready: None,
+        }
+    }
+
+    #[test]
+    fn a_pod_that_is_only_starting_is_not_called_failed() {
+        assert_eq!(pod(&pod_waiting_for("ContainerCreating")).0, Tone::Working);
+        assert_eq!(
+            pod(&pod_waiting_for("ErrImageNeverPull")),
+            (Tone::Failed, "ErrImageNeverPull".to_owned())
+        );
+    }
+
+    #[test]
+    fn an_optional_tool_that_is_not_here_is_no_failure() {
+        let state = CheckState::Missing {
+            finding: Box::new(crate::model::Finding::new("HELM_MISSING", "w", "y")),
+        };
+        assert_eq!(check(&state, Need::Optional).0, Tone::Off);
+        assert_eq!(check(&state, Need::Required).0, Tone::Failed);
+    }
+
+    #[test]
+    fn progress_says_what_it_counts() {
+        let running = |total| StageState::Running {
+            since: UnixMillis(0),
+            progress: Some(Progress {
+                done: 3,
+                total,
+                note: "crates".into(),
+            }),
+        };
+        assert_eq!(stage_note(&running(Some(9))), "3 of 9 crates");
+        assert_eq!(stage_note(&running(None)), "crates");
+    }
+}
