@@ -208,7 +208,7 @@ impl Drop for PracticeCluster {
 
 async fn start_node(api: &Arc<ApiServer>, folder: &Path) -> Result<Arc<Node>, NodeError> {
     let config = NodeConfig {
-        state_dir: folder.join("node"),
+        state_dir: folder.to_owned(),
         client: api.client(),
         node_name: NODE_NAME.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -343,3 +343,86 @@ async fn after_a_node_restart_pods_run_again_and_nothing_is_left_behind() {
     assert!(container(&pod)["lastState"]["terminated"]["exitCode"].is_number());
     cluster.stop().await;
 }
+
+/// Run by the test below in a process of its own, which is then killed without warning.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a part of the test below"]
+async fn node_that_will_be_killed() {
+    let Ok(dir) = std::env::var("SLIPWAY_TEST_DIR") else {
+        return;
+    };
+    let dir = tempfile::Builder::new()
+        .prefix("cluster")
+        .tempdir_in(dir)
+        .expect("a folder");
+    let cluster = Cluster::start_in(dir, true).await;
+    cluster
+        .run("doomed", &["child"], json!({}), json!({}))
+        .await;
+    cluster.until_ready("doomed").await;
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_node_leaves_no_process_for_the_next_one() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut killed = std::process::Command::new(std::env::current_exe().expect("this test's path"))
+        .args([
+            "--exact",
+            "node_that_will_be_killed",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env("SLIPWAY_TEST_DIR", home.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the other node starts");
+    let running = || {
+        std::fs::read_dir("/proc")
+            .expect("/proc is there")
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+            .filter(|pid| {
+                let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+                String::from_utf8_lossy(&environ).contains("HOSTNAME=doomed")
+            })
+            .count()
+    };
+    let deadline = Instant::now() + Duration::from_secs(30);
+    // The container and the child that left its session.
+    while running() < 2 {
+        assert!(Instant::now() < deadline, "the pod runs in the other node");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    killed.kill().expect("SIGKILL is sent");
+    killed.wait().expect("the other node is gone");
+
+    let left = std::fs::read_dir(home.path())
+        .expect("the folder")
+        .flatten()
+        .next();
+    let state = left.expect("the cluster's folder").path().join("practice");
+    let cluster = Cluster::start_at(&state).await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let pod = cluster
+        .until("doomed", "the restart", |pod| {
+            container(pod)["restartCount"] == 1 && container(pod)["ready"] == true
+        })
+        .await;
+    let last = &container(&pod)["lastState"]["terminated"];
+    assert_eq!(
+        (&last["reason"], &last["exitCode"]),
+        (&json!("ContainerStatusUnknown"), &json!(137))
+    );
+    while running() != 2 {
+        assert!(
+            Instant::now() < deadline,
+            "{} processes instead of the two new ones",
+            running()
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    cluster.stop().await;
+    assert_eq!(running(), 0);
+}

@@ -219,7 +219,6 @@ fn system_folders() -> Vec<PathBuf> {
         ]
         .map(PathBuf::from),
     );
-    // The C library's own folder first keeps images free of /usr/local surprises in `home`.
     folders
 }
 

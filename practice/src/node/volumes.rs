@@ -116,14 +116,12 @@ pub async fn set_up(
     Ok(mounted)
 }
 
+/// Path in the volume → content and, where the item has one, its own mode.
+type VolumeFiles = BTreeMap<String, (Vec<u8>, Option<u32>)>;
+
 enum Content {
-    Empty {
-        memory: bool,
-    },
-    Files {
-        files: BTreeMap<String, (Vec<u8>, Option<u32>)>,
-        mode: u32,
-    },
+    Empty { memory: bool },
+    Files { files: VolumeFiles, mode: u32 },
 }
 
 async fn content(
@@ -206,7 +204,7 @@ fn project(
     data: Option<BTreeMap<String, Vec<u8>>>,
     items: Option<&[KeyToPath]>,
     optional: bool,
-) -> Result<BTreeMap<String, (Vec<u8>, Option<u32>)>, ConfigError> {
+) -> Result<VolumeFiles, ConfigError> {
     let mut data = data.unwrap_or_default();
     let Some(items) = items else {
         return Ok(data
@@ -237,7 +235,7 @@ fn fields(
     items: Option<&[DownwardAPIVolumeFile]>,
     pod: &Pod,
     facts: &PodFacts,
-) -> Result<BTreeMap<String, (Vec<u8>, Option<u32>)>, ConfigError> {
+) -> Result<VolumeFiles, ConfigError> {
     let mut files = BTreeMap::new();
     for item in items.into_iter().flatten() {
         let Some(field) = &item.field_ref else {
@@ -256,12 +254,7 @@ fn make_folder(path: &Path, mode: u32, group: Option<u32>) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode | special))
 }
 
-fn write_files(
-    path: &Path,
-    files: &BTreeMap<String, (Vec<u8>, Option<u32>)>,
-    mode: u32,
-    group: Option<u32>,
-) -> io::Result<()> {
+fn write_files(path: &Path, files: &VolumeFiles, mode: u32, group: Option<u32>) -> io::Result<()> {
     make_folder(path, 0o755, group)?;
     for (name, (bytes, own_mode)) in files {
         // Keys cannot hold slashes, but an item's path may.

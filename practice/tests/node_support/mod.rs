@@ -35,8 +35,18 @@ impl Cluster {
         Self::start_in(dir, false).await
     }
 
+    /// On a state folder another node left.
+    pub async fn start_at(state: &Path) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        Self::start_with(dir, state.to_owned(), false).await
+    }
+
     pub async fn start_in(dir: tempfile::TempDir, image: bool) -> Self {
         let state = dir.path().join("practice");
+        Self::start_with(dir, state, image).await
+    }
+
+    async fn start_with(dir: tempfile::TempDir, state: PathBuf, image: bool) -> Self {
         std::fs::create_dir_all(&state).expect("the state folder");
         let api = ApiServer::open(&state.join("objects.sqlite"), CancellationToken::new())
             .expect("the API server opens");
