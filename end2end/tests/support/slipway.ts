@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -7,54 +7,139 @@ import { createInterface } from 'node:readline'
 const repository = resolve(import.meta.dirname, '../../..')
 const binary = process.env.SLIPWAY_BINARY ?? join(repository, 'target/debug/slipway')
 const example = join(repository, 'examples/todo-chatbot')
+/** How long Slipway may take to say that it is ready, on a machine that compiles beside it. */
+const READY_WITHIN_MS = 30_000
+/** How long it may take to end its pods and itself. */
+const END_WITHIN_MS = 30_000
 
-/** A private copy of the example project whose chat talks to `openaiUrl`; compiled parts are shared. */
-export function exampleProject(folder: string, openaiUrl: string): string {
+/** The sources of the example are linked and not copied, so that nothing is compiled twice. */
+const SHARED = ['backend', 'frontend', 'target']
+
+/** A private copy of the example project whose chat talks to `openaiUrl`. */
+export function exampleProject(folder: string, openaiUrl = 'http://127.0.0.1:9/v1'): string {
   const project = join(folder, 'todo-chatbot')
-  const skipped = join(example, 'target')
-  cpSync(example, project, { recursive: true, filter: (path) => path !== skipped })
-  mkdirSync(skipped, { recursive: true })
-  symlinkSync(skipped, join(project, 'target'))
-  replaceIn(join(project, 'k8s'), openaiUrl)
+  const shared = SHARED.map((name) => join(example, name))
+  cpSync(example, project, { recursive: true, filter: (path) => !shared.includes(path) })
+  for (const name of SHARED) symlinkSync(join(example, name), join(project, name))
+  changeFile(join(project, 'k8s/10-config.yaml'), /OPENAI_BASE_URL: .*/, `OPENAI_BASE_URL: "${openaiUrl}"`)
   return project
 }
 
-function replaceIn(folder: string, openaiUrl: string) {
-  const file = join(folder, '10-configmap.yaml')
+/** Replaces in a file; fails when there is nothing to replace. */
+export function changeFile(file: string, what: RegExp | string, by: string) {
   const text = readFileSync(file, 'utf8')
-  const changed = text.replace(/OPENAI_BASE_URL: .*/, `OPENAI_BASE_URL: "${openaiUrl}"`)
-  if (changed === text) throw new Error(`${file} has no OPENAI_BASE_URL to replace`)
+  const changed = text.replace(what, () => by)
+  if (changed === text) throw new Error(`${file} has no ${what} to replace`)
   writeFileSync(file, changed)
 }
 
-/** A running Slipway with its own state folder. */
-export class Slipway {
-  private constructor(
-    readonly url: URL,
+/** What a command that ended said. */
+export interface Ended {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+function environment(stateDir: string, env: Record<string, string>): NodeJS.ProcessEnv {
+  // Nothing of this machine's own clusters may leak into a test.
+  const clean = Object.entries(process.env).filter(([name]) => !name.startsWith('SLIPWAY_'))
+  return { ...Object.fromEntries(clean), KUBECONFIG: join(stateDir, 'no-kubeconfig'), ...env }
+}
+
+function start(stateDir: string, args: string[], env: Record<string, string>): ChildProcess {
+  if (!existsSync(binary)) throw new Error(`${binary} is missing: run \`cargo xtask test browser\``)
+  return spawn(binary, args, { env: environment(stateDir, env), stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+/** Runs a command of Slipway to its end. */
+export async function run(
+  stateDir: string,
+  args: string[],
+  { env = {}, withinMs = 120_000 }: { env?: Record<string, string>; withinMs?: number } = {},
+): Promise<Ended> {
+  const child = start(stateDir, [...args, '--state-dir', stateDir], env)
+  let stdout = ''
+  let stderr = ''
+  child.stdout!.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+  child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  return await new Promise((ended, failed) => {
+    const deadline = setTimeout(() => {
+      child.kill('SIGKILL')
+      failed(new Error(`slipway ${args.join(' ')} did not end in ${withinMs} ms:\n${stdout}${stderr}`))
+    }, withinMs)
+    child.once('close', (code) => {
+      clearTimeout(deadline)
+      ended({ code, stdout, stderr })
+    })
+  })
+}
+
+/** A Slipway that goes on until it is ended. */
+abstract class Going {
+  protected constructor(
     readonly stateDir: string,
     private readonly child: ChildProcess,
     private readonly said: string[],
   ) {}
 
-  /** Starts it and waits for the line that says it is ready. */
-  static async start(stateDir: string, args: string[], env: Record<string, string> = {}): Promise<Slipway> {
-    if (!existsSync(binary)) throw new Error(`${binary} is missing: run \`cargo xtask test browser\``)
-    const child = spawn(
-      binary,
-      ['serve', '--no-open', '--listen', '127.0.0.1:0', '--state-dir', stateDir, ...args],
-      { env: { ...process.env, KUBECONFIG: join(stateDir, 'no-kubeconfig'), ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
-    )
-    const said: string[] = []
+  get pid(): number {
+    return this.child.pid!
+  }
+
+  /** Everything it printed so far. */
+  output(): string {
+    return this.said.join('')
+  }
+
+  /** Sends a signal and waits for the end; one that does not come is a failure. */
+  async kill(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return
+    const ended = new Promise<void>((done) => this.child.once('exit', () => done()))
+    this.child.kill(signal)
+    let deadline: NodeJS.Timeout | undefined
+    const late = new Promise<'late'>((done) => (deadline = setTimeout(() => done('late'), END_WITHIN_MS)))
+    const how = await Promise.race([ended, late])
+    clearTimeout(deadline)
+    if (how !== 'late') return
+    this.child.kill('SIGKILL')
+    throw new Error(`slipway did not end within ${END_WITHIN_MS} ms of ${signal}:\n${this.output()}`)
+  }
+
+  /** Starts it and waits for the line that says it is ready; gives that line's first group. */
+  protected static async ready(child: ChildProcess, said: string[], line: RegExp): Promise<string> {
     child.stderr!.on('data', (chunk: Buffer) => said.push(chunk.toString()))
     const lines = createInterface({ input: child.stdout! })
-    const ready = await new Promise<string>((found, failed) => {
-      lines.on('line', (line) => {
-        said.push(`${line}\n`)
-        const match = /^Slipway is ready at (\S+)$/.exec(line)
-        if (match) found(match[1])
+    return await new Promise<string>((found, failed) => {
+      const deadline = setTimeout(() => {
+        child.kill('SIGKILL')
+        failed(new Error(`slipway was not ready in ${READY_WITHIN_MS} ms:\n${said.join('')}`))
+      }, READY_WITHIN_MS)
+      lines.on('line', (text) => {
+        said.push(`${text}\n`)
+        const match = line.exec(text)
+        if (!match) return
+        clearTimeout(deadline)
+        found(match[1]!)
       })
-      child.on('exit', (code) => failed(new Error(`slipway ended with ${code}:\n${said.join('')}`)))
+      child.once('exit', (code) => {
+        clearTimeout(deadline)
+        failed(new Error(`slipway ended with ${code}:\n${said.join('')}`))
+      })
     })
+  }
+}
+
+/** A running panel with its own state folder. */
+export class Slipway extends Going {
+  private constructor(readonly url: URL, stateDir: string, child: ChildProcess, said: string[]) {
+    super(stateDir, child, said)
+  }
+
+  static async start(stateDir: string, args: string[] = [], env: Record<string, string> = {}): Promise<Slipway> {
+    const own = ['serve', '--no-open', '--listen', '127.0.0.1:0', '--state-dir', stateDir]
+    const child = start(stateDir, [...own, ...args], env)
+    const said: string[] = []
+    const ready = await Going.ready(child, said, /^Slipway is ready at (\S+)$/)
     return new Slipway(new URL(ready), stateDir, child, said)
   }
 
@@ -63,28 +148,39 @@ export class Slipway {
     return `${this.url.origin}${path}${this.url.hash}`
   }
 
+  get token(): string {
+    return this.url.hash.replace('#token=', '')
+  }
+
   /** The viewer's link, from the file only the operator can read. */
   viewerLink(path = '/'): string {
-    const server = JSON.parse(readFileSync(join(this.stateDir, 'server.json'), 'utf8')) as { viewer: string }
-    const viewer = new URL(server.viewer)
+    const file = readFileSync(join(this.stateDir, 'server.json'), 'utf8')
+    const { viewer_link } = JSON.parse(file) as { viewer_link: string }
+    const viewer = new URL(viewer_link)
     return `${viewer.origin}${path}${viewer.hash}`
   }
 
-  /** Everything it printed so far. */
-  output(): string {
-    return this.said.join('')
+  get viewerToken(): string {
+    return new URL(this.viewerLink()).hash.replace('#token=', '')
+  }
+}
+
+/** A practice cluster in a process of its own. */
+export class Practice extends Going {
+  private constructor(readonly kubeconfig: string, stateDir: string, child: ChildProcess, said: string[]) {
+    super(stateDir, child, said)
   }
 
-  async kill(signal: NodeJS.Signals): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return
-    const ended = new Promise((done) => this.child.once('exit', done))
-    this.child.kill(signal)
-    await ended
+  static async start(stateDir: string): Promise<Practice> {
+    const child = start(stateDir, ['practice', '--state-dir', stateDir], {})
+    const said: string[] = []
+    const kubeconfig = await Going.ready(child, said, /(\/\S+kubeconfig)/)
+    return new Practice(kubeconfig, stateDir, child, said)
   }
 }
 
 /** A folder that is gone when the test is. */
 export function scratchFolder(): { path: string; remove: () => void } {
-  const path = mkdtempSync(join(tmpdir(), 'slipway-e2e-'))
+  const path = realpathSync(mkdtempSync(join(tmpdir(), 'slipway-e2e-')))
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }

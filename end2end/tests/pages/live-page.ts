@@ -1,0 +1,37 @@
+import { expect, type Page } from '@playwright/test'
+import { StepPage } from './walk-bar.ts'
+
+export class LivePage extends StepPage {
+  constructor(page: Page) {
+    super(page, 'Live')
+  }
+
+  readonly component = (name: string) => this.page.getByRole('article', { name: `Component ${name}`, exact: true })
+  readonly tab = (name: 'Pods' | 'Events' | 'Logs') => this.page.getByRole('tab', { name })
+  readonly pods = (component: string) => this.page.getByRole('listitem', { name: new RegExp(`^Pod ${component}-`) })
+  readonly probes = (container: string) => this.page.getByRole('list', { name: `Probes of ${container}` })
+  readonly probe = (container: string, kind: 'Startup' | 'Liveness' | 'Readiness') =>
+    this.probes(container).getByRole('listitem').filter({ hasText: kind })
+  readonly openLink = (component: string) => this.component(component).getByRole('link', { name: `Open ${component}` })
+  readonly log = () => this.page.getByRole('log', { name: 'Container log' })
+
+  async expectReady(component: string) {
+    await expect(this.component(component).getByText('Ready', { exact: true })).toBeVisible()
+    await expect(this.component(component)).toContainText('1of 1 pods ready')
+  }
+
+  async expectProbesPassing(container: string) {
+    for (const kind of ['Startup', 'Liveness', 'Readiness'] as const) {
+      await expect(this.probe(container, kind)).toContainText('Passing')
+    }
+  }
+
+  /** Presses the link to the app; it opens in a tab of its own. */
+  async open(component: string): Promise<Page> {
+    const opened = this.page.context().waitForEvent('page')
+    await this.openLink(component).click()
+    const app = await opened
+    await app.waitForLoadState()
+    return app
+  }
+}

@@ -1,0 +1,36 @@
+import { expect, type Page } from '@playwright/test'
+import { StepPage } from './walk-bar.ts'
+
+export class SecretsPage extends StepPage {
+  constructor(page: Page) {
+    super(page, 'Secrets')
+  }
+
+  readonly secrets = () => this.page.getByRole('region', { name: 'Secrets of the project' })
+  readonly secret = (key: string) =>
+    this.secrets()
+      .getByRole('listitem')
+      .filter({ has: this.page.getByRole('heading', { name: key, exact: true }) })
+  readonly field = (label: string) => this.page.getByRole('textbox', { name: label, exact: true })
+  // A password field has no role of its own, so it is found by its label.
+  readonly masked = (label: string) => this.page.getByLabel(label, { exact: true })
+  readonly saveButton = (label: string) => this.button(`Save ${label}`)
+
+  async enter(label: string, value: string) {
+    await this.masked(label).fill(value)
+    await this.saveButton(label).click()
+  }
+
+  async generate(label: string) {
+    await this.button(`Generate ${label}`).click()
+  }
+
+  async useRehearsalValue(label: string) {
+    await this.button(`Use rehearsal value for ${label}`).click()
+  }
+
+  async expectSet(key: string) {
+    await expect(this.secret(key).getByText('Set', { exact: true })).toBeVisible()
+    await expect(this.secret(key)).toContainText(/Fingerprint \S+, set/)
+  }
+}

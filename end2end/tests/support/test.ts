@@ -1,0 +1,106 @@
+import AxeBuilder from '@axe-core/playwright'
+import { expect, test as base, type BrowserContext, type Page } from '@playwright/test'
+import { startOpenAi, type OpenAi } from './openai.ts'
+import { Panel } from './panel.ts'
+import { exampleProject, scratchFolder, Slipway } from './slipway.ts'
+
+/** A Slipway with the example deployed on its practice cluster, shared by the tests of a worker. */
+export interface Deployed {
+  slipway: Slipway
+  panel: Panel
+  project: string
+}
+
+interface TestFixtures {
+  /** Opens a link in a browser context of its own; any console or page error fails the test. */
+  open: (link: string) => Promise<Page>
+  /** Starts a Slipway of this test alone on the practice cluster; it ends with the test. */
+  start: (options?: { project?: string; stateDir?: string; args?: string[] }) => Promise<Slipway>
+  /** A folder of this test alone. */
+  scratch: string
+}
+
+interface WorkerFixtures {
+  openai: OpenAi
+  deployed: Deployed
+}
+
+export const test = base.extend<TestFixtures, WorkerFixtures>({
+  open: async ({ browser }, use) => {
+    const contexts: BrowserContext[] = []
+    const errors: string[] = []
+    await use(async (link) => {
+      const context = await browser.newContext()
+      contexts.push(context)
+      context.on('console', (message) => {
+        if (message.type() === 'error') errors.push(`${message.location().url}: ${message.text()}`)
+      })
+      context.on('weberror', (error) => errors.push(String(error.error())))
+      const page = await context.newPage()
+      await page.goto(link)
+      return page
+    })
+    for (const context of contexts) await context.close()
+    expect(errors, 'errors in the browser').toEqual([])
+  },
+
+  // eslint-disable-next-line no-empty-pattern
+  scratch: async ({}, use) => {
+    const folder = scratchFolder()
+    await use(folder.path)
+    folder.remove()
+  },
+
+  start: async ({ scratch, openai }, use) => {
+    const started: Slipway[] = []
+    await use(async ({ project, stateDir = `${scratch}/state`, args = [] } = {}) => {
+      const folder = project ?? exampleProject(scratch, openai.url)
+      const slipway = await Slipway.start(stateDir, ['--project', folder, '--cluster', 'practice', ...args])
+      started.push(slipway)
+      return slipway
+    })
+    await Promise.all(started.map((slipway) => slipway.kill()))
+  },
+
+  openai: [
+    // eslint-disable-next-line no-empty-pattern
+    async ({}, use) => {
+      const openai = await startOpenAi()
+      await use(openai)
+      await openai.stop()
+    },
+    { scope: 'worker' },
+  ],
+
+  deployed: [
+    async ({ openai }, use) => {
+      const folder = scratchFolder()
+      const project = exampleProject(folder.path, openai.url)
+      const slipway = await Slipway.start(`${folder.path}/state`, ['--project', project, '--cluster', 'practice'])
+      try {
+        const panel = new Panel(slipway.url.origin, slipway.token)
+        await panel.walk({ OPENAI_API_KEY: 'sk-stand-in-0123456789' })
+        await use({ slipway, panel, project })
+      } finally {
+        await slipway.kill()
+        folder.remove()
+      }
+    },
+    { scope: 'worker', timeout: 180_000 },
+  ],
+})
+
+/** Fails on any serious or critical accessibility finding, in the light and in the dark. */
+export async function expectAccessible(page: Page): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    // Without motion, or colours in transition would be judged.
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    const { violations } = await new AxeBuilder({ page }).analyze()
+    const serious = violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map(({ html, failureSummary }) => `${html}: ${failureSummary}`) }))
+    expect(serious, `accessibility of ${new URL(page.url()).pathname} in the ${colorScheme}`).toEqual([])
+  }
+}
+
+export { expect }
