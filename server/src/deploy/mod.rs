@@ -1,1 +1,160 @@
 //! Deploy: the plan, the apply and the rollout.
+//! Nothing is applied that was not planned, and a deploy is done when the rollout is.
+
+mod apply_run;
+pub mod diff;
+mod down;
+mod follow_rollout;
+pub mod hopeless;
+pub mod identity;
+pub mod inventory;
+pub mod manifests;
+mod plan;
+pub mod policy;
+mod restart;
+pub mod templates;
+mod words;
+pub mod workload;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::model::{ComponentName, DeployPlan, Failure, PanelEvent, RunId, RunKind};
+use app::ports::Deploys;
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+
+use crate::adapters::kube::client::KubeError;
+use crate::adapters::kube::discovery::Discovery;
+use crate::cluster::{ClusterRoom, Connected};
+use crate::engine::Core;
+use crate::project::Project;
+use crate::secrets::SecretsRoom;
+
+pub use down::DownScope;
+
+/// How often the objects are asked what deploy they carry.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
+#[derive(Debug)]
+pub struct DeployRoom {
+    core: Core,
+    project: Arc<Project>,
+    cluster: ClusterRoom,
+    secrets: Arc<SecretsRoom>,
+    /// Plans are made one after the other, so that the newest one is the one that is shown.
+    planning: Mutex<()>,
+}
+
+impl DeployRoom {
+    pub fn new(
+        core: Core,
+        project: Arc<Project>,
+        cluster: ClusterRoom,
+        secrets: Arc<SecretsRoom>,
+    ) -> Self {
+        Self {
+            core,
+            project,
+            cluster,
+            secrets,
+            planning: Mutex::default(),
+        }
+    }
+
+    /// Keeps saying what is deployed, by the objects themselves.
+    pub fn spawn(self: &Arc<Self>) {
+        let room = Arc::clone(self);
+        let stop = self.core.shutdown.clone();
+        self.core.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = room.keep_looking() => {}
+            }
+        });
+    }
+
+    async fn keep_looking(&self) {
+        let mut clusters = self.cluster.watch();
+        loop {
+            let connected = clusters.borrow_and_update().clone();
+            if let Some(connected) = connected
+                && let Err(error) = self.look(&connected).await
+            {
+                tracing::debug!(%error, "could not look what is deployed");
+            }
+            tokio::select! {
+                changed = clusters.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                }
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    /// Reads from the live objects which deploy they carry, and says so.
+    pub async fn look(&self, connected: &Connected) -> Result<(), KubeError> {
+        let spec = self.project.spec();
+        let owned = inventory::owned(
+            &connected.client,
+            &mut Discovery::default(),
+            spec.namespace.as_str(),
+            &spec.name,
+            [],
+        )
+        .await?;
+        if !connected.gone.is_cancelled() {
+            let deployed = inventory::deployed(owned.iter().map(|owned| &owned.object));
+            self.core.hub.publish(PanelEvent::Deployed(deployed));
+        }
+        Ok(())
+    }
+
+    async fn plan_and_show(&self, connected: &Connected) -> Result<plan::Prepared, Failure> {
+        let _one = self.planning.lock().await;
+        let prepared = self.prepare(connected).await?;
+        if !connected.gone.is_cancelled() {
+            self.core
+                .hub
+                .publish(PanelEvent::Plan(Some(Box::new(prepared.plan.clone()))));
+        }
+        Ok(prepared)
+    }
+}
+
+#[async_trait]
+impl Deploys for DeployRoom {
+    async fn plan(&self) -> Result<DeployPlan, Failure> {
+        let connected = self.cluster.connected()?;
+        Ok(self.plan_and_show(&connected).await?.plan)
+    }
+
+    async fn deploy(&self, plan_hash: String) -> Result<RunId, Failure> {
+        let connected = self.cluster.connected()?;
+        let prepared = self.plan_and_show(&connected).await?;
+        if prepared.plan.hash != plan_hash {
+            return Err(words::plan_outdated().into());
+        }
+        if let Some(blocker) = prepared.blocker() {
+            return Err(blocker.clone().into());
+        }
+        self.core
+            .journal
+            .audit(
+                "operator",
+                &format!("deploy plan {plan_hash} to {}", connected.choice.label()),
+            )
+            .await?;
+        let stages = apply_run::stages(&prepared, &self.project.spec());
+        let room = self.handle();
+        self.core.runs.start(RunKind::Deploy, stages, move |run| async move {
+            room.carry_out(connected, prepared, run).await
+        })
+    }
+
+    async fn restart(&self, component: ComponentName) -> Result<RunId, Failure> {
+        self.start_restart(component).await
+    }
+}

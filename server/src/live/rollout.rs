@@ -33,7 +33,7 @@ impl DeploymentFacts {
     /// The image is that of the container named like the Deployment, else of the first.
     pub fn of(deployment: &Deployment) -> Self {
         let meta = &deployment.metadata;
-        let spec = deployment.spec.as_ref();
+        let spec = Some(&deployment.spec);
         let status = deployment.status.as_ref();
         let count = |number: Option<i32>| {
             number

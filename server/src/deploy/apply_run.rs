@@ -1,0 +1,382 @@
+//! Carries a plan out: apply in order, remove what is no longer wanted, follow the rollouts.
+//! Killed halfway, nothing is lost: applying again finishes what was begun.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::model::{Change, ComponentName, PanelEvent, Stage, StageState};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use serde_json::Value;
+
+use super::follow_rollout::{Follower, Grown};
+use super::identity::stamp;
+use super::manifests::rank;
+use super::plan::{Prepared, Ready};
+use super::{DeployRoom, words};
+use crate::adapters::kube::apply::{api, apply, delete};
+use crate::adapters::kube::discovery::Discovery;
+use crate::cluster::Connected;
+use crate::engine::{RunError, RunHandle, StageHandle, clock};
+use crate::project::ProjectSpec;
+
+/// After one rollout has failed for good, the others get this long to end by themselves.
+const OTHERS_WAIT: Duration = Duration::from_secs(10);
+/// How long a kind may take to be served after its definition was applied.
+const NEW_KIND_WAIT: Duration = Duration::from_secs(15);
+
+/// The whole run as it is announced.
+pub(super) fn stages(prepared: &Prepared, project: &ProjectSpec) -> Vec<Stage> {
+    let mut stages: Vec<Stage> = groups(prepared)
+        .into_iter()
+        .map(|group| {
+            let title = match group.objects.as_slice() {
+                [one] => format!("Apply {} {}", one.kind(), one.name()),
+                many => format!("Apply {} {}", many.len(), plural(&group.kind)),
+            };
+            pending(group.id(), title, None)
+        })
+        .collect();
+    if !prepared.deletions.is_empty() {
+        let count = prepared.deletions.len();
+        let things = if count == 1 { "object" } else { "objects" };
+        stages.push(pending(
+            REMOVE.to_owned(),
+            format!("Remove {count} {things} no longer in the manifests"),
+            None,
+        ));
+    }
+    for workload in workloads(prepared) {
+        let name = workload.name();
+        let component = project
+            .components
+            .iter()
+            .map(|component| &component.name)
+            .find(|component| component.as_str() == name)
+            .cloned();
+        stages.push(pending(
+            rollout_stage(workload),
+            format!("Roll out {name}"),
+            component,
+        ));
+    }
+    stages
+}
+
+const REMOVE: &str = "remove";
+
+fn pending(id: String, title: String, component: Option<ComponentName>) -> Stage {
+    Stage {
+        id,
+        title,
+        component,
+        state: StageState::Pending,
+    }
+}
+
+fn rollout_stage(workload: &Ready) -> String {
+    match workload.kind() {
+        "Deployment" => format!("rollout/{}", workload.name()),
+        kind => format!("rollout/{}/{}", kind.to_lowercase(), workload.name()),
+    }
+}
+
+fn workloads(prepared: &Prepared) -> impl Iterator<Item = &Ready> {
+    prepared
+        .objects
+        .iter()
+        .filter(|ready| matches!(ready.kind(), "Deployment" | "StatefulSet" | "DaemonSet"))
+}
+
+fn plural(kind: &str) -> String {
+    if kind.ends_with('y') && !kind.ends_with("ay") {
+        format!("{}ies", &kind[..kind.len() - 1])
+    } else if kind.ends_with('s') {
+        format!("{kind}es")
+    } else {
+        format!("{kind}s")
+    }
+}
+
+/// Objects of one kind, applied in one stage.
+struct Group<'a> {
+    kind: String,
+    objects: Vec<&'a Ready>,
+}
+
+impl Group<'_> {
+    fn id(&self) -> String {
+        format!("apply/{}", self.kind.to_lowercase())
+    }
+}
+
+fn groups(prepared: &Prepared) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for ready in &prepared.objects {
+        match groups.iter_mut().find(|group| group.kind == ready.kind()) {
+            Some(group) => group.objects.push(ready),
+            None => groups.push(Group {
+                kind: ready.kind().to_owned(),
+                objects: vec![ready],
+            }),
+        }
+    }
+    groups.sort_by_key(|group| rank(&group.kind));
+    groups
+}
+
+impl DeployRoom {
+    /// The same room for a run's body, which outlives the call that started it.
+    pub(super) fn handle(&self) -> Arc<Self> {
+        Arc::new(Self::new(
+            self.core.clone(),
+            self.project.clone(),
+            self.cluster.clone(),
+            self.secrets.clone(),
+        ))
+    }
+
+    pub(super) async fn carry_out(
+        &self,
+        connected: Arc<Connected>,
+        prepared: Prepared,
+        run: RunHandle,
+    ) -> Result<String, RunError> {
+        let result = self.apply_and_follow(&connected, &prepared, &run).await;
+        // Whatever came of it, the page shows what the objects say now.
+        if let Err(error) = self.look(&connected).await {
+            tracing::debug!(%error, "could not look what is deployed");
+        }
+        self.core.hub.publish(PanelEvent::Plan(None));
+        result
+    }
+
+    async fn apply_and_follow(
+        &self,
+        connected: &Connected,
+        prepared: &Prepared,
+        run: &RunHandle,
+    ) -> Result<String, RunError> {
+        let mut grown = Vec::new();
+        for group in groups(prepared) {
+            let stage = run.stage(&group.id());
+            if group
+                .objects
+                .iter()
+                .all(|ready| ready.change == Change::Unchanged)
+            {
+                stage.skip("Unchanged");
+                continue;
+            }
+            stage.start();
+            let applied = self
+                .apply_group(connected, prepared, &group, run, &stage)
+                .await?;
+            grown.extend(applied);
+        }
+        if !prepared.deletions.is_empty() {
+            self.remove(connected, prepared, run).await?;
+        }
+        self.follow_all(connected, prepared, &grown, run).await?;
+        let changed = prepared
+            .objects
+            .iter()
+            .filter(|ready| ready.change != Change::Unchanged)
+            .count();
+        Ok(format!(
+            "Revision {}: {changed} of {} objects changed, everything is rolled out",
+            prepared.revision,
+            prepared.objects.len()
+        ))
+    }
+
+    async fn apply_group(
+        &self,
+        connected: &Connected,
+        prepared: &Prepared,
+        group: &Group<'_>,
+        run: &RunHandle,
+        stage: &StageHandle,
+    ) -> Result<Vec<Grown>, RunError> {
+        let mut grown = Vec::new();
+        let at = clock::now();
+        for ready in &group.objects {
+            if run.cancelled().is_cancelled() {
+                return Err(RunError::Cancelled);
+            }
+            let named = format!("{}/{}", ready.kind().to_lowercase(), ready.name());
+            if ready.change == Change::Unchanged {
+                stage.log(format!("{named} unchanged"));
+                continue;
+            }
+            let mut object = ready.object.clone();
+            stamp(&mut object, prepared.revision, at);
+            match self.apply_one(connected, prepared, ready, &object).await {
+                Ok(applied) => {
+                    stage.log(format!("{named} serverside-applied"));
+                    grown.push(Grown {
+                        kind: ready.kind().to_owned(),
+                        name: ready.name().to_owned(),
+                        generation: applied["metadata"]["generation"].as_i64().unwrap_or(0),
+                    });
+                }
+                Err(finding) => {
+                    stage.fail((*finding).clone());
+                    return Err(RunError::Failed(finding));
+                }
+            }
+        }
+        stage.succeed(match grown.len() {
+            1 => "Applied".to_owned(),
+            count => format!("{count} applied"),
+        });
+        Ok(grown)
+    }
+
+    async fn apply_one(
+        &self,
+        connected: &Connected,
+        prepared: &Prepared,
+        ready: &Ready,
+        object: &Value,
+    ) -> Result<Value, Box<app::model::Finding>> {
+        let refused = |error: &_| {
+            Box::new(words::refused(ready.kind(), ready.name(), &ready.source, error))
+        };
+        let served = match &ready.served {
+            Some(served) => served.clone(),
+            None => self
+                .wait_for_kind(connected, object)
+                .await
+                .map_err(|error| refused(&error))?
+                .ok_or_else(|| {
+                    Box::new(words::kind_unknown(&super::manifests::Manifest {
+                        object: object.clone(),
+                        source: ready.source.clone(),
+                    }))
+                })?,
+        };
+        let api = api(&connected.client, &served, &prepared.namespace);
+        apply(&api, ready.name(), object, false)
+            .await
+            .map_err(|error| refused(&error))
+    }
+
+    /// Its definition was applied a moment ago; the API server takes a little while to serve it.
+    async fn wait_for_kind(
+        &self,
+        connected: &Connected,
+        object: &Value,
+    ) -> Result<
+        Option<crate::adapters::kube::discovery::Served>,
+        crate::adapters::kube::client::KubeError,
+    > {
+        let give_up = tokio::time::Instant::now() + NEW_KIND_WAIT;
+        loop {
+            let found = Discovery::default()
+                .find(
+                    &connected.client,
+                    object["apiVersion"].as_str().unwrap_or_default(),
+                    object["kind"].as_str().unwrap_or_default(),
+                )
+                .await?;
+            if found.is_some() || tokio::time::Instant::now() > give_up {
+                return Ok(found);
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    async fn remove(
+        &self,
+        connected: &Connected,
+        prepared: &Prepared,
+        run: &RunHandle,
+    ) -> Result<(), RunError> {
+        let stage = run.stage(REMOVE);
+        stage.start();
+        for owned in &prepared.deletions {
+            if run.cancelled().is_cancelled() {
+                return Err(RunError::Cancelled);
+            }
+            let api = api(&connected.client, &owned.served, &prepared.namespace);
+            match delete(&api, owned.name(), owned.uid()).await {
+                Ok(_) => stage.log(format!(
+                    "{}/{} deleted",
+                    owned.kind().to_lowercase(),
+                    owned.name()
+                )),
+                Err(error) => {
+                    let finding = words::refused(owned.kind(), owned.name(), "deleting", &error);
+                    stage.fail(finding.clone());
+                    return Err(finding.into());
+                }
+            }
+        }
+        stage.succeed(format!("{} removed", prepared.deletions.len()));
+        Ok(())
+    }
+
+    /// Follows all rollouts at the same time. The first that fails for good decides.
+    async fn follow_all(
+        &self,
+        connected: &Connected,
+        prepared: &Prepared,
+        grown: &[Grown],
+        run: &RunHandle,
+    ) -> Result<(), RunError> {
+        let mut followers: FuturesUnordered<_> = workloads(prepared)
+            .map(|workload| {
+                let stage = run.stage(&rollout_stage(workload));
+                let generation = grown
+                    .iter()
+                    .find(|grown| grown.kind == workload.kind() && grown.name == workload.name())
+                    .map_or(0, |grown| grown.generation);
+                async move {
+                    stage.start();
+                    let follower = Follower {
+                        core: &self.core,
+                        connected,
+                        namespace: &prepared.namespace,
+                        stage: &stage,
+                    };
+                    let result = follower
+                        .follow(workload.kind(), workload.name(), generation)
+                        .await;
+                    (stage, result)
+                }
+            })
+            .collect();
+        let mut failed = None;
+        let mut others_until = None;
+        loop {
+            let deadline = async {
+                match others_until {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let next = tokio::select! {
+                () = run.cancelled().cancelled() => return Err(RunError::Cancelled),
+                next = followers.next() => next,
+                () = deadline => None,
+            };
+            let Some((stage, result)) = next else {
+                break;
+            };
+            match result {
+                Ok(note) => stage.succeed(note),
+                Err(finding) => {
+                    stage.fail(finding.clone());
+                    failed.get_or_insert(finding);
+                    others_until
+                        .get_or_insert_with(|| tokio::time::Instant::now() + OTHERS_WAIT);
+                }
+            }
+        }
+        match failed {
+            Some(finding) => Err(finding.into()),
+            None => Ok(()),
+        }
+    }
+}

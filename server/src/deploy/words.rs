@@ -1,0 +1,219 @@
+//! The findings of planning and applying.
+
+use app::model::{ComponentName, Finding, NextAction, Remedy, StepId, Subject};
+
+use super::manifests::Manifest;
+use crate::adapters::kube::apply::{Conflict, conflicts};
+use crate::adapters::kube::client::KubeError;
+
+pub(super) fn about_deploy(finding: Finding) -> Finding {
+    finding.about(Subject::Step {
+        step: StepId::Deploy,
+    })
+}
+
+pub(super) fn about(finding: Finding, kind: &str, name: &str) -> Finding {
+    finding.about(Subject::Object {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+    })
+}
+
+fn advice(text: impl Into<String>) -> NextAction {
+    NextAction::Advice { text: text.into() }
+}
+
+pub(super) fn no_manifests_named() -> Finding {
+    about_deploy(Finding::new(
+        "MANIFESTS_MISSING",
+        "The project has no manifests",
+        "slipway.toml names none, so there is nothing to apply.",
+    ))
+    .next(advice("Add [deploy] manifests = \"k8s\" to slipway.toml"))
+}
+
+pub(super) fn image_not_proven(component: &ComponentName) -> Finding {
+    Finding::new(
+        "IMAGE_NOT_PROVEN",
+        format!("The image of {component} is not in the cluster"),
+        "It was not built yet, or the cluster's runtime does not list it any more; its pods could not start.",
+    )
+    .about(Subject::Component {
+        component: component.clone(),
+    })
+    .next(NextAction::Do {
+        action: Remedy::BuildImages,
+        label: "Build the images".to_owned(),
+    })
+    .next(NextAction::Open {
+        step: StepId::Images,
+        label: "Open Images".to_owned(),
+    })
+}
+
+pub(super) fn component_not_deployed(component: &ComponentName) -> Finding {
+    Finding::new(
+        "COMPONENT_NOT_IN_MANIFESTS",
+        format!("Nothing in the manifests runs {component}"),
+        "No container has its image or its name, so it will not be deployed.",
+    )
+    .attention()
+    .about(Subject::Component {
+        component: component.clone(),
+    })
+    .next(advice(format!("Add a Deployment named {component}, or take it out of slipway.toml")))
+}
+
+pub(super) fn other_namespace(manifest: &Manifest, found: &str, wanted: &str) -> Finding {
+    about(
+        Finding::new(
+            "OTHER_NAMESPACE",
+            format!("{} {} belongs to another namespace", manifest.kind(), manifest.name()),
+            format!(
+                "{} says {found}; Slipway works in the project's namespace {wanted} only.",
+                manifest.source
+            ),
+        ),
+        manifest.kind(),
+        manifest.name(),
+    )
+    .next(advice("Remove metadata.namespace there, or change namespace in slipway.toml"))
+}
+
+pub(super) fn kind_unknown(manifest: &Manifest) -> Finding {
+    about(
+        Finding::new(
+            "KIND_UNKNOWN",
+            format!("This cluster knows no {}", manifest.kind()),
+            format!(
+                "{} uses {} {}, which the API server does not serve.",
+                manifest.source,
+                manifest.api_version(),
+                manifest.kind()
+            ),
+        ),
+        manifest.kind(),
+        manifest.name(),
+    )
+    .next(advice("Check apiVersion and kind, or install what brings this kind"))
+}
+
+pub(super) fn namespace_terminating(namespace: &str) -> Finding {
+    about(
+        Finding::new(
+            "NAMESPACE_TERMINATING",
+            format!("The namespace {namespace} is being deleted"),
+            "Nothing new can be made in it until it is gone.",
+        ),
+        "Namespace",
+        namespace,
+    )
+    .next(advice("Wait a moment, then plan again"))
+}
+
+pub(super) fn kept(kind: &str, name: &str) -> Finding {
+    about(
+        Finding::new(
+            "OBJECT_KEPT",
+            format!("{kind} {name} is left in place"),
+            "It is no longer in the manifests, but deleting it could destroy data, so that is up to you.",
+        )
+        .attention(),
+        kind,
+        name,
+    )
+}
+
+pub(super) fn plan_outdated() -> Finding {
+    about_deploy(
+        Finding::new(
+            "PLAN_OUTDATED",
+            "The plan is out of date",
+            "The manifests, an image, a secret or the cluster changed since it was made. Nothing was applied.",
+        )
+        .attention(),
+    )
+    .next(NextAction::Open {
+        step: StepId::Deploy,
+        label: "Look at the new plan".to_owned(),
+    })
+}
+
+/// What the API server said about an object, in planning or applying.
+pub(super) fn refused(kind: &str, name: &str, source: &str, error: &KubeError) -> Finding {
+    if let Some(conflicts) = conflicts(error) {
+        return conflict(kind, name, source, &conflicts);
+    }
+    let finding = if error.is_unreachable() {
+        Finding::new(
+            "CLUSTER_UNREACHABLE",
+            format!("It is not known what became of {kind} {name}"),
+            format!("The API server did not answer: {error}."),
+        )
+        .next(NextAction::Do {
+            action: Remedy::Recheck,
+            label: "Check again".to_owned(),
+        })
+    } else if error.is_forbidden() {
+        Finding::new(
+            "FORBIDDEN",
+            format!("You may not change {kind} {name}"),
+            format!("The cluster refused: {error}."),
+        )
+        .next(advice("Ask for the right in this namespace, or use another cluster"))
+    } else {
+        Finding::new(
+            "OBJECT_INVALID",
+            format!("{kind} {name} is not accepted"),
+            format!("{source}: {error}."),
+        )
+        .next(advice("Mend the manifest; deleting the object helps where a field cannot be changed"))
+    };
+    about(finding, kind, name)
+}
+
+fn conflict(kind: &str, name: &str, source: &str, conflicts: &[Conflict]) -> Finding {
+    let mut managers: Vec<&str> = conflicts.iter().map(|conflict| conflict.manager.as_str()).collect();
+    managers.sort_unstable();
+    managers.dedup();
+    let fields: Vec<String> = conflicts
+        .iter()
+        .map(|conflict| format!("{} (held by {})", conflict.field, conflict.manager))
+        .collect();
+    let file = source.rsplit_once(':').map_or(source, |(file, _)| file);
+    about(
+        Finding::new(
+            "APPLY_CONFLICT",
+            format!("{kind} {name} is also managed by {}", managers.join(" and ")),
+            "It has set fields that the manifest sets differently; taking them over could undo its work.",
+        )
+        .evidence(format!("{kind} {name}, fields in conflict"), fields.join("\n")),
+        kind,
+        name,
+    )
+    .next(advice("Take the fields out of the manifest, or give them the value they have"))
+    .next(NextAction::Command {
+        command: format!(
+            "kubectl apply --server-side --field-manager=slipway --force-conflicts -f {file}"
+        ),
+        why: "Takes the fields over for good".to_owned(),
+    })
+}
+
+pub(super) fn cluster_says_no(what: &str, error: &KubeError) -> Finding {
+    let finding = if error.is_unreachable() {
+        Finding::new(
+            "CLUSTER_UNREACHABLE",
+            format!("{what} is not possible now"),
+            format!("The API server did not answer: {error}."),
+        )
+    } else if error.is_forbidden() {
+        Finding::new("FORBIDDEN", format!("{what} is not allowed"), format!("The cluster refused: {error}."))
+    } else {
+        Finding::new("CLUSTER_REFUSED", format!("{what} did not work"), format!("The API server said: {error}."))
+    };
+    about_deploy(finding).next(NextAction::Do {
+        action: Remedy::Recheck,
+        label: "Check again".to_owned(),
+    })
+}
