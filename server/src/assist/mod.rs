@@ -1,3 +1,164 @@
-//! Slipway's own diagnosis: rules over facts, no network, always there.
-//! NOTE to colleagues: engineer S4 is writing this folder right now (S3: leave assist/** and
-//! docs/findings.md to S4, do setup/ and images/ instead). The room is `AssistRoom::new(core, ...)` + `spawn`.
+//! The assist room: Slipway's own diagnosis. Plain rules over what is known, no AI, works offline.
+//! It looks again whenever something changes, and a condition must last before it is called a problem.
+
+mod cluster_facts;
+mod crash_logs;
+mod debounce;
+mod facts;
+mod order;
+mod rules;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::model::{Finding, PanelEvent};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::cluster::{ClusterRoom, Connected};
+use crate::engine::{Core, clock};
+use crate::project::Project;
+
+use cluster_facts::{ClusterFacts, SharedFacts};
+use crash_logs::CrashLogs;
+use debounce::Debounce;
+
+pub use facts::Facts;
+pub use rules::diagnose;
+
+/// The state may change many times a second; this is often enough to look.
+const THROTTLE: Duration = Duration::from_millis(250);
+
+/// Diagnoses what is wrong now; clones share the room.
+#[derive(Clone, Debug)]
+pub struct AssistRoom {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    core: Core,
+    project: Arc<Project>,
+    cluster: ClusterRoom,
+    cluster_facts: SharedFacts,
+    logs: CrashLogs,
+    look: Notify,
+}
+
+impl AssistRoom {
+    pub fn new(core: Core, project: Arc<Project>, cluster: ClusterRoom) -> Self {
+        let logs = CrashLogs::new(core.redactor.clone());
+        Self {
+            inner: Arc::new(Inner {
+                core,
+                project,
+                cluster,
+                cluster_facts: SharedFacts::default(),
+                logs,
+                look: Notify::new(),
+            }),
+        }
+    }
+
+    /// Starts to watch and to diagnose.
+    pub fn spawn(self: &Arc<Self>) {
+        let room = Self::clone(self);
+        let shutdown = self.inner.core.shutdown.clone();
+        self.inner.core.tasks.spawn(async move {
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = room.inner.keep_diagnosing() => {}
+                () = room.inner.follow_cluster() => {}
+            }
+        });
+    }
+
+    /// What is wrong at this moment, without waiting for it to last.
+    pub fn diagnose_now(&self) -> Vec<Finding> {
+        self.inner.diagnose()
+    }
+}
+
+impl Inner {
+    async fn follow_cluster(&self) {
+        let mut clusters = self.cluster.watch();
+        let mut id_before = None;
+        loop {
+            let connected = clusters.borrow_and_update().clone();
+            let id = connected.as_ref().map(|connected| connected.id.clone());
+            if id != id_before {
+                self.cluster_facts.replace(ClusterFacts::default());
+                self.logs.forget();
+                id_before = id;
+            }
+            let following = async {
+                let Some(connected) = connected else {
+                    return std::future::pending().await;
+                };
+                self.watch(&connected).await;
+            };
+            tokio::select! {
+                changed = clusters.changed() => if changed.is_err() { return },
+                () = following => {}
+            }
+        }
+    }
+
+    async fn watch(&self, connected: &Connected) {
+        let namespace = self.project.spec().namespace.clone();
+        let facts = cluster_facts::watch(
+            &connected.client,
+            &namespace,
+            &self.cluster_facts,
+            &self.look,
+        );
+        let logs =
+            self.logs
+                .keep_fetching(&connected.client, &namespace, &self.core.hub, &self.look);
+        tokio::join!(facts, logs);
+    }
+
+    async fn keep_diagnosing(&self) {
+        let mut changed = self.core.hub.changed();
+        let mut debounce = Debounce::default();
+        loop {
+            changed.mark_unchanged();
+            let (findings, next) = debounce.lasting(self.diagnose(), Instant::now());
+            self.core.hub.publish(PanelEvent::Findings(findings));
+            let ripe = async {
+                match next {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                changed = changed.changed() => if changed.is_err() { return },
+                () = self.look.notified() => {}
+                () = ripe => {}
+                // Conditions such as "since 30 seconds" change without any event.
+                () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            }
+            tokio::time::sleep(THROTTLE).await;
+        }
+    }
+
+    fn diagnose(&self) -> Vec<Finding> {
+        let cluster_facts = self.cluster_facts.read();
+        let logs = self.logs.read();
+        let mut findings = self.core.hub.read(|state| {
+            diagnose(&Facts {
+                state,
+                cluster: &cluster_facts,
+                logs: &logs,
+                now: clock::now(),
+            })
+        });
+        for finding in &mut findings {
+            finding.why = self.core.redactor.redact(&finding.why).into_owned();
+            for evidence in &mut finding.evidence {
+                evidence.text = self.core.redactor.redact(&evidence.text).into_owned();
+            }
+        }
+        findings
+    }
+}
