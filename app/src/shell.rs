@@ -1,6 +1,7 @@
 //! The HTML document around the app. It holds neither data nor a token: it is the one thing that
 //! a request without a token may see.
 
+use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
@@ -8,7 +9,13 @@ use crate::App;
 
 /// The whole document, for `leptos_axum`. Every script in it carries the request's nonce.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
-    let style_sheet = format!("/{}/{}.css", options.site_pkg_dir, options.output_name);
+    let file = |kind: &str| format!("/{}/{}.{kind}", options.site_pkg_dir, options.output_name);
+    let (style_sheet, script, wasm) = (file("css"), file("js"), file("wasm"));
+    // What `HydrationScripts` writes, but with the nonce on the preload as well: under
+    // 'strict-dynamic' the browser refuses a module preload without one.
+    let start = format!(
+        "import({script:?}).then(slipway => slipway.default({{module_or_path: {wasm:?}}}).then(() => slipway.hydrate()))"
+    );
     view! {
         <!DOCTYPE html>
         <html lang="en">
@@ -27,7 +34,17 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                     crossorigin="anonymous"
                 />
                 <link rel="stylesheet" href=style_sheet />
-                <HydrationScripts options />
+                <link rel="modulepreload" href=script nonce=use_nonce() />
+                <link
+                    rel="preload"
+                    href=wasm
+                    r#as="fetch"
+                    r#type="application/wasm"
+                    crossorigin="anonymous"
+                />
+                <script type="module" nonce=use_nonce()>
+                    {start}
+                </script>
                 <MetaTags />
             </head>
             <body>

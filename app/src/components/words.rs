@@ -161,7 +161,7 @@ pub fn probe_note(verdict: &ProbeVerdict) -> String {
 
 pub fn stage(state: &StageState) -> Said {
     match state {
-        StageState::Pending => said(Tone::Unknown, "Waiting"),
+        StageState::Pending => said(Tone::Pending, "Waiting"),
         StageState::Running { .. } => said(Tone::Working, "Running"),
         StageState::Succeeded { .. } => said(Tone::Ok, "Done"),
         StageState::Skipped { .. } => said(Tone::Off, "Skipped"),

@@ -19,6 +19,8 @@ pub enum Tone {
     Unknown,
     /// Waits for a person.
     ToDo,
+    /// Waits for its turn.
+    Pending,
 }
 
 impl Tone {
@@ -33,6 +35,7 @@ impl Tone {
             Self::Off => "tone-off",
             Self::Unknown => "tone-unknown",
             Self::ToDo => "tone-todo",
+            Self::Pending => "tone-pending",
         }
     }
 
@@ -59,6 +62,9 @@ impl Tone {
             }
             Self::Unknown => {
                 r#"<rect x="2" y="2" width="12" height="12" rx="2.6" fill="none" stroke="currentColor" stroke-width="1.5"/><path d="M6.2 6.3c.1-1 .9-1.6 1.9-1.6 1.1 0 1.8.7 1.8 1.6 0 1.3-1.9 1.4-1.9 2.7M8 11.2v.1" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round"/>"#
+            }
+            Self::Pending => {
+                r#"<circle cx="8" cy="8" r="6.2" fill="none" stroke="currentColor" stroke-width="1.5"/>"#
             }
             Self::ToDo => {
                 r#"<circle cx="8" cy="8" r="6.2" fill="none" stroke="currentColor" stroke-width="1.7"/><circle cx="8" cy="8" r="2.4" fill="currentColor"/>"#

@@ -1,0 +1,64 @@
+//! Draws every page with made-up states to static HTML, to look at without a server:
+//! `cargo run -p app --example gallery -- target/gallery`, then serve that folder.
+
+mod fixtures;
+
+use std::path::PathBuf;
+
+use app::App;
+use app::live::{Connection, Seed};
+use app::model::{PanelState, Role};
+use leptos::prelude::*;
+use leptos_router::location::RequestUrl;
+
+const PAGES: [&str; 9] = [
+    "/", "/setup", "/secrets", "/images", "/deploy", "/assist", "/live", "/demo", "/nowhere",
+];
+
+fn main() -> std::io::Result<()> {
+    let out = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "target/gallery".to_owned()));
+    std::fs::create_dir_all(&out)?;
+    for (name, state, connection, role) in scenes() {
+        for page in PAGES {
+            for theme in ["light", "dark"] {
+                let html = draw(page, &state, connection, role);
+                let document = format!(
+                    "<!DOCTYPE html><html lang=en data-theme={theme}><meta charset=utf-8><meta name=viewport content='width=device-width, initial-scale=1'><link rel=stylesheet href=/slipway.css><body>{html}</body></html>"
+                );
+                let file = format!("{name}-{}-{theme}.html", page.trim_start_matches('/'));
+                std::fs::write(out.join(file), document)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn scenes() -> Vec<(&'static str, PanelState, Connection, Role)> {
+    let lost = Connection::Reconnecting {
+        since: fixtures::ago(14_000),
+    };
+    vec![
+        ("healthy", fixtures::healthy(), Connection::Live, Role::Operator),
+        ("viewer", fixtures::healthy(), Connection::Live, Role::Viewer),
+        ("stale", fixtures::healthy(), lost, Role::Operator),
+        ("fresh", fixtures::fresh(), Connection::Live, Role::Operator),
+        ("building", fixtures::building(), Connection::Live, Role::Operator),
+        ("failed", fixtures::failed(), Connection::Live, Role::Operator),
+        ("empty", PanelState::default(), Connection::Live, Role::Operator),
+        ("refused", PanelState::default(), Connection::Refused, Role::Viewer),
+    ]
+}
+
+fn draw(page: &str, state: &PanelState, connection: Connection, role: Role) -> String {
+    let owner = Owner::new_root(None);
+    owner.with(|| {
+        provide_context(RequestUrl::new(page));
+        provide_context(Seed {
+            state: state.clone(),
+            connection,
+            role,
+            now: fixtures::NOW,
+        });
+        view! { <App /> }.to_html()
+    })
+}
