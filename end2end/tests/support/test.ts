@@ -12,8 +12,11 @@ export interface Deployed {
 }
 
 interface TestFixtures {
-  /** Opens a link in a browser context of its own; any console or page error fails the test. */
-  open: (link: string) => Promise<Page>
+  /**
+   * Opens a link in a browser context of its own; any console or page error fails the test,
+   * but for messages that the test is about.
+   */
+  open: (link: string, options?: { expected?: RegExp }) => Promise<Page>
   /** Starts a Slipway of this test alone on the practice cluster; it ends with the test. */
   start: (options?: { project?: string; stateDir?: string; args?: string[] }) => Promise<Slipway>
   /** A folder of this test alone. */
@@ -29,11 +32,12 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   open: async ({ browser }, use) => {
     const contexts: BrowserContext[] = []
     const errors: string[] = []
-    await use(async (link) => {
+    await use(async (link, { expected } = {}) => {
       const context = await browser.newContext()
       contexts.push(context)
       context.on('console', (message) => {
-        if (message.type() === 'error') errors.push(`${message.location().url}: ${message.text()}`)
+        if (message.type() !== 'error' || expected?.test(message.text())) return
+        errors.push(`${message.location().url}: ${message.text()}`)
       })
       context.on('weberror', (error) => errors.push(String(error.error())))
       const page = await context.newPage()
