@@ -1,0 +1,95 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Browser, Page } from '@playwright/test'
+import { WalkBar } from '../tests/pages/walk-bar.ts'
+import { TodoApp } from '../tests/pages/todo-app.ts'
+import { LivePage } from '../tests/pages/live-page.ts'
+import { Panel } from '../tests/support/panel.ts'
+import { changeFile } from '../tests/support/slipway.ts'
+import { expect, test } from '../tests/support/test.ts'
+
+const FOLDER = resolve(import.meta.dirname, '../screenshots')
+const README_PICTURE = resolve(import.meta.dirname, '../../docs/images/live.png')
+const WIDTHS = [
+  { width: 390, height: 844 },
+  { width: 1440, height: 900 },
+  { width: 1920, height: 1080 },
+]
+const PAGES = ['setup', 'secrets', 'images', 'deploy', 'assist', 'live', 'demo']
+
+test.beforeAll(() => {
+  rmSync(FOLDER, { recursive: true, force: true })
+})
+
+/** Takes one page at every width, in the light and in the dark, as `SCENE/page-width-scheme.png`. */
+async function take(browser: Browser, scene: string, link: string, name: string, ready: (page: Page) => Promise<void>) {
+  mkdirSync(join(FOLDER, scene), { recursive: true })
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const viewport of WIDTHS) {
+      const context = await browser.newContext({ viewport, colorScheme, reducedMotion: 'reduce' })
+      const page = await context.newPage()
+      await page.goto(link)
+      await ready(page)
+      await page.evaluate(() => document.fonts.ready)
+      const tooWide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+      expect.soft(tooWide, `${scene}/${name} scrolls sideways at ${viewport.width}`).toBe(0)
+      const path = join(FOLDER, scene, `${name}-${viewport.width}-${colorScheme}.png`)
+      await page.screenshot({ path, fullPage: true })
+      await context.close()
+    }
+  }
+}
+
+const steps = (word: string) => async (page: Page) => {
+  await expect(new WalkBar(page).steps()).toContainText(word)
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+}
+const demo = async (page: Page) => {
+  await expect(page.getByRole('list', { name: 'Services' }).getByRole('listitem').first()).toBeVisible()
+}
+
+test('at the start', async ({ browser, start }) => {
+  const slipway = await start()
+  await new Panel(slipway.url.origin, slipway.token).untilDone('setup')
+  for (const name of PAGES.filter((name) => name !== 'demo')) {
+    await take(browser, 'start', slipway.link(`/${name}`), name, steps('To do'))
+  }
+  await take(browser, 'start', slipway.link('/demo'), 'demo', demo)
+  const door = async (page: Page) => await expect(page.getByRole('button', { name: 'Open' })).toBeVisible()
+  await take(browser, 'start', slipway.url.origin, 'no-token', door)
+  await take(browser, 'start', slipway.link('/nowhere'), 'not-found', steps('To do'))
+})
+
+test('healthy', async ({ browser, deployed, open }) => {
+  const { slipway } = deployed
+  const first = await open(slipway.link('/live'))
+  const app = new TodoApp(await new LivePage(first).open('frontend'))
+  for (const wish of ['add buy oat milk', 'add call Grandma on Sunday', 'complete buy oat milk']) await app.say(wish)
+  await first.close()
+  for (const name of PAGES) {
+    await take(browser, 'healthy', slipway.link(`/${name}`), name, name === 'demo' ? demo : steps('Done'))
+  }
+  await take(browser, 'healthy', slipway.viewerLink('/live'), 'live-as-viewer', steps('Done'))
+
+  const context = await browser.newContext({ viewport: WIDTHS[1], colorScheme: 'light', deviceScaleFactor: 1 })
+  const page = await context.newPage()
+  await page.goto(slipway.link('/live'))
+  await new LivePage(page).expectProbesPassing('frontend')
+  await page.evaluate(() => document.fonts.ready)
+  mkdirSync(resolve(README_PICTURE, '..'), { recursive: true })
+  await page.screenshot({ path: README_PICTURE })
+  await context.close()
+})
+
+test('failing', async ({ browser, scratch, start }) => {
+  const slipway = await start()
+  const panel = new Panel(slipway.url.origin, slipway.token)
+  await panel.walk()
+  // The backend's readiness asks for a path it does not have, so its rollout stands still.
+  changeFile(`${scratch}/todo-chatbot/k8s/20-backend.yaml`, 'path: /ready', 'path: /not-there')
+  await panel.startDeploy()
+  await panel.until('the diagnosis finds it', (state) => state.findings.some(({ severity }) => severity === 'failed'), 120_000)
+  for (const name of PAGES) {
+    await take(browser, 'failing', slipway.link(`/${name}`), name, name === 'demo' ? demo : steps('Failed'))
+  }
+})
