@@ -3,7 +3,8 @@ import { defineConfig } from '@playwright/test'
 // Debian's Chromium, without its calls home: they would be refused here and show up as noise.
 export default defineConfig({
   testDir: 'tests',
-  timeout: 120_000,
+  globalSetup: './tests/support/compile-example.ts',
+  timeout: 180_000,
   expect: { timeout: 15_000 },
   fullyParallel: true,
   workers: 2,

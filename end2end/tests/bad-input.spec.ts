@@ -123,16 +123,16 @@ test.describe('on the way', () => {
     await setup.expectProof(/practice answers/)
     const manifest = `${scratch}/todo-chatbot/slipway.toml`
 
-    changeFile(manifest, 'port = 8000', 'prot = 8000')
+    changeFile(manifest, 'size_budget = "200MB"', 'size_bugdet = "200MB"')
     await setup.button('Check again').click()
-    const finding = setup.finding(/prot/).first()
+    const finding = setup.finding('slipway.toml has an unknown key `size_bugdet`').first()
     await expect(finding).toBeVisible()
     await expect(finding).toContainText(/slipway\.toml:\d+:\d+/)
-    await expect(finding).toContainText('port')
+    await expect(finding).toContainText('Did you mean `size_budget`?')
     await setup.walk.expectNotDone('Setup')
     await expectAccessible(page)
 
-    changeFile(manifest, 'prot = 8000', 'port = 8000')
+    changeFile(manifest, 'size_bugdet', 'size_budget')
     await setup.button('Check again').click()
     await setup.expectProof(/practice answers/)
   })

@@ -16,11 +16,12 @@ test('after a SIGKILL in the middle of a deploy the next start tells the truth a
 
   const run = await panel.startDeploy()
   const underWay = await panel.until(
-    'pods start while the deploy goes on',
-    (state) => !!state.runs[run]?.ending || Object.keys(state.pods).length > 0,
+    'pods run while the deploy goes on',
+    (state) => !!state.runs[run]?.ending || podProcesses(stateDir).length > 0,
   )
   expect(underWay.runs[run]!.ending, 'the deploy is not over yet').toBeNull()
   const pods = podProcesses(stateDir)
+  expect(pods.length, 'processes of pods').toBeGreaterThan(0)
   await first.kill('SIGKILL')
 
   const second = await start({ stateDir, project: `${scratch}/todo-chatbot` })

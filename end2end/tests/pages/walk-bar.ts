@@ -7,7 +7,8 @@ export class WalkBar {
   constructor(private readonly page: Page) {}
 
   readonly steps = () => this.page.getByRole('navigation', { name: 'Steps' })
-  readonly step = (title: StepTitle) => this.steps().getByRole('link', { name: title })
+  // The number comes first: another step may say that it waits for this one.
+  readonly step = (title: StepTitle) => this.steps().getByRole('link', { name: new RegExp(`^\\d\\s*${title}`) })
 
   async goTo(title: StepTitle) {
     await this.step(title).click()

@@ -48,7 +48,6 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     expect(errors, 'errors in the browser').toEqual([])
   },
 
-  // eslint-disable-next-line no-empty-pattern
   scratch: async ({}, use) => {
     const folder = scratchFolder()
     await use(folder.path)
@@ -67,7 +66,6 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   },
 
   openai: [
-    // eslint-disable-next-line no-empty-pattern
     async ({}, use) => {
       const openai = await startOpenAi()
       await use(openai)
