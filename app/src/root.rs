@@ -21,6 +21,12 @@ pub fn App() -> impl IntoView {
     Effect::new(move |_| {
         token::take_from_address();
         live.start();
+        // The link pasted into the tab that is open already changes the fragment alone.
+        window_event_listener(leptos::ev::hashchange, move |_| {
+            if token::take_from_address() {
+                live.retry();
+            }
+        });
     });
     let has_token =
         Memo::new(move |_| !matches!(live.connection(), Connection::NoToken | Connection::Refused));

@@ -26,21 +26,24 @@ fn storage() -> Option<web_sys::Storage> {
 }
 
 /// Moves a token from the address bar into the tab, so that no screenshot and no history shows it.
-pub fn take_from_address() {
+/// Tells whether there was one.
+pub fn take_from_address() -> bool {
     let location = window().location();
     let Ok(fragment) = location.hash() else {
-        return;
+        return false;
     };
     if !fragment.contains("token=") {
-        return;
+        return false;
     }
-    if let Some(token) = parse(&fragment) {
+    let token = parse(&fragment);
+    if let Some(token) = token {
         store(token);
     }
     let path = location.pathname().unwrap_or_else(|_| "/".to_owned());
     if let Ok(history) = window().history() {
         let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&path));
     }
+    token.is_some()
 }
 
 /// The tab's token.

@@ -19,7 +19,18 @@ pub fn ComponentCard(component: ComponentName) -> impl IntoView {
         let watch = live.read(&[Slice::Watch], |state| state.watch);
         live.is_fresh(&watch)
     });
+    let is_absent = Memo::new(move |_| {
+        row.with(|row| {
+            row.as_ref()
+                .is_none_or(|row| row.rollout == Rollout::Absent)
+        })
+    });
+    let open_url = Memo::new(move |_| {
+        row.with(|row| row.as_ref()?.service.as_ref()?.open_url.clone())
+    });
     let label = format!("Component {component}");
+    let opened = component.clone();
+    let restarted = component.clone();
     view! {
         <article class="card component" aria-label=label>
             {move || match row.get() {
@@ -36,13 +47,31 @@ pub fn ComponentCard(component: ComponentName) -> impl IntoView {
                         .into_any()
                 }
             }}
+            <div class="component-acts" hidden=move || is_absent.get()>
+                {move || {
+                    let name = opened.clone();
+                    open_url
+                        .get()
+                        .map(|url| {
+                            view! {
+                                <LinkButton kind=ButtonKind::Primary href=url outside=true>
+                                    {format!("Open {name}")}
+                                    <Icon shape=IconShape::External />
+                                </LinkButton>
+                            }
+                        })
+                }}
+                // Outside of what is drawn anew with every change, or its question would vanish.
+                <Show when=move || live.is_operator()>
+                    <RestartButton component=restarted.clone() />
+                </Show>
+            </div>
         </article>
     }
 }
 
 #[component]
 fn Running(row: ComponentLive, is_fresh: Memo<bool>) -> impl IntoView {
-    let live = Live::expect();
     let (tone, word) = words::rollout(&row.rollout);
     let shown = Signal::derive(move || if is_fresh.get() { tone } else { Tone::Stale });
     let note = match &row.rollout {
@@ -50,7 +79,6 @@ fn Running(row: ComponentLive, is_fresh: Memo<bool>) -> impl IntoView {
         Rollout::Stuck { why } => Some(why.clone()),
         Rollout::Absent | Rollout::Complete => None,
     };
-    let is_absent = row.rollout == Rollout::Absent;
     let tag = row
         .image
         .rsplit_once(':')
@@ -61,10 +89,6 @@ fn Running(row: ComponentLive, is_fresh: Memo<bool>) -> impl IntoView {
         Some(false) => Some((Tone::Attention, "Runs another image than the proven one")),
         None => None,
     };
-    let open_url = row
-        .service
-        .as_ref()
-        .and_then(|service| service.open_url.clone());
     let name = row.component.to_string();
     view! {
         <div class="card-head">
@@ -102,23 +126,6 @@ fn Running(row: ComponentLive, is_fresh: Memo<bool>) -> impl IntoView {
         </dl>
         {proof
             .map(|(tone, word)| view! { <StatusBadge tone word=word.to_owned() quiet=true /> })}
-        <div class="component-acts">
-            {open_url
-                .map(|url| {
-                    view! {
-                        <LinkButton kind=ButtonKind::Primary href=url outside=true>
-                            {format!("Open {name}")}
-                            <Icon shape=IconShape::External />
-                        </LinkButton>
-                    }
-                })}
-            <Show when=move || live.is_operator()>
-                <RestartButton
-                    component=row.component.clone()
-                    disabled_why=is_absent.then(|| "Not deployed".to_owned())
-                />
-            </Show>
-        </div>
     }
     .into_any()
 }

@@ -8,10 +8,7 @@ use crate::model::ComponentName;
 use crate::ui::{Button, ButtonKind, ConfirmDialog, DialogAct};
 
 #[component]
-pub fn RestartButton(
-    component: ComponentName,
-    #[prop(into)] disabled_why: Signal<Option<String>>,
-) -> impl IntoView {
+pub fn RestartButton(component: ComponentName) -> impl IntoView {
     let asking = RwSignal::new(false);
     let name = component.to_string();
     let restart = wish(move |()| restart_component(component.clone()));
@@ -19,7 +16,6 @@ pub fn RestartButton(
         <Button
             busy=restart.is_pending()
             label=Some(format!("Restart {name}"))
-            disabled_why
             on_press=move |()| asking.set(true)
         >
             "Restart"

@@ -1,6 +1,7 @@
 //! Without a token there is nothing to show: how to get the link again.
 
 use leptos::prelude::*;
+use leptos_meta::Title;
 
 use super::header::Mark;
 use crate::live::{Connection, Live};
@@ -33,6 +34,7 @@ pub fn TokenScreen() -> impl IntoView {
         }
     };
     view! {
+        <Title text="Link needed" />
         <section class="token-screen" aria-labelledby="token-title">
             <Mark />
             <h1 class="page-title" id="token-title">

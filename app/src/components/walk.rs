@@ -47,7 +47,7 @@ fn WalkStep(at: usize, id: StepId) -> impl IntoView {
                     <StatusIcon tone />
                 </span>
                 <span class="walk-title">
-                    <span class="walk-number">{at + 1}</span>
+                    <span class="walk-number">{at + 1}" "</span>
                     {id.title()}
                 </span>
                 <span class="walk-word">{move || said.get().1}</span>

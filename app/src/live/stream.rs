@@ -58,7 +58,11 @@ pub(super) fn start(live: Live) {
 
 fn reconnect_if_silent(live: Live) {
     let silent_for = live.local_now().since(live.heard.get_value());
-    if live.connection.get_untracked() == Connection::Live && silent_for > SILENCE_MS {
+    let is_trying = !matches!(
+        live.connection.get_untracked(),
+        Connection::NoToken | Connection::Refused
+    );
+    if is_trying && silent_for > SILENCE_MS {
         abort_current();
     }
 }
@@ -121,6 +125,8 @@ async fn try_read_stream(
     authorization: &str,
     heard: &mut bool,
 ) -> Result<End, JsValue> {
+    // A request that is never answered is given up like a stream that falls silent.
+    live.heard.set_value(live.local_now());
     let controller = AbortController::new()?;
     CURRENT.set(Some(controller.clone()));
     let headers = Headers::new()?;

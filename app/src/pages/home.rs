@@ -1,6 +1,7 @@
 //! `/` has no screen of its own: it leads to the step that is next.
 
 use leptos::prelude::*;
+use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
@@ -23,6 +24,7 @@ pub fn HomePage() -> impl IntoView {
         }
     });
     view! {
+        <Title text="Connecting" />
         <section class="splash" aria-label="Connecting">
             <Mark />
             <h1 class="page-title">"Slipway"</h1>
