@@ -360,13 +360,22 @@ async fn node_that_will_be_killed() {
         .run("doomed", &["child"], json!({}), json!({}))
         .await;
     cluster.until_ready("doomed").await;
-    std::future::pending::<()>().await;
+    // Never outlives the test for long, even when that is killed itself.
+    tokio::time::sleep(Duration::from_secs(60)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_leaves_no_process_for_the_next_one() {
     let home = tempfile::tempdir().expect("a folder");
-    let mut killed = std::process::Command::new(std::env::current_exe().expect("this test's path"))
+    /// Ends the other node however this test ends.
+    struct Killed(std::process::Child);
+    impl Drop for Killed {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+    let killed = std::process::Command::new(std::env::current_exe().expect("this test's path"))
         .args([
             "--exact",
             "node_that_will_be_killed",
@@ -378,6 +387,7 @@ async fn a_killed_node_leaves_no_process_for_the_next_one() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("the other node starts");
+    let killed = Killed(killed);
     let running = || {
         std::fs::read_dir("/proc")
             .expect("/proc is there")
@@ -395,8 +405,7 @@ async fn a_killed_node_leaves_no_process_for_the_next_one() {
         assert!(Instant::now() < deadline, "the pod runs in the other node");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    killed.kill().expect("SIGKILL is sent");
-    killed.wait().expect("the other node is gone");
+    drop(killed);
 
     let left = std::fs::read_dir(home.path())
         .expect("the folder")

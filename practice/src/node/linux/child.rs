@@ -45,6 +45,7 @@ impl ChildSetup {
     /// Runs in the child.
     pub fn apply(&self) -> io::Result<()> {
         sys::new_session()?;
+        sys::hide_descriptors()?;
         if let Some(root) = &self.root {
             root.enter(&self.hostname)?;
         }

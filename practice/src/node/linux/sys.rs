@@ -130,6 +130,21 @@ pub fn die_with_parent(parent: libc::pid_t) -> io::Result<()> {
     Ok(())
 }
 
+/// Keeps every descriptor but the standard three from the program: whatever this process or its
+/// parents left open without close-on-exec is none of the container's business.
+pub fn hide_descriptors() -> io::Result<()> {
+    // SAFETY: plain integers; the descriptors stay open until exec.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            3,
+            u32::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    })
+    .map(drop)
+}
+
 /// Starts a session of our own.
 pub fn new_session() -> io::Result<()> {
     // SAFETY: no arguments.
