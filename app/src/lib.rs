@@ -1,5 +1,8 @@
 //! Slipway's face: the model both sides share, the ports, the server functions and the screens.
 
+// The view types of the pages nest deeply.
+#![recursion_limit = "512"]
+
 pub mod api;
 pub mod components;
 pub mod live;

@@ -14,7 +14,7 @@ fn words(ms: u64) -> String {
 #[component]
 pub fn Age(#[prop(into)] at: Signal<UnixMillis>) -> impl IntoView {
     let live = Live::expect();
-    view! { <span class="age">{move || format!("{} ago", words(live.now().since(at.get())))}</span> }
+    view! { <span class="age">{move || format!("{} ago", words(live.now().since(at.get())))}</span> }.into_any()
 }
 
 /// `12 s`, growing until `until`.
@@ -29,4 +29,5 @@ pub fn Elapsed(
             {move || words(until.get().unwrap_or_else(|| live.now()).since(since))}
         </span>
     }
+    .into_any()
 }

@@ -28,6 +28,7 @@ pub fn Announcer() -> impl IntoView {
             {text}
         </p>
     }
+    .into_any()
 }
 
 /// The step that is under way, else how many are done.

@@ -41,6 +41,7 @@ pub fn ClusterPicker() -> impl IntoView {
             </ul>
         </Show>
     }
+    .into_any()
 }
 
 #[component]

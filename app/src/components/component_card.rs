@@ -25,9 +25,8 @@ pub fn ComponentCard(component: ComponentName) -> impl IntoView {
                 .is_none_or(|row| row.rollout == Rollout::Absent)
         })
     });
-    let open_url = Memo::new(move |_| {
-        row.with(|row| row.as_ref()?.service.as_ref()?.open_url.clone())
-    });
+    let open_url =
+        Memo::new(move |_| row.with(|row| row.as_ref()?.service.as_ref()?.open_url.clone()));
     let label = format!("Component {component}");
     let opened = component.clone();
     let restarted = component.clone();
@@ -68,6 +67,7 @@ pub fn ComponentCard(component: ComponentName) -> impl IntoView {
             </div>
         </article>
     }
+    .into_any()
 }
 
 #[component]
@@ -161,4 +161,5 @@ fn service(service: ServiceRow) -> impl IntoView {
                 }
             })}
     }
+    .into_any()
 }

@@ -35,4 +35,5 @@ pub fn ConnectionBanner() -> impl IntoView {
             }}
         </div>
     }
+    .into_any()
 }

@@ -45,6 +45,7 @@ pub fn EventList() -> impl IntoView {
             </Show>
         </Show>
     }
+    .into_any()
 }
 
 fn row(event: EventRow) -> impl IntoView {

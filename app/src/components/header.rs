@@ -16,6 +16,7 @@ pub fn Mark() -> impl IntoView {
     view! {
         <svg class="mark" viewBox="0 0 31 31" aria-hidden="true" focusable="false" inner_html=MARK></svg>
     }
+    .into_any()
 }
 
 #[component]
@@ -62,6 +63,7 @@ pub fn Header() -> impl IntoView {
             </div>
         </header>
     }
+    .into_any()
 }
 
 /// The cluster in use and how fresh what is known of it is.
@@ -130,6 +132,7 @@ fn ClusterChip() -> impl IntoView {
             </a>
         </Show>
     }
+    .into_any()
 }
 
 #[component]
@@ -157,4 +160,5 @@ fn ThemeToggle() -> impl IntoView {
             <Icon shape />
         </button>
     }
+    .into_any()
 }

@@ -54,6 +54,7 @@ pub fn ImageCard(component: ComponentName) -> impl IntoView {
             }}
         </article>
     }
+    .into_any()
 }
 
 fn card(image: ImageView, budget: Option<u64>) -> impl IntoView {
@@ -90,6 +91,7 @@ fn card(image: ImageView, budget: Option<u64>) -> impl IntoView {
         </div>
         {body}
     }
+    .into_any()
 }
 
 fn facts(image: BuiltImage, budget: Option<u64>) -> impl IntoView {
@@ -132,6 +134,7 @@ fn facts(image: BuiltImage, budget: Option<u64>) -> impl IntoView {
             </div>
         </dl>
     }
+    .into_any()
 }
 
 fn short_id(id: &str) -> String {

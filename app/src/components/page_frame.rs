@@ -51,6 +51,7 @@ pub fn PageFrame(
             </Show>
         </div>
     }
+    .into_any()
 }
 
 /// Moves the focus to the heading when the step changes, so that the keyboard and the screen reader

@@ -32,6 +32,7 @@ pub fn PlanDiff(plan: DeployPlan) -> impl IntoView {
                 .collect_view()}
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -50,6 +51,7 @@ fn Group(change: Change, objects: Vec<PlannedObject>) -> impl IntoView {
             </ul>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -123,4 +125,5 @@ fn field(change: FieldChange) -> impl IntoView {
                 })}
         </div>
     }
+    .into_any()
 }

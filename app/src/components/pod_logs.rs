@@ -138,4 +138,5 @@ pub fn PodLogs(of: RwSignal<Option<(String, String)>>) -> impl IntoView {
             <LogView label="Container log" rows empty="No lines to show" />
         </Show>
     }
+    .into_any()
 }

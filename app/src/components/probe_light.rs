@@ -61,4 +61,5 @@ pub fn ProbeLights(container: ContainerRow, watch: Memo<Freshness>) -> impl Into
             {lights}
         </ul>
     }
+    .into_any()
 }

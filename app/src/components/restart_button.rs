@@ -30,4 +30,5 @@ pub fn RestartButton(component: ComponentName) -> impl IntoView {
             <p>"New pods start before old ones stop, so the app stays up if its probes pass."</p>
         </ConfirmDialog>
     }
+    .into_any()
 }

@@ -143,6 +143,7 @@ fn CancelButton(id: RunId) -> impl IntoView {
             <p>"What it has finished stays. You can start it again at any time."</p>
         </ConfirmDialog>
     }
+    .into_any()
 }
 
 /// The last lines as they travel with the state, and on wish the earlier ones from the journal.
@@ -208,6 +209,7 @@ fn RunLog(id: RunId) -> impl IntoView {
         <FailureNote failure />
         <LogView label="Log of the run" rows=all empty="Nothing printed yet" />
     }
+    .into_any()
 }
 
 fn rows(first: u64, lines: &[LogLine]) -> Vec<LogRow> {

@@ -13,6 +13,7 @@ pub fn RunStages(#[prop(into)] stages: Signal<Vec<Stage>>) -> impl IntoView {
             <For each=move || stages.get() key=content children=|stage| row(stage) />
         </ol>
     }
+    .into_any()
 }
 
 fn row(stage: Stage) -> impl IntoView {

@@ -62,4 +62,5 @@ pub fn TokenScreen() -> impl IntoView {
             </form>
         </section>
     }
+    .into_any()
 }

@@ -21,6 +21,7 @@ pub fn Walk() -> impl IntoView {
             </ol>
         </nav>
     }
+    .into_any()
 }
 
 #[component]
@@ -57,4 +58,5 @@ fn WalkStep(at: usize, id: StepId) -> impl IntoView {
             </a>
         </li>
     }
+    .into_any()
 }

@@ -80,4 +80,5 @@ pub fn AssistPage() -> impl IntoView {
             </Show>
         </PageFrame>
     }
+    .into_any()
 }

@@ -80,6 +80,7 @@ pub fn DemoPage() -> impl IntoView {
             </footer>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -121,6 +122,7 @@ fn Tile(component: ComponentName, is_fresh: Memo<bool>) -> impl IntoView {
             </span>
         </li>
     }
+    .into_any()
 }
 
 #[component]
@@ -145,6 +147,7 @@ fn CurrentStep() -> impl IntoView {
             <span class="demo-clip">{move || line.get().3}</span>
         </p>
     }
+    .into_any()
 }
 
 #[component]
@@ -170,6 +173,7 @@ fn LastEvent() -> impl IntoView {
             }}
         </p>
     }
+    .into_any()
 }
 
 #[component]
@@ -190,6 +194,7 @@ fn FreshnessClock() -> impl IntoView {
             }}
         </span>
     }
+    .into_any()
 }
 
 fn whole(now: UnixMillis, then: UnixMillis) -> String {

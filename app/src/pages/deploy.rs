@@ -101,6 +101,7 @@ pub fn DeployPage() -> impl IntoView {
             <p>{question}</p>
         </ConfirmDialog>
     }
+    .into_any()
 }
 
 #[component]
@@ -177,6 +178,7 @@ fn plan_card(plan: DeployPlan) -> impl IntoView {
             <PlanDiff plan />
         </Card>
     }
+    .into_any()
 }
 
 fn why_not_deploy(state: &PanelState) -> Option<String> {

@@ -36,6 +36,7 @@ pub fn HomePage() -> impl IntoView {
             </noscript>
         </section>
     }
+    .into_any()
 }
 
 /// The first step that is not done; with all done, Live.

@@ -75,6 +75,7 @@ pub fn ImagesPage() -> impl IntoView {
             <RunPanel kind=RunKind::Build />
         </PageFrame>
     }
+    .into_any()
 }
 
 /// Why a step's act cannot be done now.

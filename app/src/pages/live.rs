@@ -75,6 +75,7 @@ pub fn LivePage() -> impl IntoView {
             </section>
         </PageFrame>
     }
+    .into_any()
 }
 
 /// The project's components, then whatever else the cluster has.
@@ -111,7 +112,7 @@ fn Freshness() -> impl IntoView {
             _ => "Not watching yet".to_owned(),
         }
     });
-    view! { <StatusBadge tone word /> }
+    view! { <StatusBadge tone word /> }.into_any()
 }
 
 #[component]
@@ -163,4 +164,5 @@ fn Pods(open_logs: Callback<(String, String)>) -> impl IntoView {
             </Show>
         </Show>
     }
+    .into_any()
 }

@@ -19,4 +19,5 @@ pub fn NotFoundPage() -> impl IntoView {
             </LinkButton>
         </section>
     }
+    .into_any()
 }

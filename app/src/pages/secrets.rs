@@ -69,4 +69,5 @@ pub fn SecretsPage() -> impl IntoView {
             </Show>
         </PageFrame>
     }
+    .into_any()
 }

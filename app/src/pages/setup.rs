@@ -49,6 +49,7 @@ pub fn SetupPage() -> impl IntoView {
             </div>
         </PageFrame>
     }
+    .into_any()
 }
 
 #[component]
@@ -113,6 +114,7 @@ fn Checks() -> impl IntoView {
             <p class="fine-print">"Nothing found here leaves this machine"</p>
         </Show>
     }
+    .into_any()
 }
 
 #[component]
@@ -156,6 +158,7 @@ fn project_card(project: ProjectView) -> impl IntoView {
             </ul>
         </Card>
     }
+    .into_any()
 }
 
 fn component(component: ComponentView) -> impl IntoView {
@@ -186,4 +189,5 @@ fn component(component: ComponentView) -> impl IntoView {
             <KeyValue pairs />
         </li>
     }
+    .into_any()
 }

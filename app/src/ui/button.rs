@@ -68,6 +68,7 @@ pub fn Button(
             }}
         </span>
     }
+    .into_any()
 }
 
 /// A link that looks like a button, because it leads somewhere.
@@ -90,4 +91,5 @@ pub fn LinkButton(
             {children()}
         </a>
     }
+    .into_any()
 }

@@ -22,4 +22,5 @@ pub fn Card(
             {children()}
         </section>
     }
+    .into_any()
 }

@@ -13,4 +13,5 @@ pub fn CommandBlock(#[prop(into)] command: String) -> impl IntoView {
             <CopyButton what="command" text=move |()| copied.clone() />
         </div>
     }
+    .into_any()
 }

@@ -45,4 +45,5 @@ pub fn CopyButton(
             <span>{word}</span>
         </Button>
     }
+    .into_any()
 }

@@ -19,6 +19,7 @@ pub fn EmptyMessage(
             {children.map(|children| view! { <div class="empty-acts">{children()}</div> })}
         </div>
     }
+    .into_any()
 }
 
 /// Stands for content that is on its way.
@@ -32,4 +33,5 @@ pub fn Skeleton() -> impl IntoView {
             <span class="skeleton-line"></span>
         </div>
     }
+    .into_any()
 }

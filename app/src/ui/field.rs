@@ -42,4 +42,5 @@ pub fn TextField(
             </p>
         </div>
     }
+    .into_any()
 }

@@ -67,4 +67,5 @@ pub fn Icon(#[prop(into)] shape: Signal<IconShape>) -> impl IntoView {
             inner_html=move || shape.get().path()
         ></svg>
     }
+    .into_any()
 }

@@ -24,4 +24,5 @@ pub fn KeyValue(#[prop(into)] pairs: Signal<Vec<(&'static str, String)>>) -> imp
             }}
         </dl>
     }
+    .into_any()
 }

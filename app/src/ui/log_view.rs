@@ -115,4 +115,5 @@ pub fn LogView(
             </div>
         </div>
     }
+    .into_any()
 }

@@ -25,4 +25,5 @@ pub fn Notice(
             </div>
         </div>
     }
+    .into_any()
 }

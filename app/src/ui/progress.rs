@@ -17,6 +17,7 @@ pub fn Progress(
             value=move || share.get().map(|share| format!("{:.1}", share.clamp(0.0, 1.0) * 100.0))
         ></progress>
     }
+    .into_any()
 }
 
 /// A part of an allowance; above 1 it is over.
@@ -36,4 +37,5 @@ pub fn Meter(#[prop(into)] label: String, #[prop(into)] share: Signal<f64>) -> i
             <rect class="meter-fill" width=percent height="8" rx="4" />
         </svg>
     }
+    .into_any()
 }

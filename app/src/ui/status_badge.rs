@@ -13,6 +13,7 @@ pub fn StatusIcon(#[prop(into)] tone: Signal<Tone>) -> impl IntoView {
             <svg viewBox="0 0 16 16" focusable="false" inner_html=move || tone.get().shape()></svg>
         </span>
     }
+    .into_any()
 }
 
 /// Shape and word. `quiet` leaves the tinted background out.
@@ -33,4 +34,5 @@ pub fn StatusBadge(
             <span>{word}</span>
         </span>
     }
+    .into_any()
 }

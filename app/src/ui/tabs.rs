@@ -58,6 +58,7 @@ pub fn Tabs(
                 .collect_view()}
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -77,4 +78,5 @@ pub fn TabPanel(
             {move || (chosen.get() == at).then(|| children())}
         </div>
     }
+    .into_any()
 }
