@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use app::model::{Namespace, ProbeKind};
-use futures::StreamExt;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container, Probe, Service};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::adapters::kube::follow::{News, Scope, follow};
 
 /// Services and Deployments of the project's namespace, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +58,9 @@ pub struct DeploymentFacts {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContainerFacts {
     pub name: String,
+    pub image: String,
+    /// The user the manifest asks for, of the container or else of the pod.
+    pub user: Option<i64>,
     pub ports: Vec<(Option<String>, u16)>,
     pub probes: BTreeMap<ProbeKind, Port>,
 }
@@ -96,57 +100,66 @@ impl SharedFacts {
 
 /// Watches both kinds until dropped; `look` is told about every change.
 pub async fn watch(client: &Client, namespace: &Namespace, shared: &SharedFacts, look: &Notify) {
+    let stop = CancellationToken::new();
     let services = follow(
         Api::<Service>::namespaced(client.clone(), namespace.as_str()),
-        service_facts,
-        |facts, map| facts.services = map,
-        shared,
-        look,
+        Scope::default(),
+        stop.clone(),
+        keep(service_facts, |facts| &mut facts.services, shared, look),
     );
     let deployments = follow(
         Api::<Deployment>::namespaced(client.clone(), namespace.as_str()),
-        deployment_facts,
-        |facts, map| facts.deployments = map,
-        shared,
-        look,
+        Scope::default(),
+        stop.clone(),
+        keep(
+            deployment_facts,
+            |facts| &mut facts.deployments,
+            shared,
+            look,
+        ),
     );
     tokio::join!(services, deployments);
 }
 
-async fn follow<K, F>(
-    api: Api<K>,
-    project: impl Fn(&K) -> F,
-    put: impl Fn(&mut ClusterFacts, BTreeMap<String, F>),
-    shared: &SharedFacts,
-    look: &Notify,
-) where
-    K: kube::Resource + Clone + serde::de::DeserializeOwned + std::fmt::Debug + Send + 'static,
-    F: Clone,
+/// Folds news into the shared facts; a new list replaces all at its end.
+fn keep<'a, K, F>(
+    project: fn(&K) -> F,
+    part: fn(&mut ClusterFacts) -> &mut BTreeMap<String, F>,
+    shared: &'a SharedFacts,
+    look: &'a Notify,
+) -> impl FnMut(News<K>) + 'a
+where
+    K: kube::Resource + 'a,
+    F: PartialEq + 'a,
 {
-    let mut events = watcher(api, watcher::Config::default())
-        .default_backoff()
-        .boxed();
-    let (mut now, mut fresh) = (BTreeMap::new(), BTreeMap::new());
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(watcher::Event::Init) => fresh = BTreeMap::new(),
-            Ok(watcher::Event::InitApply(object)) => {
-                fresh.insert(object.name_any(), project(&object));
-                continue;
+    let mut listed = BTreeMap::new();
+    move |news| {
+        let changed = match news {
+            News::ListBegin => {
+                listed.clear();
+                false
             }
-            Ok(watcher::Event::InitDone) => now = std::mem::take(&mut fresh),
-            Ok(watcher::Event::Apply(object)) => {
-                now.insert(object.name_any(), project(&object));
+            News::Listed(object) => {
+                listed.insert(object.name_any(), project(&object));
+                false
             }
-            Ok(watcher::Event::Delete(object)) => {
-                now.remove(&object.name_any());
+            News::ListEnd => {
+                let all = std::mem::take(&mut listed);
+                shared.change(|facts| *part(facts) = all)
             }
-            Err(error) => {
-                tracing::debug!(%error, "the diagnosis' watch was interrupted");
-                continue;
+            News::Applied(object) => {
+                let facts_of = project(&object);
+                shared.change(|facts| {
+                    part(facts).insert(object.name_any(), facts_of);
+                })
             }
-        }
-        if shared.change(|facts| put(facts, now.clone())) {
+            News::Deleted(object) => shared.change(|facts| {
+                part(facts).remove(&object.name_any());
+            }),
+            // Whether the news can be believed is the heartbeat's to say.
+            News::Heard | News::Lost(_) => false,
+        };
+        if changed {
             look.notify_one();
         }
     }
@@ -202,14 +215,18 @@ pub fn deployment_facts(deployment: &Deployment) -> DeploymentFacts {
         containers: template
             .spec
             .iter()
-            .flat_map(|spec| &spec.containers)
-            .map(container_facts)
+            .flat_map(|spec| {
+                let of_pod = spec.security_context.as_ref().and_then(|of| of.run_as_user);
+                spec.containers
+                    .iter()
+                    .map(move |container| container_facts(container, of_pod))
+            })
             .collect(),
         replica_failure: failure.map(|condition| condition.message.clone().unwrap_or_default()),
     }
 }
 
-fn container_facts(container: &Container) -> ContainerFacts {
+fn container_facts(container: &Container, user_of_pod: Option<i64>) -> ContainerFacts {
     let asks = |probe: &Option<Probe>| {
         let probe = probe.as_ref()?;
         let http = probe.http_get.as_ref().map(|http| &http.port);
@@ -218,6 +235,12 @@ fn container_facts(container: &Container) -> ContainerFacts {
     };
     ContainerFacts {
         name: container.name.clone(),
+        image: container.image.clone().unwrap_or_default(),
+        user: container
+            .security_context
+            .as_ref()
+            .and_then(|own| own.run_as_user)
+            .or(user_of_pod),
         ports: container
             .ports
             .iter()

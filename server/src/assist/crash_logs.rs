@@ -1,19 +1,20 @@
 //! The last words of containers that ended badly, fetched once for every ending, redacted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use app::model::{ContainerRow, ContainerState, Namespace, PanelState};
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::LogParams;
-use kube::{Api, Client};
+use app::model::{ContainerRow, ContainerState, LogQuery, Namespace, PanelState, ProbeVerdict};
+use kube::Client;
 use tokio::sync::Notify;
 
 use super::facts::LogTails;
 use crate::engine::{Hub, Redactor};
+use crate::live::last_lines;
 
-const LINES: usize = 12;
+const LINES: u32 = 12;
+/// A log may not be there yet when a container has just ended; then it is asked for again.
+const TRIES: u32 = 3;
 const DEADLINE: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -27,8 +28,8 @@ pub struct CrashLogs {
 #[derive(Debug, Default)]
 struct Fetched {
     tails: Arc<LogTails>,
-    /// How often the container had restarted when its log was fetched.
-    at_restart: BTreeMap<(String, String), u32>,
+    /// At how many restarts of the container its log was asked for, and how often.
+    asked: BTreeMap<(String, String), (u32, u32)>,
 }
 
 /// A container whose last words are wanted.
@@ -70,14 +71,21 @@ impl CrashLogs {
         hub: &Hub,
         look: &Notify,
     ) {
-        let pods: Api<Pod> = Api::namespaced(client.clone(), namespace.as_str());
         let mut changed = hub.changed();
         loop {
             changed.mark_unchanged();
             for wanted in self.wanted(hub) {
-                let lines = fetch(&pods, &wanted).await.unwrap_or_default();
-                self.keep(&wanted, &lines);
-                look.notify_one();
+                let query = LogQuery {
+                    pod: wanted.pod.clone(),
+                    container: wanted.container.clone(),
+                    previous: wanted.previous,
+                    tail: LINES,
+                };
+                let reading = last_lines(client, namespace.as_str(), &query, &self.redactor);
+                let lines = tokio::time::timeout(DEADLINE, reading).await;
+                if self.keep(&wanted, lines.unwrap_or_default()) {
+                    look.notify_one();
+                }
             }
             if changed.changed().await.is_err() {
                 return;
@@ -86,42 +94,63 @@ impl CrashLogs {
         }
     }
 
+    /// Forgets pods that are gone, and tells whose log is still to be fetched.
     fn wanted(&self, hub: &Hub) -> Vec<Wanted> {
-        let crashed = hub.read(crashed);
-        let fetched = self.lock();
-        crashed
+        let (ended, uids): (Vec<Wanted>, BTreeSet<String>) =
+            hub.read(|state| (unwell(state), state.pods.keys().cloned().collect()));
+        let mut fetched = self.lock();
+        fetched.asked.retain(|(uid, _), _| uids.contains(uid));
+        if fetched.tails.keys().any(|(uid, _)| !uids.contains(uid)) {
+            let mut tails = LogTails::clone(&fetched.tails);
+            tails.retain(|(uid, _), _| uids.contains(uid));
+            fetched.tails = Arc::new(tails);
+        }
+        ended
             .into_iter()
             .filter(|wanted| {
-                let key = (wanted.uid.clone(), wanted.container.clone());
-                fetched.at_restart.get(&key) != Some(&wanted.restarts)
+                let asked = fetched.asked.get(&wanted.key());
+                asked.is_none_or(|(restarts, tries)| *restarts != wanted.restarts || *tries < TRIES)
             })
             .collect()
     }
 
-    fn keep(&self, wanted: &Wanted, lines: &[String]) {
-        let key = (wanted.uid.clone(), wanted.container.clone());
-        let redacted = lines
-            .iter()
-            .map(|line| self.redactor.redact(line).into_owned())
-            .collect::<Vec<_>>();
+    /// True when there is something new to show.
+    fn keep(&self, wanted: &Wanted, lines: Vec<String>) -> bool {
         let mut fetched = self.lock();
-        fetched.at_restart.insert(key.clone(), wanted.restarts);
+        let before = match fetched.asked.get(&wanted.key()) {
+            Some((restarts, tries)) if *restarts == wanted.restarts => *tries,
+            _ => 0,
+        };
         // An empty answer says less than what was fetched before.
-        if !redacted.is_empty() {
-            let mut tails = LogTails::clone(&fetched.tails);
-            tails.insert(key, redacted);
-            fetched.tails = Arc::new(tails);
+        let tries = if lines.is_empty() { before + 1 } else { TRIES };
+        fetched.asked.insert(wanted.key(), (wanted.restarts, tries));
+        if lines.is_empty() {
+            return false;
         }
+        let mut tails = LogTails::clone(&fetched.tails);
+        tails.insert(wanted.key(), lines);
+        fetched.tails = Arc::new(tails);
+        true
     }
 }
 
-/// Containers that are down after a bad end, or back up after one.
-fn crashed(state: &PanelState) -> Vec<Wanted> {
+impl Wanted {
+    fn key(&self) -> (String, String) {
+        (self.uid.clone(), self.container.clone())
+    }
+}
+
+/// Containers that are down after a bad end, or back up after one, or fail a probe.
+fn unwell(state: &PanelState) -> Vec<Wanted> {
     let is_bad = |container: &ContainerRow| match &container.state {
         ContainerState::Terminated(end) => end.exit_code != 0,
         ContainerState::Waiting { reason, .. } => reason == "CrashLoopBackOff",
         ContainerState::Running { .. } | ContainerState::Unknown => {
-            !container.ready && container.restarts > 0
+            let fails = container
+                .probes
+                .values()
+                .any(|probe| matches!(probe.verdict, ProbeVerdict::Failing { .. }));
+            !container.ready && (container.restarts > 0 || fails)
         }
     };
     state
@@ -137,29 +166,54 @@ fn crashed(state: &PanelState) -> Vec<Wanted> {
                     pod: pod.name.clone(),
                     container: container.name.clone(),
                     restarts: container.restarts,
-                    previous: matches!(container.state, ContainerState::Running { .. }),
+                    previous: container.restarts > 0
+                        && matches!(container.state, ContainerState::Running { .. }),
                 })
         })
         .collect()
 }
 
-async fn fetch(pods: &Api<Pod>, wanted: &Wanted) -> Option<Vec<String>> {
-    let params = LogParams {
-        container: Some(wanted.container.clone()),
-        previous: wanted.previous,
-        tail_lines: i64::try_from(LINES).ok(),
-        limit_bytes: Some(64 * 1024),
-        ..LogParams::default()
-    };
-    let text = tokio::time::timeout(DEADLINE, pods.logs(&wanted.pod, &params))
-        .await
-        .ok()?
-        .ok()?;
-    let plain = crate::process::strip_escapes(&text);
-    Some(
-        plain
-            .lines()
-            .map(|line| line.chars().take(500).collect())
-            .collect(),
-    )
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(restarts: u32) -> Wanted {
+        Wanted {
+            uid: "u".into(),
+            pod: "p".into(),
+            container: "c".into(),
+            restarts,
+            previous: false,
+        }
+    }
+
+    fn pending(logs: &CrashLogs, wanted: &Wanted) -> bool {
+        logs.lock()
+            .asked
+            .get(&wanted.key())
+            .is_none_or(|(restarts, tries)| *restarts != wanted.restarts || *tries < TRIES)
+    }
+
+    #[test]
+    fn a_log_is_fetched_once_per_restart_and_an_empty_one_is_tried_again() {
+        let logs = CrashLogs::new(Redactor::default());
+        assert!(!logs.keep(&wanted(1), vec![]));
+        assert!(pending(&logs, &wanted(1)));
+        assert!(logs.keep(&wanted(1), vec!["panic".into()]));
+        assert!(!pending(&logs, &wanted(1)));
+        assert!(pending(&logs, &wanted(2)));
+        for _ in 0..TRIES {
+            logs.keep(&wanted(2), vec![]);
+        }
+        assert!(!pending(&logs, &wanted(2)));
+        assert_eq!(logs.read()[&wanted(2).key()], ["panic"]);
+    }
+
+    #[test]
+    fn logs_of_pods_that_are_gone_are_forgotten() {
+        let logs = CrashLogs::new(Redactor::default());
+        logs.keep(&wanted(1), vec!["panic".into()]);
+        assert!(logs.wanted(&Hub::new()).is_empty());
+        assert!(logs.read().is_empty());
+    }
 }

@@ -34,6 +34,13 @@ impl<'a> Facts<'a> {
             .filter_map(|pod| Some((pod.component.as_ref()?, pod)))
     }
 
+    /// The port a component listens on, by slipway.toml.
+    pub fn port_of(&self, component: &ComponentName) -> Option<u16> {
+        let components = &self.project()?.components;
+        let view = components.iter().find(|view| &view.name == component)?;
+        Some(view.port)
+    }
+
     /// Their containers.
     pub fn containers(
         &self,

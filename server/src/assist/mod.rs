@@ -11,7 +11,7 @@ mod rules;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{Finding, PanelEvent};
+use app::model::{Finding, PanelEvent, PanelState, UnixMillis};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -19,15 +19,28 @@ use crate::cluster::{ClusterRoom, Connected};
 use crate::engine::{Core, clock};
 use crate::project::Project;
 
-use cluster_facts::{ClusterFacts, SharedFacts};
+use cluster_facts::SharedFacts;
 use crash_logs::CrashLogs;
 use debounce::Debounce;
 
-pub use facts::Facts;
+pub use cluster_facts::ClusterFacts;
+pub use facts::{Facts, LogTails};
 pub use rules::diagnose;
+
+/// What is wrong by the panel's state alone: for those who have no watch of their own. It knows no
+/// log lines and no Service's selector.
+pub fn diagnose_state(state: &PanelState, now: UnixMillis) -> Vec<Finding> {
+    diagnose(&Facts {
+        state,
+        cluster: &ClusterFacts::default(),
+        logs: &LogTails::new(),
+        now,
+    })
+}
 
 /// The state may change many times a second; this is often enough to look.
 const THROTTLE: Duration = Duration::from_millis(250);
+const TICK: Duration = Duration::from_secs(1);
 
 /// Diagnoses what is wrong now; clones share the room.
 #[derive(Clone, Debug)]
@@ -121,8 +134,18 @@ impl Inner {
     async fn keep_diagnosing(&self) {
         let mut changed = self.core.hub.changed();
         let mut debounce = Debounce::default();
+        let mut clusters = self.cluster.watch();
+        let mut id_before = None;
         loop {
             changed.mark_unchanged();
+            let id = clusters
+                .borrow_and_update()
+                .as_ref()
+                .map(|connected| connected.id.clone());
+            if id != id_before {
+                debounce.forget();
+                id_before = id;
+            }
             let (findings, next) = debounce.lasting(self.diagnose(), Instant::now());
             self.core.hub.publish(PanelEvent::Findings(findings));
             let ripe = async {
@@ -136,7 +159,7 @@ impl Inner {
                 () = self.look.notified() => {}
                 () = ripe => {}
                 // Conditions such as "since 30 seconds" change without any event.
-                () = tokio::time::sleep(Duration::from_secs(5)) => {}
+                () = tokio::time::sleep(TICK) => {}
             }
             tokio::time::sleep(THROTTLE).await;
         }

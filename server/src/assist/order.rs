@@ -2,17 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use app::model::{Finding, Severity, Subject};
+use app::model::{Finding, Severity};
 
 use super::facts::weight;
 
 /// Causes first; what comes later in this list may follow from what comes earlier.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 22] = [
     "CLUSTER_UNREACHABLE",
     "QUOTA_OR_ADMISSION",
     "UNSCHEDULABLE",
     "IMAGE_NEVER_PULL",
-    "IMAGE_PULL",
+    "IMAGE_PULL_FAILED",
+    "SECRET_OBJECT_MISSING",
     "SECRET_KEY_MISSING",
     "CONFIGMAP_MISSING",
     "SECRET_NOT_SET",
@@ -20,57 +21,55 @@ const ORDER: [&str; 19] = [
     "RUNS_AS_ROOT",
     "OOM_KILLED",
     "CRASH_LOOP",
-    "PORT_MISMATCH",
     "PROBE_FAILING",
+    "SERVICE_PORT_MISMATCH",
     "SELECTOR_MATCHES_NOTHING",
     "ROLLOUT_STUCK",
     "LOAD_BALANCER_PENDING",
+    "IMAGE_NOT_IN_CLUSTER",
     "PODS_STALE_SECRETS",
+    "IMAGE_OUTDATED",
     "IMAGE_OVER_BUDGET",
 ];
 
-/// For one component: when the first is there, the others are its consequence.
-const EXPLAINS: [(&str, &[&str]); 11] = [
-    ("QUOTA_OR_ADMISSION", &["ROLLOUT_STUCK"]),
-    ("UNSCHEDULABLE", &["ROLLOUT_STUCK"]),
-    ("IMAGE_NEVER_PULL", &["ROLLOUT_STUCK"]),
-    ("IMAGE_PULL", &["ROLLOUT_STUCK"]),
-    (
-        "SECRET_KEY_MISSING",
-        &["ROLLOUT_STUCK", "SECRET_NOT_SET", "PODS_STALE_SECRETS"],
-    ),
-    ("CONFIGMAP_MISSING", &["ROLLOUT_STUCK"]),
-    ("CONTAINER_CONFIG", &["ROLLOUT_STUCK"]),
-    ("RUNS_AS_ROOT", &["ROLLOUT_STUCK"]),
-    (
-        "OOM_KILLED",
-        &["ROLLOUT_STUCK", "CRASH_LOOP", "PROBE_FAILING"],
-    ),
-    ("CRASH_LOOP", &["ROLLOUT_STUCK", "PROBE_FAILING"]),
-    ("PORT_MISMATCH", &["ROLLOUT_STUCK", "PROBE_FAILING"]),
+/// Why a container cannot even start. All that is seen of its component besides follows from it.
+const NOT_STARTED: [&str; 9] = [
+    "QUOTA_OR_ADMISSION",
+    "UNSCHEDULABLE",
+    "IMAGE_NEVER_PULL",
+    "IMAGE_PULL_FAILED",
+    "SECRET_OBJECT_MISSING",
+    "SECRET_KEY_MISSING",
+    "CONFIGMAP_MISSING",
+    "CONTAINER_CONFIG",
+    "RUNS_AS_ROOT",
+];
+const FOLLOWS_NOT_STARTED: [&str; 8] = [
+    "ROLLOUT_STUCK",
+    "CRASH_LOOP",
+    "OOM_KILLED",
+    "PROBE_FAILING",
+    "SELECTOR_MATCHES_NOTHING",
+    "PODS_STALE_SECRETS",
+    "IMAGE_NOT_IN_CLUSTER",
+    "IMAGE_OUTDATED",
 ];
 
 /// Leaves out duplicates and consequences and puts the worst first.
-pub fn order(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut seen = BTreeSet::new();
-    let mut kept: Vec<Finding> = findings
-        .into_iter()
-        .filter(|finding| seen.insert(finding.key()))
-        .collect();
-    let hidden: BTreeSet<String> = kept
-        .iter()
-        .filter(|cause| cause.severity == Severity::Failed)
-        .flat_map(|cause| {
-            kept.iter()
-                .filter(|other| explains(cause, other))
-                .map(Finding::key)
-        })
-        .collect();
-    kept.retain(|finding| !hidden.contains(&finding.key()));
-    kept.sort_by_cached_key(|finding| {
+pub fn order(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by_cached_key(|finding| {
         (weight(finding.severity), rank(&finding.code), finding.key())
     });
-    kept
+    // Of two with the same key the worse one is kept.
+    let mut seen = BTreeSet::new();
+    findings.retain(|finding| seen.insert(finding.key()));
+    let hidden: BTreeSet<String> = findings
+        .iter()
+        .filter(|other| findings.iter().any(|cause| explains(cause, other)))
+        .map(Finding::key)
+        .collect();
+    findings.retain(|finding| !hidden.contains(&finding.key()));
+    findings
 }
 
 fn rank(code: &str) -> usize {
@@ -81,15 +80,23 @@ fn rank(code: &str) -> usize {
 }
 
 fn explains(cause: &Finding, other: &Finding) -> bool {
-    if cause.code == "PROBE_FAILING" && other.code == "ROLLOUT_STUCK" {
-        return cause.subject == other.subject;
+    if cause.severity != Severity::Failed || cause.subject != other.subject {
+        return false;
     }
-    let known = EXPLAINS.iter().any(|(code, consequences)| {
-        *code == cause.code && consequences.contains(&other.code.as_str())
-    });
-    // A missing key is told about its component, an unset one about the secret itself.
-    let same = cause.subject == other.subject || matches!(other.subject, Subject::Secret { .. });
-    known && same
+    let other = other.code.as_str();
+    match cause.code.as_str() {
+        code if NOT_STARTED.contains(&code) => FOLLOWS_NOT_STARTED.contains(&other),
+        "OOM_KILLED" => matches!(
+            other,
+            "CRASH_LOOP" | "PROBE_FAILING" | "SELECTOR_MATCHES_NOTHING" | "ROLLOUT_STUCK"
+        ),
+        "CRASH_LOOP" => matches!(
+            other,
+            "PROBE_FAILING" | "SELECTOR_MATCHES_NOTHING" | "ROLLOUT_STUCK"
+        ),
+        "PROBE_FAILING" => other == "ROLLOUT_STUCK",
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -117,6 +124,25 @@ mod tests {
                 "ROLLOUT_STUCK/component/frontend"
             ]
         );
+    }
+
+    #[test]
+    fn of_two_findings_with_one_key_the_worse_is_kept() {
+        let ordered = order(vec![
+            finding("RUNS_AS_ROOT", "backend").attention(),
+            finding("RUNS_AS_ROOT", "backend"),
+        ]);
+        assert_eq!(ordered.len(), 1);
+        assert_eq!(ordered[0].severity, Severity::Failed);
+    }
+
+    #[test]
+    fn a_selector_that_matches_nothing_stays_beside_a_failing_probe() {
+        let ordered = order(vec![
+            finding("SELECTOR_MATCHES_NOTHING", "backend"),
+            finding("PROBE_FAILING", "backend"),
+        ]);
+        assert_eq!(ordered.len(), 2);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Secrets and ConfigMaps the pods need and do not find.
 
 use app::model::{
-    ContainerState, Finding, NextAction, Remedy, Rollout, SecretState, StepId, Subject,
+    ContainerRow, ContainerState, Finding, NextAction, Remedy, Rollout, SecretState, StepId,
+    Subject,
 };
 
 use crate::assist::Facts;
@@ -62,7 +63,7 @@ pub fn complaint(message: &str) -> Complaint {
     Complaint::Other
 }
 
-/// SECRET_KEY_MISSING, CONFIGMAP_MISSING, RUNS_AS_ROOT and CONTAINER_CONFIG: the container cannot be
+/// SECRET_KEY_MISSING, SECRET_OBJECT_MISSING, CONFIGMAP_MISSING, RUNS_AS_ROOT and CONTAINER_CONFIG: the container cannot be
 /// created as the pod asks for it.
 pub fn container_config(facts: &Facts<'_>) -> Vec<Finding> {
     facts
@@ -87,7 +88,7 @@ pub fn container_config(facts: &Facts<'_>) -> Vec<Finding> {
                 )
                 .next(open_secrets()),
                 Complaint::Secret { secret } => Finding::new(
-                    "SECRET_KEY_MISSING",
+                    "SECRET_OBJECT_MISSING",
                     format!("{name} cannot start without its secrets"),
                     format!("Its pod reads the Secret {secret}, and the cluster has none of that name."),
                 )
@@ -130,6 +131,20 @@ pub fn container_config(facts: &Facts<'_>) -> Vec<Finding> {
         .collect()
 }
 
+/// A pod already says that it misses this key; that finding knows more.
+fn is_complained_about(facts: &Facts<'_>, wanted: &str) -> bool {
+    facts.containers().any(|(_, _, container)| {
+        let ContainerState::Waiting { message, .. } = &container.state else {
+            return false;
+        };
+        match complaint(message) {
+            Complaint::SecretKey { key, .. } => key == wanted,
+            Complaint::Secret { .. } => true,
+            _ => false,
+        }
+    })
+}
+
 /// SECRET_NOT_SET: something is deployed that needs a value nobody entered.
 pub fn secret_not_set(facts: &Facts<'_>) -> Vec<Finding> {
     facts
@@ -137,6 +152,7 @@ pub fn secret_not_set(facts: &Facts<'_>) -> Vec<Finding> {
         .secrets
         .iter()
         .filter(|secret| secret.required && secret.state == SecretState::Unset)
+        .filter(|secret| !is_complained_about(facts, secret.key.as_str()))
         .filter_map(|secret| {
             let reader = secret.components.iter().find(|component| {
                 facts
@@ -168,7 +184,13 @@ pub fn secret_not_set(facts: &Facts<'_>) -> Vec<Finding> {
 pub fn stale_secrets(facts: &Facts<'_>) -> Vec<Finding> {
     facts
         .pods()
-        .filter(|(_, pod)| pod.stale_secrets)
+        .filter(|(_, pod)| {
+            let runs = |container: &ContainerRow| {
+                matches!(container.state, ContainerState::Running { .. })
+            };
+            // What has not started yet will read the new values.
+            pod.stale_secrets && pod.containers.iter().any(runs)
+        })
         .map(|(component, pod)| {
             Finding::new(
                 "PODS_STALE_SECRETS",

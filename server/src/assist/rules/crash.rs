@@ -2,14 +2,15 @@
 
 use app::model::{
     ContainerRow, ContainerState, Finding, NextAction, PodRow, ProbeVerdict, StepId, Termination,
+    UnixMillis,
 };
 
 use crate::assist::Facts;
 use crate::assist::facts::{about, capitalized};
 
 /// The newest bad end of a container that is not well now.
-fn bad_end(container: &ContainerRow) -> Option<&Termination> {
-    if container.ready {
+fn bad_end(container: &ContainerRow, now: UnixMillis) -> Option<&Termination> {
+    if container.ready && !is_restless(container, now) {
         return None;
     }
     let end = match &container.state {
@@ -23,6 +24,18 @@ fn bad_end(container: &ContainerRow) -> Option<&Termination> {
         _ => None,
     };
     end.filter(|end| end.exit_code != 0 || container.restarts > 0)
+}
+
+/// Up again for a moment between two crashes: without a readiness probe that counts as ready.
+fn is_restless(container: &ContainerRow, now: UnixMillis) -> bool {
+    const PROVED_AFTER_MS: u64 = 10_000;
+    let ended_badly = container
+        .last_termination
+        .as_ref()
+        .is_some_and(|end| end.exit_code != 0);
+    container.restarts > 1
+        && ended_badly
+        && matches!(container.state, ContainerState::Running { since } if now.since(since) < PROVED_AFTER_MS)
 }
 
 fn is_oom(end: &Termination) -> bool {
@@ -48,14 +61,14 @@ pub fn oom_killed(facts: &Facts<'_>) -> Vec<Finding> {
     facts
         .containers()
         .filter_map(|(component, pod, container)| {
-            bad_end(container).filter(|end| is_oom(end))?;
+            bad_end(container, facts.now).filter(|end| is_oom(end))?;
             Some(
                 Finding::new(
                     "OOM_KILLED",
                     format!("{} ran out of memory", capitalized(component)),
                     format!(
-                        "Its container was killed because it needed more than its memory limit; it restarted {} times.",
-                        container.restarts
+                        "Its container was killed because it needed more than its memory limit; it restarted {}.",
+                        times(container.restarts)
                     ),
                 )
                 .about(about(component))
@@ -80,7 +93,7 @@ pub fn crash_loop(facts: &Facts<'_>) -> Vec<Finding> {
     facts
         .containers()
         .filter_map(|(component, pod, container)| {
-            let end = bad_end(container).filter(|end| !is_oom(end))?;
+            let end = bad_end(container, facts.now).filter(|end| !is_oom(end))?;
             if was_killed_by_probe(container) {
                 return None;
             }
@@ -88,15 +101,7 @@ pub fn crash_loop(facts: &Facts<'_>) -> Vec<Finding> {
             let hint = words.as_deref().and_then(likely_cause);
             let mut why = format!("Its program {}", how(end));
             if container.restarts > 0 {
-                let times = if container.restarts == 1 {
-                    "time"
-                } else {
-                    "times"
-                };
-                why.push_str(&format!(
-                    " and was restarted {} {times}",
-                    container.restarts
-                ));
+                why.push_str(&format!(" and was restarted {}", times(container.restarts)));
             }
             why.push('.');
             if let Some((cause, _)) = &hint {
@@ -128,6 +133,13 @@ pub fn crash_loop(facts: &Facts<'_>) -> Vec<Finding> {
             Some(finding)
         })
         .collect()
+}
+
+fn times(count: u32) -> String {
+    match count {
+        1 => "once".to_owned(),
+        more => format!("{more} times"),
+    }
 }
 
 fn how(end: &Termination) -> String {

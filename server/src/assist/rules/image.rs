@@ -1,6 +1,9 @@
 //! Images: not there, not to be had, or not as they should be.
 
-use app::model::{ContainerState, Finding, ImageState, NextAction, Remedy, StepId, humanize_bytes};
+use app::model::{
+    ComponentName, ContainerState, Finding, ImageState, NextAction, Remedy, Rollout, RunKind,
+    StepId, humanize_bytes,
+};
 
 use crate::adapters::docker;
 use crate::assist::Facts;
@@ -14,8 +17,8 @@ fn build() -> NextAction {
 }
 
 fn deploy() -> NextAction {
-    NextAction::Open {
-        step: StepId::Deploy,
+    NextAction::Do {
+        action: Remedy::Deploy,
         label: "Deploy the built image".to_owned(),
     }
 }
@@ -77,7 +80,7 @@ fn same(one: &str, other: &str) -> bool {
     practice::images::normalize(one) == practice::images::normalize(other)
 }
 
-/// IMAGE_PULL: the runtime tried to fetch the image and could not.
+/// IMAGE_PULL_FAILED: the runtime tried to fetch the image and could not.
 pub fn pull(facts: &Facts<'_>) -> Vec<Finding> {
     facts
         .containers()
@@ -98,7 +101,7 @@ pub fn pull(facts: &Facts<'_>) -> Vec<Finding> {
             };
             Some(
                 Finding::new(
-                    "IMAGE_PULL",
+                    "IMAGE_PULL_FAILED",
                     format!("{} cannot get its image", capitalized(component)),
                     why,
                 )
@@ -114,7 +117,94 @@ pub fn pull(facts: &Facts<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// RUNS_AS_ROOT: the built image has no unprivileged user.
+fn is_deployed(facts: &Facts<'_>, component: &ComponentName) -> bool {
+    facts
+        .state
+        .components
+        .get(component)
+        .is_some_and(|live| live.rollout != Rollout::Absent)
+}
+
+/// Images and pods differ on purpose while one of these goes.
+fn is_in_motion(facts: &Facts<'_>) -> bool {
+    facts.state.runs.values().any(|run| {
+        run.is_going() && matches!(run.kind, RunKind::Build | RunKind::Deploy | RunKind::Down)
+    })
+}
+
+/// IMAGE_NOT_IN_CLUSTER: it was there; pods run on until one of them has to start anew.
+pub fn gone(facts: &Facts<'_>) -> Vec<Finding> {
+    if is_in_motion(facts) {
+        return Vec::new();
+    }
+    facts
+        .state
+        .images
+        .iter()
+        .filter(|view| is_deployed(facts, &view.component))
+        .filter_map(|view| {
+            let ImageState::NotInCluster { image } = &view.state else {
+                return None;
+            };
+            Some(
+                Finding::new(
+                    "IMAGE_NOT_IN_CLUSTER",
+                    format!("The image of {} is not in the cluster", view.component),
+                    format!(
+                        "{} was built, and the cluster's runtime does not list it. Pods that run go on; a new one could not start.",
+                        image.reference
+                    ),
+                )
+                .attention()
+                .about(about(&view.component))
+                .next(build())
+                .next(NextAction::Open {
+                    step: StepId::Images,
+                    label: "Look at the images".to_owned(),
+                })
+                .evidence("Image", format!("{} {}", image.reference, image.id)),
+            )
+        })
+        .collect()
+}
+
+/// IMAGE_OUTDATED: the pods are well and run another image than the one that was built last.
+pub fn outdated(facts: &Facts<'_>) -> Vec<Finding> {
+    if is_in_motion(facts) {
+        return Vec::new();
+    }
+    facts
+        .state
+        .images
+        .iter()
+        .filter_map(|view| {
+            let ImageState::InCluster { image, .. } = &view.state else {
+                return None;
+            };
+            let live = facts.state.components.get(&view.component)?;
+            if live.rollout != Rollout::Complete || live.image_proved != Some(false) {
+                return None;
+            }
+            let component = capitalized(&view.component);
+            Some(
+                Finding::new(
+                    "IMAGE_OUTDATED",
+                    format!("{component} runs another image than the one built"),
+                    format!(
+                        "Its pods run {}, and the newest image in the cluster is {}.",
+                        live.image, image.reference
+                    ),
+                )
+                .attention()
+                .about(about(&view.component))
+                .next(deploy())
+                .evidence("Image", format!("{} {}", image.reference, image.id)),
+            )
+        })
+        .collect()
+}
+
+/// RUNS_AS_ROOT: the built image has no unprivileged user, and its manifest names none either.
 pub fn as_root(facts: &Facts<'_>) -> Vec<Finding> {
     facts
         .state
@@ -126,16 +216,25 @@ pub fn as_root(facts: &Facts<'_>) -> Vec<Finding> {
             else {
                 return None;
             };
-            docker::is_root(&image.user).then(|| {
+            let deployment = facts.cluster.deployments.get(view.component.as_str())?;
+            let is_root = deployment.containers.iter().any(|container| {
+                practice::images::repository(&container.image)
+                    == practice::images::repository(&image.reference)
+                    && match container.user {
+                        Some(user) => user == 0,
+                        None => docker::is_root(&image.user),
+                    }
+            });
+            is_root.then(|| {
                 Finding::new(
                     "RUNS_AS_ROOT",
-                    format!("The image of {} runs as root", view.component),
-                    "It names no unprivileged user, so a flaw in the program has the whole container.",
+                    format!("{} runs as root", capitalized(&view.component)),
+                    "Neither its image nor its manifest names an unprivileged user, so a flaw in the program has the whole container.",
                 )
                 .attention()
                 .about(about(&view.component))
                 .next(NextAction::Advice {
-                    text: "Add a line like USER 10001:10001 to its Dockerfile, then build again"
+                    text: "Add a line like USER 10001:10001 to its Dockerfile, or runAsUser to its manifest, then build and deploy"
                         .to_owned(),
                 })
                 .evidence("Image", format!("{}, user `{}`", image.reference, image.user))

@@ -9,6 +9,10 @@ mod probe;
 mod rollout;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_around;
+#[cfg(test)]
+mod world;
 
 use app::model::Finding;
 
@@ -22,9 +26,11 @@ pub fn diagnose(facts: &Facts<'_>) -> Vec<Finding> {
     if !silent.is_empty() {
         return silent;
     }
-    let rules: [fn(&Facts<'_>) -> Vec<Finding>; 16] = [
+    let rules: [fn(&Facts<'_>) -> Vec<Finding>; 18] = [
         image::never_pull,
         image::pull,
+        image::gone,
+        image::outdated,
         image::as_root,
         image::over_budget,
         config::container_config,
@@ -33,7 +39,7 @@ pub fn diagnose(facts: &Facts<'_>) -> Vec<Finding> {
         crash::oom_killed,
         crash::crash_loop,
         probe::failing,
-        network::port_mismatch,
+        network::service_port_mismatch,
         network::selector_matches_nothing,
         network::load_balancer_pending,
         rollout::stuck,

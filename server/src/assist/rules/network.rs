@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use app::model::{ClusterKind, ComponentName, Finding, LoadBalancer, NextAction, StepId, Subject};
 
 use crate::assist::Facts;
-use crate::assist::cluster_facts::{DeploymentFacts, ServiceFacts};
+use crate::assist::cluster_facts::{DeploymentFacts, Port, ServiceFacts};
 use crate::assist::facts::{about, capitalized};
 
 fn components<'a>(facts: &Facts<'a>) -> impl Iterator<Item = &'a ComponentName> {
@@ -22,23 +22,65 @@ fn edit_and_deploy() -> NextAction {
     }
 }
 
-/// PORT_MISMATCH: a Service or a probe asks at a port the container does not have.
-pub fn port_mismatch(facts: &Facts<'_>) -> Vec<Finding> {
+/// SERVICE_PORT_MISMATCH: a Service leads to a port where nothing listens.
+pub fn service_port_mismatch(facts: &Facts<'_>) -> Vec<Finding> {
     components(facts)
         .filter_map(|component| {
             let deployment = facts.cluster.deployments.get(component.as_str())?;
-            // Declaring ports is optional; without any there is nothing to compare with.
-            if deployment
-                .containers
-                .iter()
-                .all(|container| container.ports.is_empty())
-            {
+            let service = facts.cluster.services.get(component.as_str())?;
+            // The selector is the problem then.
+            if !selects(service, deployment) {
                 return None;
             }
-            service_port(facts, component, deployment)
-                .or_else(|| probe_port(facts, component, deployment))
+            let listens = facts.port_of(component);
+            let (port, target) = service
+                .ports
+                .iter()
+                .find(|(_, target)| leads_nowhere(target, deployment, listens))?;
+            let has = match (declared(deployment).as_str(), listens) {
+                ("", Some(listens)) => {
+                    format!("slipway.toml says that {component} listens on {listens}")
+                }
+                ("", None) => "the container declares no port".to_owned(),
+                (declared, _) => format!("the container has {declared}"),
+            };
+            let right = listens.map_or_else(|| declared(deployment), |port| port.to_string());
+            Some(
+                Finding::new(
+                    "SERVICE_PORT_MISMATCH",
+                    format!("Nothing can reach {component} through its Service"),
+                    format!(
+                        "Port {port} of the Service {component} leads to port {target}, and {has}."
+                    ),
+                )
+                .about(about(component))
+                .next(NextAction::Advice {
+                    text: format!("Set targetPort of the Service to {right}"),
+                })
+                .next(edit_and_deploy())
+                .evidence(
+                    format!("Service {component}"),
+                    format!("port: {port}, targetPort: {target}"),
+                ),
+            )
         })
         .collect()
+}
+
+/// Declaring ports is optional, so a number is also right when slipway.toml knows it; a name must be
+/// declared.
+fn leads_nowhere(target: &Port, deployment: &DeploymentFacts, listens: Option<u16>) -> bool {
+    let mut containers = deployment.containers.iter();
+    if containers.any(|container| container.has(target)) {
+        return false;
+    }
+    match target {
+        Port::Name(_) => true,
+        Port::Number(number) => match listens {
+            Some(listens) => *number != listens,
+            None => !declared(deployment).is_empty(),
+        },
+    }
 }
 
 fn declared(deployment: &DeploymentFacts) -> String {
@@ -54,89 +96,6 @@ fn declared(deployment: &DeploymentFacts) -> String {
     ports.join(", ")
 }
 
-fn service_port(
-    facts: &Facts<'_>,
-    component: &ComponentName,
-    deployment: &DeploymentFacts,
-) -> Option<Finding> {
-    let service = facts.cluster.services.get(component.as_str())?;
-    if !selects(service, deployment) {
-        return None;
-    }
-    let (port, target) = service.ports.iter().find(|(_, target)| {
-        !deployment
-            .containers
-            .iter()
-            .any(|container| container.has(target))
-    })?;
-    Some(
-        Finding::new(
-            "PORT_MISMATCH",
-            format!("Nothing can reach {component} through its Service"),
-            format!(
-                "Port {port} of the Service {component} leads to port {target}, and the container has {}.",
-                declared(deployment)
-            ),
-        )
-        .about(about(component))
-        .next(NextAction::Advice {
-            text: format!("Set targetPort of the Service to a port the container has: {}", declared(deployment)),
-        })
-        .next(edit_and_deploy()),
-    )
-}
-
-fn probe_port(
-    facts: &Facts<'_>,
-    component: &ComponentName,
-    deployment: &DeploymentFacts,
-) -> Option<Finding> {
-    // A probe that passes is right, whatever is declared.
-    let unwell = facts.pods().any(|(of, pod)| of == component && !pod.ready);
-    if !unwell {
-        return None;
-    }
-    deployment.containers.iter().find_map(|container| {
-        let (kind, port) = container
-            .probes
-            .iter()
-            .find(|(_, port)| !container.has(port))?;
-        // The state names the probe as failing; a wrong declaration alone hurts nobody.
-        let fails = facts.containers().any(|(of, _, row)| {
-            of == component
-                && row.name == container.name
-                && row.probes.get(kind).is_some_and(|probe| {
-                    matches!(
-                        probe.verdict,
-                        app::model::ProbeVerdict::Failing { .. }
-                            | app::model::ProbeVerdict::Killed { .. }
-                    )
-                })
-        });
-        fails.then(|| {
-            Finding::new(
-                "PORT_MISMATCH",
-                format!(
-                    "The {} probe of {component} asks at the wrong port",
-                    kind.title().to_lowercase()
-                ),
-                format!(
-                    "It asks at port {port}, and the container has {}.",
-                    declared(deployment)
-                ),
-            )
-            .about(about(component))
-            .next(NextAction::Advice {
-                text: format!(
-                    "Set the probe's port to one the container has: {}",
-                    declared(deployment)
-                ),
-            })
-            .next(edit_and_deploy())
-        })
-    })
-}
-
 fn selects(service: &ServiceFacts, deployment: &DeploymentFacts) -> bool {
     service
         .selector
@@ -144,48 +103,58 @@ fn selects(service: &ServiceFacts, deployment: &DeploymentFacts) -> bool {
         .all(|(key, value)| deployment.labels.get(key) == Some(value))
 }
 
-/// SELECTOR_MATCHES_NOTHING: a component's Service selects no pod template there is.
+/// SELECTOR_MATCHES_NOTHING: nothing stands behind a component's Service although its pods are well,
+/// or nothing ever can.
 pub fn selector_matches_nothing(facts: &Facts<'_>) -> Vec<Finding> {
     components(facts)
         .filter_map(|component| {
-            let service = facts.cluster.services.get(component.as_str())?;
+            let service = facts.cluster.services.get(component.as_str());
             // Without a selector somebody else manages its endpoints.
-            if service.selector.is_empty() || facts.cluster.deployments.is_empty() {
+            if service.is_some_and(|service| service.selector.is_empty()) {
                 return None;
             }
-            if facts.cluster.deployments.values().any(|one| selects(service, one)) {
+            let row = facts.state.components.get(component)?.service.as_ref()?;
+            if row.ready_endpoints > 0 {
                 return None;
             }
-            let has_endpoints = facts
-                .state
-                .components
-                .get(component)
-                .and_then(|live| live.service.as_ref())
-                .is_some_and(|row| row.ready_endpoints > 0);
-            if has_endpoints {
-                return None;
-            }
-            let own = facts.cluster.deployments.get(component.as_str());
-            let why = match own.map(|deployment| difference(&service.selector, &deployment.labels)) {
-                Some(difference) => format!("The Service {component} selects pods with {difference}."),
-                None => format!(
-                    "The Service {component} selects pods with {}, and no Deployment makes such pods.",
-                    written(&service.selector)
-                ),
+            let ready = facts
+                .pods()
+                .filter(|(of, pod)| *of == component && pod.ready)
+                .count();
+            let deployment = facts.cluster.deployments.get(component.as_str());
+            let difference = service
+                .zip(deployment)
+                .map(|(service, own)| difference(&service.selector, &own.labels))
+                .filter(|difference| !difference.is_empty());
+            let why = match (difference, ready) {
+                (Some(difference), _) => {
+                    format!("The Service {component} selects pods with {difference}.")
+                }
+                (None, 0) => return None,
+                (None, 1) => format!("A pod of {component} is ready, and the Service {component} has no address behind it."),
+                (None, more) => format!("{more} pods of {component} are ready, and the Service {component} has no address behind it."),
             };
-            Some(
-                Finding::new(
-                    "SELECTOR_MATCHES_NOTHING",
-                    format!("{} is not reachable", capitalized(component)),
-                    why,
-                )
-                .about(about(component))
-                .next(NextAction::Advice {
-                    text: "Make the Service's selector equal to the labels of the pod template".to_owned(),
-                })
-                .next(edit_and_deploy())
-                .evidence(format!("Service {component}, selector"), written(&service.selector)),
+            let mut finding = Finding::new(
+                "SELECTOR_MATCHES_NOTHING",
+                format!("{} is not reachable", capitalized(component)),
+                why,
             )
+            .about(about(component))
+            .next(NextAction::Advice {
+                text: "Make the Service's selector equal to the labels of the pod template".to_owned(),
+            })
+            .next(edit_and_deploy())
+            .evidence(
+                format!("Service {component}"),
+                format!("0 ready addresses, {ready} ready pods"),
+            );
+            if let Some(service) = service {
+                finding = finding.evidence(
+                    format!("Service {component}, selector"),
+                    written(&service.selector),
+                );
+            }
+            Some(finding)
         })
         .collect()
 }

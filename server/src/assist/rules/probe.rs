@@ -10,7 +10,8 @@ use crate::assist::facts::{about, capitalized};
 
 /// A starting program fails its startup probe until it is up; only after this it is a problem.
 const STARTUP_PATIENCE_MS: u64 = 30_000;
-const READINESS_PATIENCE_MS: u64 = 10_000;
+/// The first answers may be late; two periods and no less than this.
+const READINESS_PATIENCE_MS: u64 = 6_000;
 
 /// PROBE_FAILING: one finding for each component, about the probe that does the most harm.
 pub fn failing(facts: &Facts<'_>) -> Vec<Finding> {
@@ -52,7 +53,9 @@ fn trouble<'a>(
         ProbeVerdict::Failing { message } => {
             let patience = match kind {
                 ProbeKind::Startup if container.restarts == 0 => STARTUP_PATIENCE_MS,
-                ProbeKind::Readiness => READINESS_PATIENCE_MS,
+                ProbeKind::Readiness => {
+                    READINESS_PATIENCE_MS.max(u64::from(probe.period_s) * 2_000)
+                }
                 ProbeKind::Startup | ProbeKind::Liveness => 0,
             };
             (up_ms >= patience).then_some(message)
@@ -76,11 +79,15 @@ fn describe(
         ProbeKind::Liveness => format!("{name} is restarted because it stops answering"),
         ProbeKind::Readiness => format!("{name} is not ready"),
     };
-    let listens = facts
+    let view = facts
         .project()
-        .and_then(|project| project.components.iter().find(|one| &one.name == component))
-        .map(|view| view.port);
-    let (cause, advice) = cause(message, &probe.target, listens);
+        .and_then(|project| project.components.iter().find(|one| &one.name == component));
+    let path = view.and_then(|view| match kind {
+        ProbeKind::Startup => view.probes.startup.as_deref(),
+        ProbeKind::Liveness => view.probes.liveness.as_deref(),
+        ProbeKind::Readiness => view.probes.readiness.as_deref(),
+    });
+    let (cause, advice) = cause(message, &probe.target, view.map(|view| view.port), path);
     let mut finding = Finding::new(
         "PROBE_FAILING",
         what,
@@ -104,11 +111,20 @@ fn describe(
     if let Some(lines) = facts.logs.get(&key).filter(|lines| !lines.is_empty()) {
         finding = finding.evidence("Its last log lines", lines.join("\n"));
     }
+    // Below the threshold the cluster still counts it as ready.
+    if container.ready {
+        finding = finding.attention();
+    }
     finding
 }
 
 /// What the message gives away, and what to do about it.
-pub fn cause(message: &str, target: &str, listens: Option<u16>) -> (String, String) {
+fn cause(
+    message: &str,
+    target: &str,
+    listens: Option<u16>,
+    right_path: Option<&str>,
+) -> (String, String) {
     let lower = message.to_ascii_lowercase();
     let asked = target
         .rsplit(':')
@@ -128,6 +144,12 @@ pub fn cause(message: &str, target: &str, listens: Option<u16>) -> (String, Stri
                 "See in its log which port the program listens on, and that it listens on 0.0.0.0 and not on 127.0.0.1 only".to_owned(),
             ),
         };
+    }
+    if let (Some(404), Some(right)) = (status, other_path(target, right_path)) {
+        return (
+            format!("the program has no such path (404), and slipway.toml says {right}"),
+            format!("Change the probe's path to {right} in the manifest, then deploy"),
+        );
     }
     match status {
         Some(404) => (
@@ -159,8 +181,14 @@ pub fn cause(message: &str, target: &str, listens: Option<u16>) -> (String, Stri
             "Remove `host` from the probe: it asks the pod itself then".to_owned(),
         ),
         None => (
-            "see the message below".to_owned(),
+            "its message below says how".to_owned(),
             "Correct the probe or the program by the message below".to_owned(),
         ),
     }
+}
+
+/// The path slipway.toml names for the probe, if the probe asks another.
+fn other_path<'a>(target: &str, right: Option<&'a str>) -> Option<&'a str> {
+    let (asked, _) = target.split_once("GET ")?.1.rsplit_once(" :")?;
+    right.filter(|right| *right != asked)
 }

@@ -1,9 +1,12 @@
 //! Rollouts that do not get on: stuck, not placed, or refused.
 
-use app::model::{Finding, NextAction, Rollout, StepId};
+use app::model::{ComponentName, Finding, NextAction, Rollout, StepId};
 
 use crate::assist::Facts;
 use crate::assist::facts::{about, capitalized};
+
+/// The controller tries again with growing pauses, up to some minutes.
+const REFUSED_LATELY_MS: u64 = 300_000;
 
 /// ROLLOUT_STUCK: no progress for longer than the Deployment allows.
 pub fn stuck(facts: &Facts<'_>) -> Vec<Finding> {
@@ -41,13 +44,21 @@ pub fn unschedulable(facts: &Facts<'_>) -> Vec<Finding> {
         .pods()
         .filter(|(_, pod)| pod.phase == "Pending" && pod.node.is_none())
         .filter_map(|(component, pod)| {
+            // Events are forgotten after an hour; the pod's own condition stays.
             let event = facts
                 .state
                 .events
                 .values()
                 .filter(|event| event.object_uid == pod.uid && event.reason == "FailedScheduling")
-                .max_by_key(|event| event.at)?;
-            let lower = event.message.to_ascii_lowercase();
+                .max_by_key(|event| event.at);
+            let message = match event {
+                Some(event) => event.message.as_str(),
+                None => pod
+                    .why_not_ready
+                    .as_deref()
+                    .filter(|why| why.starts_with("It cannot be placed"))?,
+            };
+            let lower = message.to_ascii_lowercase();
             let (cause, advice) = if lower.contains("insufficient memory") {
                 ("no node has the memory it asks for", "Lower resources.requests.memory, or give the cluster more memory")
             } else if lower.contains("insufficient cpu") {
@@ -71,7 +82,11 @@ pub fn unschedulable(facts: &Facts<'_>) -> Vec<Finding> {
                 .next(NextAction::Advice {
                     text: advice.to_owned(),
                 })
-                .evidence(format!("Pod {}, FailedScheduling", pod.name), event.message.clone()),
+                .next(NextAction::Command {
+                    command: format!("kubectl describe pod {}{}", pod.name, namespace_flag(facts)),
+                    why: "Shows what the scheduler says in full".to_owned(),
+                })
+                .evidence(format!("Pod {}, FailedScheduling", pod.name), message),
             )
         })
         .collect()
@@ -84,8 +99,7 @@ pub fn refused(facts: &Facts<'_>) -> Vec<Finding> {
         .components
         .keys()
         .filter_map(|component| {
-            let deployment = facts.cluster.deployments.get(component.as_str())?;
-            let message = deployment.replica_failure.as_ref()?;
+            let message = refusal(facts, component)?;
             let lower = message.to_ascii_lowercase();
             let (cause, advice) = if lower.contains("exceeded quota") {
                 (
@@ -127,11 +141,41 @@ pub fn refused(facts: &Facts<'_>) -> Vec<Finding> {
                     step: StepId::Deploy,
                     label: "Deploy after mending the manifest".to_owned(),
                 })
-                .evidence(
-                    format!("Deployment {component}, ReplicaFailure"),
-                    message.clone(),
-                ),
+                .evidence(format!("Deployment {component}"), message),
             )
         })
         .collect()
+}
+
+/// Why pods are refused: the Deployment's condition, or else the newest event of its ReplicaSets
+/// while there is no pod.
+fn refusal<'a>(facts: &Facts<'a>, component: &ComponentName) -> Option<&'a str> {
+    let deployment = facts.cluster.deployments.get(component.as_str());
+    if let Some(message) = deployment.and_then(|own| own.replica_failure.as_deref()) {
+        return Some(message);
+    }
+    let live = facts.state.components.get(component)?;
+    if live.rollout == Rollout::Complete || facts.pods().any(|(of, _)| of == component) {
+        return None;
+    }
+    facts
+        .state
+        .events
+        .values()
+        .filter(|event| event.reason == "FailedCreate" && event.kind == "ReplicaSet")
+        .filter(|event| {
+            let hash = event.name.strip_prefix(component.as_str());
+            hash.and_then(|rest| rest.strip_prefix('-'))
+                .is_some_and(|hash| !hash.contains('-'))
+        })
+        .filter(|event| facts.now.since(event.at) < REFUSED_LATELY_MS)
+        .max_by_key(|event| event.at)
+        .map(|event| event.message.as_str())
+}
+
+fn namespace_flag(facts: &Facts<'_>) -> String {
+    facts
+        .project()
+        .map(|project| format!(" --namespace {}", project.namespace))
+        .unwrap_or_default()
 }
