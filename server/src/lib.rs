@@ -3,12 +3,17 @@
 
 pub mod adapters;
 pub mod assist;
+pub mod cli;
 pub mod cluster;
+pub mod commands;
 pub mod deploy;
+mod embedded;
 pub mod engine;
 pub mod images;
 pub mod live;
+pub mod panel;
 pub mod process;
 pub mod project;
 pub mod secrets;
 pub mod setup;
+pub mod web;

@@ -167,6 +167,19 @@ impl Runs {
         }
     }
 
+    /// Waits until every run that is going now has ended.
+    pub async fn idle(&self) {
+        let outcomes: Vec<_> = self
+            .going()
+            .values()
+            .map(|going| going.outcome.clone())
+            .collect();
+        for mut outcome in outcomes {
+            // An error means that the run's task is gone, so it is not going any more.
+            let _ = outcome.wait_for(Option::is_some).await;
+        }
+    }
+
     /// Waits for a run's ending.
     pub async fn wait(&self, run: RunId) -> Outcome {
         let receiver = self.going().get(&run).map(|going| going.outcome.clone());

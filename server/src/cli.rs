@@ -1,0 +1,211 @@
+//! The command line: what can be asked of `slipway`, and nothing about how it is done.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use app::model::ClusterChoice;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// From source to a healthy app on Kubernetes.
+#[derive(Debug, Parser)]
+#[command(name = "slipway", version, about, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    /// How the log on standard error is written.
+    #[arg(long, global = true, env = "SLIPWAY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// Where Slipway keeps its state; one Slipway at a time works with a folder.
+    #[arg(long, global = true, env = "SLIPWAY_STATE_DIR", value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+const EXIT_CODES: &str = "\
+Without a command, `slipway` serves.
+Exit codes: 0 done, 1 failed, 2 usage, 3 preflight not met, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the guided walk in the browser.
+    Serve(ServeArgs),
+    /// Go the whole walk without a browser.
+    Up(UpArgs),
+    /// Remove what Slipway deployed; asks first.
+    Down(DownArgs),
+    /// Look whether everything needed is here.
+    Check(CheckArgs),
+    /// Run only the practice cluster; prints the path of its kubeconfig.
+    Practice,
+}
+
+/// Which project and which cluster.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Target {
+    /// The project's folder [default: the current folder if it has a slipway.toml, else the bundled example]
+    #[arg(long, env = "SLIPWAY_PROJECT", value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    /// `practice` or a kubeconfig context [default: the current context if it answers, else practice]
+    #[arg(long, env = "SLIPWAY_CLUSTER", value_name = "practice|CONTEXT", value_parser = parse_cluster)]
+    pub cluster: Option<ClusterChoice>,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    pub target: Target,
+    /// The port, on this machine's own addresses only; port 0 picks a free one.
+    #[arg(long, env = "SLIPWAY_LISTEN", value_name = "127.0.0.1:PORT", default_value = "127.0.0.1:4747", value_parser = parse_listen)]
+    pub listen: u16,
+    /// Do not open a browser.
+    #[arg(long, env = "SLIPWAY_NO_OPEN", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_open: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    #[command(flatten)]
+    pub target: Target,
+    /// `env`, or a file with lines KEY=value: where the project's secrets are read from.
+    #[arg(long, env = "SLIPWAY_SECRETS_FROM", value_name = "env|FILE")]
+    pub secrets_from: Option<PathBuf>,
+    /// Print every event as one line of JSON.
+    #[arg(long, env = "SLIPWAY_JSON", value_parser = clap::builder::FalseyValueParser::new())]
+    pub json: bool,
+    /// Give up after this long, such as 90s, 10m or 1h.
+    #[arg(long, env = "SLIPWAY_TIMEOUT", default_value = "10m", value_parser = parse_duration)]
+    pub timeout: Duration,
+    /// Keep the practice cluster running until interrupted.
+    #[arg(long, env = "SLIPWAY_STAY", value_parser = clap::builder::FalseyValueParser::new())]
+    pub stay: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    #[command(flatten)]
+    pub target: Target,
+    /// Do not ask.
+    #[arg(long, env = "SLIPWAY_YES", value_parser = clap::builder::FalseyValueParser::new())]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub target: Target,
+    /// Print the checks as JSON.
+    #[arg(long, env = "SLIPWAY_JSON", value_parser = clap::builder::FalseyValueParser::new())]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Cli {
+    /// Reads the arguments; ends the process with exit code 2 when they are wrong.
+    pub fn read(args: impl IntoIterator<Item = OsString>) -> Self {
+        Self::try_read(args).unwrap_or_else(|error| error.exit())
+    }
+
+    fn try_read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut args: Vec<OsString> = args.into_iter().collect();
+        let first = args.get(1).and_then(|arg| arg.to_str());
+        let serves = match first {
+            None => args.len() < 2,
+            Some("-h" | "--help" | "-V" | "--version") => false,
+            Some(first) => first.starts_with('-'),
+        };
+        if serves {
+            args.insert(args.len().min(1), "serve".into());
+        }
+        Self::try_parse_from(args)
+    }
+}
+
+fn parse_cluster(text: &str) -> Result<ClusterChoice, String> {
+    match text {
+        "practice" => Ok(ClusterChoice::Practice),
+        name => name
+            .parse()
+            .map(ClusterChoice::Context)
+            .map_err(|error: app::model::InvalidName| error.to_string()),
+    }
+}
+
+fn parse_listen(text: &str) -> Result<u16, String> {
+    let (host, port) = text
+        .rsplit_once(':')
+        .ok_or("write it like 127.0.0.1:4747")?;
+    if !["127.0.0.1", "localhost", "[::1]"].contains(&host) {
+        return Err(format!(
+            "`{host}` is not this machine's own address: Slipway only listens on 127.0.0.1 and ::1"
+        ));
+    }
+    port.parse()
+        .map_err(|_| format!("`{port}` is not a port (0 to 65535)"))
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a duration: write it like 90s, 10m or 1h");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    number
+        .checked_mul(seconds)
+        .filter(|seconds| (1..=86_400 * 7).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_read(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn without_a_command_it_serves() {
+        for line in ["slipway", "slipway --no-open", "slipway serve"] {
+            assert!(
+                matches!(read(line).map(|cli| cli.command), Ok(Command::Serve(_))),
+                "{line}"
+            );
+        }
+        assert!(matches!(
+            read("slipway practice --state-dir x").map(|cli| cli.command),
+            Ok(Command::Practice)
+        ));
+    }
+
+    #[test]
+    fn wrong_values_are_refused() {
+        for line in [
+            "slipway fly",
+            "slipway --listen 0.0.0.0:80",
+            "slipway --listen 127.0.0.1:x",
+            "slipway up --timeout soon",
+            "slipway up --timeout 0s",
+            "slipway --share",
+        ] {
+            assert_eq!(read(line).expect_err(line).exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn durations_and_ports_are_read() {
+        assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("1h"), Ok(Duration::from_secs(3600)));
+        assert!(parse_duration("é").is_err());
+        assert_eq!(parse_listen("[::1]:0"), Ok(0));
+    }
+}

@@ -1,0 +1,93 @@
+//! `slipway down`: removes what Slipway deployed, after asking.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
+
+use app::model::{Finding, NextAction, Outcome, PlannedObject};
+use tokio_util::sync::CancellationToken;
+
+use super::{Stop, session, signals, up};
+use crate::cli::DownArgs;
+use crate::deploy::DownScope;
+use crate::panel::Panel;
+
+/// Removes what the deploys applied; claimed volumes and entered secrets stay.
+pub(super) async fn run(args: DownArgs, state_dir: Option<&Path>) -> Result<(), Stop> {
+    let interrupted = signals::watch().map_err(|error| up::no_signals(&error))?;
+    let panel = session::open(&args.target, state_dir)?;
+    panel.spawn();
+    let result = tokio::select! {
+        result = remove(&panel, args.yes, &interrupted) => result,
+        () = interrupted.cancelled() => Err(Stop::Interrupted),
+    };
+    session::end(&panel).await;
+    result
+}
+
+async fn remove(panel: &Panel, yes: bool, interrupted: &CancellationToken) -> Result<(), Stop> {
+    panel.cluster.start_default().await;
+    let connected = panel.cluster.connected()?;
+    let doomed = panel.deploys.plan_down(DownScope::Applied).await?;
+    if doomed.is_empty() {
+        println!(
+            "Nothing of this project is deployed on {}.",
+            connected.choice.label()
+        );
+        return Ok(());
+    }
+    println!("To be removed from {}:", connected.choice.label());
+    for object in &doomed {
+        println!("  {}", describe(object));
+    }
+    if !yes && !confirmed(doomed.len()).await? {
+        println!("Nothing was removed.");
+        return Ok(());
+    }
+    if interrupted.is_cancelled() {
+        return Err(Stop::Interrupted);
+    }
+    let run = panel.deploys.run_down(DownScope::Applied).await?;
+    match panel.core.runs.wait(run).await {
+        Outcome::Succeeded { summary } => {
+            println!("{summary}");
+            Ok(())
+        }
+        other => Err(up::stop_of(other)),
+    }
+}
+
+fn describe(object: &PlannedObject) -> String {
+    if object.namespace.is_empty() {
+        format!("{} {}", object.kind, object.name)
+    } else {
+        format!("{} {} in {}", object.kind, object.name, object.namespace)
+    }
+}
+
+/// Asks the person at the terminal; without one, the answer must be on the command line.
+async fn confirmed(count: usize) -> Result<bool, Stop> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Finding::new(
+            "NOT_CONFIRMED",
+            "Nothing was removed",
+            "Removing needs a yes, and there is no terminal to ask at.",
+        )
+        .next(NextAction::Command {
+            command: "slipway down --yes".to_owned(),
+            why: "Says yes beforehand".to_owned(),
+        })
+        .into());
+    }
+    print!("Remove these {count} objects? [y/N] ");
+    let _ = std::io::stdout().flush();
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+    })
+    .await;
+    let line = answer.ok().and_then(Result::ok).unwrap_or_default();
+    Ok(matches!(
+        line.trim().to_ascii_lowercase().as_str(),
+        "y" | "yes"
+    ))
+}

@@ -1,0 +1,85 @@
+//! What the commands share: opening the state folder, loading the project, and ending in order.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::model::Finding;
+use tokio::time::timeout;
+
+use super::{Stop, example};
+use crate::cli::Target;
+use crate::cluster::ClusterOptions;
+use crate::engine::{Core, Journal, StateDir};
+use crate::panel::Panel;
+use crate::project::Project;
+
+/// How long the runs may take to stop, and how long everything else may.
+const RUNS_STOP: Duration = Duration::from_secs(6);
+const REST_STOPS: Duration = Duration::from_secs(4);
+
+/// The state folder's place: the one asked for, or the platform's.
+pub(super) fn state_path(asked: Option<&Path>) -> Result<PathBuf, Finding> {
+    if let Some(asked) = asked {
+        return Ok(asked.to_owned());
+    }
+    directories::ProjectDirs::from("", "", "slipway")
+        .map(|dirs| {
+            dirs.state_dir()
+                .unwrap_or_else(|| dirs.data_local_dir())
+                .to_owned()
+        })
+        .ok_or_else(|| {
+            Finding::new(
+                "STATE_DIR_UNUSABLE",
+                "There is no place for the state folder",
+                "This user has no home folder; name one with --state-dir.",
+            )
+        })
+}
+
+/// Opens the state folder for this Slipway alone and puts the rooms together.
+pub(super) fn open(target: &Target, state_dir: Option<&Path>) -> Result<Panel, Stop> {
+    let state_dir = Arc::new(StateDir::open(&state_path(state_dir)?)?);
+    let journal = Journal::open(state_dir.path())?;
+    assemble(target, state_dir, journal)
+}
+
+/// Puts the rooms together beside a Slipway that may be running, leaving no trace in its journal.
+pub(super) fn look(target: &Target, state_dir: Option<&Path>) -> Result<Panel, Stop> {
+    let state_dir = Arc::new(StateDir::without_lock(&state_path(state_dir)?)?);
+    assemble(target, state_dir, Journal::in_memory()?)
+}
+
+fn assemble(target: &Target, state_dir: Arc<StateDir>, journal: Journal) -> Result<Panel, Stop> {
+    let folder = example::project_folder(target.project.as_deref(), state_dir.path())?;
+    let project = Project::load(&folder)?;
+    let options = ClusterOptions {
+        wanted: target.cluster.clone(),
+        kubeconfig: None,
+    };
+    let core = Core::start(state_dir, journal);
+    Ok(Panel::new(core, Arc::new(project), options)?)
+}
+
+/// Ends everything in order: the runs are cancelled, the practice cluster and the background work
+/// stop, and the journal is flushed. Takes at most ten seconds.
+pub(super) async fn end(panel: &Panel) {
+    let core = &panel.core;
+    core.runs.cancel_all();
+    if timeout(RUNS_STOP, core.runs.idle()).await.is_err() {
+        tracing::warn!("a run did not stop in time");
+    }
+    core.shutdown.cancel();
+    core.tasks.close();
+    let rest = async {
+        panel.cluster.shutdown().await;
+        core.tasks.wait().await;
+        core.journal.flush().await
+    };
+    match timeout(REST_STOPS, rest).await {
+        Ok(Ok(())) => {}
+        Ok(Err(finding)) => tracing::warn!(why = %finding.why, "the journal was not flushed"),
+        Err(_) => tracing::warn!("some background work did not stop in time"),
+    }
+}

@@ -1,0 +1,126 @@
+//! The panel: the engine and all rooms, put together once. Knows who needs whom, and nothing else.
+
+use std::sync::Arc;
+
+use app::model::{Failure, Finding, LogLine, PanelEvent, RunId};
+use app::ports::{Ports, RunBook};
+use async_trait::async_trait;
+
+use crate::assist::AssistRoom;
+use crate::cluster::{ClusterOptions, ClusterRoom};
+use crate::deploy::DeployRoom;
+use crate::engine::{Core, Runs, steps};
+use crate::images::ImagesRoom;
+use crate::live::LiveRoom;
+use crate::project::Project;
+use crate::secrets::SecretsRoom;
+use crate::setup::SetupRoom;
+
+/// Everything the commands work with.
+#[derive(Debug)]
+pub struct Panel {
+    pub core: Core,
+    pub project: Arc<Project>,
+    pub cluster: ClusterRoom,
+    pub secrets: Arc<SecretsRoom>,
+    pub images: Arc<ImagesRoom>,
+    pub deploys: Arc<DeployRoom>,
+    pub live: Arc<LiveRoom>,
+    pub setup: Arc<SetupRoom>,
+    pub assist: Arc<AssistRoom>,
+}
+
+impl Panel {
+    /// Puts the rooms together; nothing runs before [`Panel::spawn`].
+    pub fn new(
+        core: Core,
+        project: Arc<Project>,
+        options: ClusterOptions,
+    ) -> Result<Self, Finding> {
+        core.hub
+            .publish(PanelEvent::Project(Box::new(project.view())));
+        let cluster = ClusterRoom::new(core.clone(), options);
+        let secrets = Arc::new(SecretsRoom::new(
+            core.clone(),
+            Arc::clone(&project),
+            cluster.clone(),
+        )?);
+        let images = Arc::new(ImagesRoom::new(
+            core.clone(),
+            Arc::clone(&project),
+            cluster.clone(),
+        ));
+        let deploys = Arc::new(DeployRoom::new(
+            core.clone(),
+            Arc::clone(&project),
+            cluster.clone(),
+            Arc::clone(&secrets),
+        ));
+        let live = Arc::new(LiveRoom::new(
+            core.clone(),
+            Arc::clone(&project),
+            cluster.clone(),
+            Arc::clone(&secrets),
+        ));
+        let setup = Arc::new(SetupRoom::new(
+            core.clone(),
+            Arc::clone(&project),
+            cluster.clone(),
+            Arc::clone(&images),
+        ));
+        let assist = Arc::new(AssistRoom::new(
+            core.clone(),
+            Arc::clone(&project),
+            cluster.clone(),
+        ));
+        Ok(Self {
+            core,
+            project,
+            cluster,
+            secrets,
+            images,
+            deploys,
+            live,
+            setup,
+            assist,
+        })
+    }
+
+    /// Starts the background work of every room and the gates between the steps.
+    pub fn spawn(&self) {
+        steps::spawn(&self.core);
+        self.cluster.spawn();
+        self.secrets.spawn();
+        self.images.spawn();
+        self.deploys.spawn();
+        self.live.spawn();
+        self.setup.spawn();
+        self.assist.spawn();
+    }
+
+    /// What the server functions act through.
+    pub fn ports(&self) -> Ports {
+        Ports {
+            setup: self.setup.clone(),
+            secrets: self.secrets.clone(),
+            images: self.images.clone(),
+            deploys: self.deploys.clone(),
+            live: self.live.clone(),
+            runs: Arc::new(RunsPort(self.core.runs.clone())),
+        }
+    }
+}
+
+/// The runs as the face needs them.
+struct RunsPort(Runs);
+
+#[async_trait]
+impl RunBook for RunsPort {
+    async fn cancel(&self, run: RunId) -> Result<(), Failure> {
+        self.0.cancel(run)
+    }
+
+    async fn log(&self, run: RunId, from: u64) -> Result<Vec<LogLine>, Failure> {
+        self.0.log(run, from).await
+    }
+}

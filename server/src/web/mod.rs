@@ -1,0 +1,15 @@
+//! The web side: the gate every request passes, the pages, the live stream and the server functions.
+//! Localhost is hostile: any page on the Internet can send requests here.
+
+pub mod assets;
+mod events;
+pub mod gate;
+mod listen;
+mod page;
+pub mod site;
+pub mod tokens;
+
+pub use gate::Addresses;
+pub use listen::{Listeners, port_in_use};
+pub use site::Site;
+pub use tokens::Tokens;

@@ -1,0 +1,122 @@
+//! The site: behind the gate stand three routers, one per role. The one for people without a token
+//! and the one for viewers are built from types that hold nothing to act with.
+
+use std::sync::Arc;
+
+use app::model::Role;
+use app::ports::Ports;
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::{Request, StatusCode};
+use http_body_util::Limited;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::events::Stage;
+use super::gate::{self, Addresses};
+use super::tokens::Tokens;
+use super::{assets, page};
+use crate::engine::Hub;
+
+/// Everything that answers requests; clones share it.
+#[derive(Clone, Debug)]
+pub struct Site {
+    addresses: Addresses,
+    tokens: Arc<Tokens>,
+    public: Router,
+    viewer: Router,
+    operator: Router,
+}
+
+impl Site {
+    pub fn new(
+        addresses: Addresses,
+        tokens: Arc<Tokens>,
+        hub: Hub,
+        ports: Ports,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let stage = Stage::new(hub, shutdown);
+        Self {
+            addresses,
+            tokens,
+            public: public_routes(),
+            viewer: viewer_routes(&stage),
+            operator: operator_routes(&stage, ports),
+        }
+    }
+
+    /// Answers one request.
+    pub async fn answer(&self, request: Request<Body>) -> Response {
+        let mut response = match gate::admit(&self.addresses, &self.tokens, &request) {
+            Err(status) => status.into_response(),
+            Ok(role) => {
+                let router = match role {
+                    None => &self.public,
+                    Some(Role::Viewer) => &self.viewer,
+                    Some(Role::Operator) => &self.operator,
+                };
+                let request = request.map(|body| Body::new(Limited::new(body, gate::LONGEST_BODY)));
+                match router.clone().oneshot(request).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                }
+            }
+        };
+        gate::harden(&mut response);
+        response
+    }
+}
+
+/// Without a token: the shell and the static files.
+fn public_routes() -> Router {
+    Router::new().fallback(shell_or_file)
+}
+
+/// For people who look: the store's news, and no way to change anything.
+fn viewer_routes(stage: &Stage) -> Router {
+    public_routes().route("/events", stream(stage, Role::Viewer))
+}
+
+/// For the operator: also the server functions, which reach the rooms through the ports.
+fn operator_routes(stage: &Stage, ports: Ports) -> Router {
+    let call = move |request: Request<Body>| {
+        let ports = ports.clone();
+        leptos_axum::handle_server_fns_with_context(
+            move || leptos::context::provide_context(ports.clone()),
+            request,
+        )
+    };
+    public_routes()
+        .route("/events", stream(stage, Role::Operator))
+        .route("/api/{*function}", post(call))
+}
+
+fn stream(stage: &Stage, role: Role) -> axum::routing::MethodRouter {
+    let stage = stage.clone();
+    get(move || {
+        let stage = stage.clone();
+        async move { stage.stream(role) }
+    })
+}
+
+async fn shell_or_file(request: Request<Body>) -> Response {
+    let path = request.uri().path();
+    if gate::is_data(path) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    if let Some(file) = assets::serve(path, request.headers()) {
+        return file;
+    }
+    // A file that is not there is not a page: scripts and images get a plain answer.
+    let looks_like_file = path
+        .rsplit('/')
+        .next()
+        .is_some_and(|name| name.contains('.'));
+    if looks_like_file || path.starts_with("/pkg/") || request.method() == http::Method::POST {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    page::render(request).await
+}
