@@ -25,7 +25,7 @@ fn done(proof: &str) -> StepState {
 }
 
 fn project() -> ProjectView {
-    let component = |text: &str, port, exposed| ComponentView {
+    let component = |text: &str, port: u16, exposed: bool| ComponentView {
         name: name(text),
         image: format!("todo-{text}"),
         port,
