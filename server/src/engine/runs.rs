@@ -323,3 +323,7 @@ fn unknown_run(run: RunId) -> Finding {
         "This state folder's journal does not know it.",
     )
 }
+
+#[cfg(test)]
+#[path = "runs_tests.rs"]
+mod tests;

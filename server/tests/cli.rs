@@ -1,0 +1,211 @@
+//! The real binary from the outside: usage, the state folder's lock, the port, the ready line.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+fn slipway(state: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_slipway"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SLIPWAY_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env("SLIPWAY_STATE_DIR", state)
+        .env("HOME", state)
+        .env("KUBECONFIG", state.join("no-kubeconfig"))
+        .stdin(Stdio::null());
+    command
+}
+
+fn output(command: &mut Command) -> Output {
+    command.output().expect("slipway runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A serving Slipway; killed when the test ends early.
+struct Serving {
+    child: Child,
+    link: String,
+}
+
+impl Serving {
+    fn start(state: &Path) -> Self {
+        let mut child = slipway(state)
+            .args(["serve", "--no-open", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("slipway starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().expect("its output"))
+            .read_line(&mut line)
+            .expect("a line");
+        let link = line
+            .strip_prefix("Slipway is ready at ")
+            .expect("the ready line")
+            .trim_end()
+            .to_owned();
+        Self { child, link }
+    }
+
+    fn address(&self) -> &str {
+        self.link
+            .strip_prefix("http://")
+            .and_then(|rest| rest.split('/').next())
+            .expect("an address")
+    }
+
+    fn stop(mut self) -> Option<i32> {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
+        kill(pid, Signal::SIGTERM).expect("signalled");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(status) = self.child.try_wait().expect("its status") {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "it did not stop in time");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_two_and_help_with_zero() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    for args in [
+        vec!["fly"],
+        vec!["--listen", "0.0.0.0:4747"],
+        vec!["up", "--timeout", "x"],
+    ] {
+        let result = output(slipway(state.path()).args(&args));
+        assert_eq!(result.status.code(), Some(2), "{args:?}");
+        assert!(!result.stderr.is_empty());
+    }
+    let help = output(slipway(state.path()).arg("--help"));
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text(&help.stdout).contains("practice"));
+}
+
+#[test]
+fn it_serves_tells_the_second_one_and_stops_in_order() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let first = Serving::start(state.path());
+    assert!(first.link.contains("/#token="));
+    let token = first.link.rsplit('=').next().expect("a token");
+    let file = state.path().join("server.json");
+    let mode = file
+        .metadata()
+        .expect("the server file")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(
+        !std::fs::read_to_string(&file)
+            .expect("read")
+            .contains(token)
+    );
+
+    let mut stream = TcpStream::connect(first.address()).expect("it listens");
+    write!(
+        stream,
+        "GET /events HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\r\n",
+        first.address()
+    )
+    .expect("sent");
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    assert!(lines.next().expect("an answer").contains("200"));
+    let snapshot = lines
+        .find(|line| line.starts_with("data: "))
+        .expect("a snapshot");
+    assert!(snapshot.contains("\"type\":\"snapshot\"") && snapshot.contains("todo-chatbot"));
+
+    let second = output(slipway(state.path()).args(["serve", "--no-open"]));
+    assert_eq!(second.status.code(), Some(1));
+    let words = text(&second.stderr);
+    assert!(
+        words.contains("SECOND_SLIPWAY") && words.contains(first.address()),
+        "{words}"
+    );
+    assert_eq!(first.stop(), Some(0));
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_port_in_use_is_a_finding_with_a_way_out() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let result = output(slipway(state.path()).args(["--no-open", "--listen", &address]));
+    assert_eq!(result.status.code(), Some(1));
+    let words = text(&result.stderr);
+    assert!(
+        words.contains("PORT_IN_USE") && words.contains("127.0.0.1:0"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_broken_project_is_a_finding() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let project = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(project.path().join("slipway.toml"), "[project]\nnaem = 1\n").expect("written");
+    let result = output(
+        slipway(state.path())
+            .args(["up", "--cluster", "practice", "--project"])
+            .arg(project.path()),
+    );
+    assert_eq!(result.status.code(), Some(1));
+    assert!(!text(&result.stderr).is_empty());
+}
+
+#[test]
+fn removing_without_a_terminal_needs_a_yes() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let result = output(slipway(state.path()).args(["down", "--cluster", "practice"]));
+    // Nothing is deployed on a fresh practice cluster, so there is nothing to say yes to.
+    assert_eq!(result.status.code(), Some(0), "{}", text(&result.stderr));
+    assert!(text(&result.stdout).contains("Nothing of this project"));
+}
+
+#[test]
+fn practice_prints_its_kubeconfig_and_ends_on_request() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let mut child = slipway(state.path())
+        .arg("practice")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("slipway starts");
+    let mut output = BufReader::new(child.stdout.take().expect("its output"));
+    let mut line = String::new();
+    output.read_line(&mut line).expect("a line");
+    let kubeconfig = Path::new(line.trim()).to_owned();
+    let mut config = String::new();
+    std::fs::File::open(&kubeconfig)
+        .and_then(|mut file| file.read_to_string(&mut config))
+        .expect("the kubeconfig");
+    assert!(config.contains("https://"));
+    let serving = Serving {
+        child,
+        link: String::new(),
+    };
+    assert_eq!(serving.stop(), Some(0));
+}

@@ -1,0 +1,476 @@
+//! The gate, through the real router: every rule, every role, and what the shell holds.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use app::model::*;
+use app::ports::{Deploys, Images, Live, Ports, RunBook, Secrets, Setup};
+use async_trait::async_trait;
+use axum::body::{Body, to_bytes};
+use axum::response::Response;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use server::engine::Hub;
+use server::web::{Addresses, Site, Tokens};
+use tokio_util::sync::CancellationToken;
+
+/// Counts every call that got through.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+impl Counting {
+    fn called(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Setup for Counting {
+    async fn use_cluster(&self, _: ClusterChoice, _: Option<String>) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn recheck(&self) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+}
+#[async_trait]
+impl Secrets for Counting {
+    async fn set(&self, _: SecretKey, _: SecretInput) -> Result<(), Failure> {
+        self.called();
+        Err(Finding::new("SECRET_SHAPE", "It has the wrong shape", "It is too short").into())
+    }
+    async fn generate(&self, _: SecretKey) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn delete(&self, _: SecretKey) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+}
+#[async_trait]
+impl Images for Counting {
+    async fn build(&self, _: Vec<ComponentName>) -> Result<RunId, Failure> {
+        self.called();
+        Ok(RunId(7))
+    }
+}
+#[async_trait]
+impl Deploys for Counting {
+    async fn plan(&self) -> Result<DeployPlan, Failure> {
+        self.called();
+        Err(Finding::new("X", "x", "x").into())
+    }
+    async fn deploy(&self, _: String) -> Result<RunId, Failure> {
+        self.called();
+        Ok(RunId(8))
+    }
+    async fn restart(&self, _: ComponentName) -> Result<RunId, Failure> {
+        self.called();
+        Ok(RunId(9))
+    }
+}
+#[async_trait]
+impl Live for Counting {
+    async fn logs(&self, _: LogQuery) -> Result<Vec<String>, Failure> {
+        self.called();
+        Ok(vec!["line".into()])
+    }
+}
+#[async_trait]
+impl RunBook for Counting {
+    async fn cancel(&self, _: RunId) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn log(&self, _: RunId, _: u64) -> Result<Vec<LogLine>, Failure> {
+        self.called();
+        Ok(vec![])
+    }
+}
+
+struct Bench {
+    site: Site,
+    tokens: Arc<Tokens>,
+    hub: Hub,
+    calls: Arc<Counting>,
+    shutdown: CancellationToken,
+}
+
+fn bench() -> Bench {
+    let calls = Arc::new(Counting::default());
+    let ports = Ports {
+        setup: calls.clone(),
+        secrets: calls.clone(),
+        images: calls.clone(),
+        deploys: calls.clone(),
+        live: calls.clone(),
+        runs: calls.clone(),
+    };
+    let hub = Hub::new();
+    let tokens = Arc::new(Tokens::generate().expect("randomness"));
+    let shutdown = CancellationToken::new();
+    let site = Site::new(
+        Addresses::loopback(4747),
+        tokens.clone(),
+        hub.clone(),
+        ports,
+        shutdown.clone(),
+    );
+    Bench {
+        site,
+        tokens,
+        hub,
+        calls,
+        shutdown,
+    }
+}
+
+/// A request that passes the gate as the operator; tests take something away from it.
+fn call(bench: &Bench, path: &str, json: &str) -> Request<Body> {
+    Request::post(path)
+        .header(header::HOST, "127.0.0.1:4747")
+        .header(header::ORIGIN, "http://127.0.0.1:4747")
+        .header("sec-fetch-site", "same-origin")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("x-slipway", "1")
+        .header(
+            header::AUTHORIZATION,
+            format!("Bearer {}", bench.tokens.operator()),
+        )
+        .body(Body::from(json.to_owned()))
+        .expect("a request")
+}
+
+fn get(path: &str) -> Request<Body> {
+    Request::get(path)
+        .header(header::HOST, "localhost:4747")
+        .body(Body::empty())
+        .expect("a request")
+}
+
+async fn body(response: Response) -> String {
+    let bytes = to_bytes(response.into_body(), 8 << 20)
+        .await
+        .expect("a body");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn set(request: &mut Request<Body>, name: &'static str, value: &str) {
+    request
+        .headers_mut()
+        .insert(name, value.parse().expect("a header value"));
+}
+
+#[tokio::test]
+async fn the_operator_reaches_the_ports_and_failures_survive_the_border() {
+    let bench = bench();
+    let response = bench
+        .site
+        .answer(call(&bench, "/api/images/build", r#"{"components":[]}"#))
+        .await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+    assert_eq!(body(response).await, "7");
+    let refused = bench
+        .site
+        .answer(call(
+            &bench,
+            "/api/secrets/set",
+            r#"{"key":"A","value":"v"}"#,
+        ))
+        .await;
+    assert!(body(refused).await.contains("SECRET_SHAPE"));
+    assert_eq!(bench.calls.0.load(Ordering::SeqCst), 2);
+    let unknown = bench.site.answer(call(&bench, "/api/no/such", "{}")).await;
+    assert!(unknown.status().is_client_error());
+}
+
+#[tokio::test]
+async fn a_foreign_host_is_misdirected() {
+    let bench = bench();
+    for host in [
+        "evil.example",
+        "127.0.0.1",
+        "127.0.0.1:4748",
+        "localhost:4747.",
+        "localhost.:4747",
+        "a.localhost:4747",
+        "localhost6:4747",
+        "0.0.0.0:4747",
+        "2130706433:4747",
+        "0x7f000001:4747",
+        "",
+    ] {
+        let mut request = call(&bench, "/api/setup/recheck", "{}");
+        set(&mut request, "host", host);
+        let response = bench.site.answer(request).await;
+        assert_eq!(response.status(), StatusCode::MISDIRECTED_REQUEST, "{host}");
+        assert_eq!(body(response).await, "");
+    }
+    let mut none = get("/");
+    none.headers_mut().remove(header::HOST);
+    let mut two = get("/");
+    two.headers_mut()
+        .append(header::HOST, "localhost:4747".parse().expect("a value"));
+    let mut other = get("http://evil.example/");
+    set(&mut other, "host", "localhost:4747");
+    for request in [none, two, other] {
+        let status = bench.site.answer(request).await.status();
+        assert_eq!(status, StatusCode::MISDIRECTED_REQUEST);
+    }
+    for host in ["LOCALHOST:4747", "[::1]:4747", "127.0.0.1:4747"] {
+        let mut request = get("/favicon-that-is-not.svg");
+        set(&mut request, "host", host);
+        assert_eq!(
+            bench.site.answer(request).await.status(),
+            StatusCode::NOT_FOUND
+        );
+    }
+    assert_eq!(bench.calls.0.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_foreign_page_is_refused() {
+    let bench = bench();
+    let foreign = [
+        ("origin", "null"),
+        ("origin", "http://evil.example"),
+        ("origin", "https://127.0.0.1:4747"),
+        ("origin", "http://127.0.0.1:3000"),
+        ("origin", "http://127.0.0.1:4747.evil.example"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("sec-fetch-site", "none"),
+    ];
+    for (name, value) in foreign {
+        let mut request = call(&bench, "/api/setup/recheck", "{}");
+        set(&mut request, name, value);
+        let status = bench.site.answer(request).await.status();
+        assert_eq!(status, StatusCode::FORBIDDEN, "{name}: {value}");
+    }
+    let mut framed = get("/");
+    set(&mut framed, "sec-fetch-site", "cross-site");
+    assert_eq!(
+        bench.site.answer(framed).await.status(),
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(bench.calls.0.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn what_a_plain_form_can_send_is_refused() {
+    let bench = bench();
+    for kind in [
+        "application/x-www-form-urlencoded",
+        "text/plain",
+        "multipart/form-data",
+        "text/plain; application/json",
+    ] {
+        let mut request = call(&bench, "/api/setup/recheck", "{}");
+        set(&mut request, "content-type", kind);
+        let status = bench.site.answer(request).await.status();
+        assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{kind}");
+    }
+    let mut without = call(&bench, "/api/setup/recheck", "{}");
+    without.headers_mut().remove("x-slipway");
+    assert_eq!(
+        bench.site.answer(without).await.status(),
+        StatusCode::FORBIDDEN
+    );
+    for method in [
+        Method::PUT,
+        Method::DELETE,
+        Method::PATCH,
+        Method::OPTIONS,
+        Method::TRACE,
+    ] {
+        let mut request = call(&bench, "/api/setup/recheck", "{}");
+        *request.method_mut() = method;
+        let status = bench.site.answer(request).await.status();
+        assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let mut read = call(&bench, "/api/setup/recheck", "");
+    *read.method_mut() = Method::GET;
+    assert_eq!(
+        bench.site.answer(read).await.status(),
+        StatusCode::METHOD_NOT_ALLOWED
+    );
+    assert_eq!(bench.calls.0.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_missing_or_wrong_token_gets_nothing() {
+    let bench = bench();
+    let mut without = call(&bench, "/api/setup/recheck", "{}");
+    without.headers_mut().remove(header::AUTHORIZATION);
+    assert_eq!(
+        bench.site.answer(without).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+    let mut wrong = call(&bench, "/api/setup/recheck", "{}");
+    set(&mut wrong, "authorization", "Bearer wrong");
+    assert_eq!(
+        bench.site.answer(wrong).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+    let query = format!("/events?token={}", bench.tokens.operator());
+    for path in ["/events", "/api/setup/recheck", query.as_str()] {
+        let status = bench.site.answer(get(path)).await.status();
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}");
+    }
+    let mut cookie = get("/events");
+    set(
+        &mut cookie,
+        "cookie",
+        &format!("token={}", bench.tokens.operator()),
+    );
+    assert_eq!(
+        bench.site.answer(cookie).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(bench.calls.0.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_viewer_may_look_and_every_mutating_route_is_refused() {
+    let bench = bench();
+    let paths: BTreeSet<&str> = leptos::server_fn::axum::server_fn_paths()
+        .map(|(path, _)| path)
+        .collect();
+    assert!(paths.len() >= 11, "only {paths:?} are registered");
+    for path in &paths {
+        let mut request = call(&bench, path, "{}");
+        set(
+            &mut request,
+            "authorization",
+            &format!("Bearer {}", bench.tokens.viewer()),
+        );
+        let status = bench.site.answer(request).await.status();
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+    }
+    assert_eq!(bench.calls.0.load(Ordering::SeqCst), 0);
+    let mut look = get("/events");
+    set(
+        &mut look,
+        "authorization",
+        &format!("Bearer {}", bench.tokens.viewer()),
+    );
+    let mut stream = bench.site.answer(look).await;
+    assert_eq!(stream.status(), StatusCode::OK);
+    let LiveMessage::Snapshot { role, .. } = next_message(&mut stream).await else {
+        panic!("a snapshot comes first");
+    };
+    assert_eq!(role, Role::Viewer);
+}
+
+async fn next_message(stream: &mut Response) -> LiveMessage {
+    let frame = stream
+        .body_mut()
+        .frame()
+        .await
+        .expect("the stream goes on")
+        .expect("a frame")
+        .into_data()
+        .expect("data");
+    let text = String::from_utf8(frame.to_vec()).expect("text");
+    let json = text
+        .strip_prefix("data: ")
+        .and_then(|text| text.strip_suffix("\n\n"))
+        .expect("one server-sent event");
+    serde_json::from_str(json).expect("a live message")
+}
+
+#[tokio::test]
+async fn the_stream_brings_a_snapshot_then_events_and_heartbeats_and_ends_with_the_server() {
+    let bench = bench();
+    let mut request = get("/events");
+    set(
+        &mut request,
+        "authorization",
+        &format!("Bearer {}", bench.tokens.operator()),
+    );
+    let mut stream = bench.site.answer(request).await;
+    assert_eq!(stream.headers()[header::CONTENT_TYPE], "text/event-stream");
+    let LiveMessage::Snapshot { role, state, .. } = next_message(&mut stream).await else {
+        panic!("a snapshot comes first");
+    };
+    assert_eq!((role, state.viewers), (Role::Operator, 1));
+    bench
+        .hub
+        .publish(PanelEvent::Findings(vec![Finding::new("X", "x", "x")]));
+    assert!(matches!(
+        next_message(&mut stream).await,
+        LiveMessage::Event {
+            event: PanelEvent::Findings(_),
+            ..
+        }
+    ));
+    assert!(matches!(
+        next_message(&mut stream).await,
+        LiveMessage::Heartbeat { .. }
+    ));
+    bench.shutdown.cancel();
+    while stream.body_mut().frame().await.is_some() {}
+    drop(stream);
+    assert_eq!(bench.hub.read(|state| state.viewers), 0);
+}
+
+#[tokio::test]
+async fn the_shell_holds_neither_token_nor_data() {
+    let bench = bench();
+    let mark = "MARK-OF-THE-STATE";
+    bench
+        .hub
+        .publish(PanelEvent::Findings(vec![Finding::new("X", mark, mark)]));
+    for path in [
+        "/", "/setup", "/secrets", "/images", "/deploy", "/assist", "/live", "/demo",
+    ] {
+        let mut with_token = get(path);
+        set(
+            &mut with_token,
+            "authorization",
+            &format!("Bearer {}", bench.tokens.operator()),
+        );
+        for request in [get(path), with_token] {
+            let response = bench.site.answer(request).await;
+            let headers = response.headers().clone();
+            for name in [
+                "content-security-policy",
+                "x-content-type-options",
+                "referrer-policy",
+                "cross-origin-opener-policy",
+                "cross-origin-resource-policy",
+            ] {
+                assert!(headers.contains_key(name), "{path} lacks {name}");
+            }
+            assert!(!headers.contains_key(header::SET_COOKIE));
+            let html = body(response).await;
+            assert!(html.contains("<html"), "{path}: {html}");
+            for secret in [bench.tokens.operator(), bench.tokens.viewer(), mark] {
+                assert!(!html.contains(secret), "{path} holds {secret}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_refused() {
+    let bench = bench();
+    let long = format!(r#"{{"components":["{}"]}}"#, "x".repeat(1 << 20));
+    let mut announced = call(&bench, "/api/images/build", &long);
+    set(&mut announced, "content-length", &long.len().to_string());
+    assert_eq!(
+        bench.site.answer(announced).await.status(),
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
+    let silent = bench
+        .site
+        .answer(call(&bench, "/api/images/build", &long))
+        .await;
+    assert!(!silent.status().is_success());
+    assert_eq!(bench.calls.0.load(Ordering::SeqCst), 0);
+}
