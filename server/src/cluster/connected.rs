@@ -115,10 +115,14 @@ impl ClusterRoom {
 async fn prove(mut connected: Connected) -> Result<Established, Failure> {
     let version = client::version(&connected.client, ANSWER_LIMIT)
         .await
-        .map_err(|error| words::unreachable(&connected.choice, &connected.server, &error.to_string()))?;
+        .map_err(|error| {
+            words::unreachable(&connected.choice, &connected.server, &error.to_string())
+        })?;
     let id = client::cluster_id(&connected.client, ANSWER_LIMIT)
         .await
-        .map_err(|error| words::unreachable(&connected.choice, &connected.server, &error.to_string()))?;
+        .map_err(|error| {
+            words::unreachable(&connected.choice, &connected.server, &error.to_string())
+        })?;
     // Where the namespace may not be read, the address has to do.
     connected.id = id.unwrap_or_else(|| connected.server.clone());
     Ok(Established { connected, version })

@@ -130,7 +130,8 @@ impl ClusterRoom {
             return;
         }
         if let Err(failure) = self.choose(ClusterChoice::Practice, None).await {
-            self.show_unreachable(&ClusterChoice::Practice, failure).await;
+            self.show_unreachable(&ClusterChoice::Practice, failure)
+                .await;
         }
     }
 

@@ -39,10 +39,7 @@ impl ClusterRoom {
         );
         let mut options = vec![practice];
         options.extend(contexts);
-        self.inner
-            .core
-            .hub
-            .publish(PanelEvent::Clusters(options));
+        self.inner.core.hub.publish(PanelEvent::Clusters(options));
     }
 
     async fn practice_option(&self) -> ClusterOption {
@@ -55,7 +52,9 @@ impl ClusterRoom {
             let asked = match &current {
                 Some(current) => {
                     server.clone_from(&current.server);
-                    version(&current.client, PROBE_LIMIT).await.map_err(|error| error.to_string())
+                    version(&current.client, PROBE_LIMIT)
+                        .await
+                        .map_err(|error| error.to_string())
                 }
                 None => self.practice_version().await,
             };
@@ -74,11 +73,18 @@ impl ClusterRoom {
     }
 
     async fn practice_version(&self) -> Result<String, String> {
-        let path = self.inner.practice.kubeconfig().await.map_err(|failure| failure.to_string())?;
+        let path = self
+            .inner
+            .practice
+            .kubeconfig()
+            .await
+            .map_err(|failure| failure.to_string())?;
         let config = kubeconfig::read(std::slice::from_ref(&path)).0;
         let context = config.current_context.clone().unwrap_or_default();
         let client = client(config, &context).await?;
-        version(&client, PROBE_LIMIT).await.map_err(|error| error.to_string())
+        version(&client, PROBE_LIMIT)
+            .await
+            .map_err(|error| error.to_string())
     }
 }
 

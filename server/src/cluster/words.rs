@@ -37,7 +37,10 @@ pub(super) fn unreachable(choice: &ClusterChoice, server: &str, why: &str) -> Fi
         }),
         ClusterChoice::Context(name) => finding
             .next(NextAction::Command {
-                command: format!("kubectl --context {} get --raw /readyz", shell_word(name.as_str())),
+                command: format!(
+                    "kubectl --context {} get --raw /readyz",
+                    shell_word(name.as_str())
+                ),
                 why: "Asks the same question outside Slipway".to_owned(),
             })
             .next(use_practice()),
@@ -53,7 +56,9 @@ pub(super) fn unknown_context(name: &ContextName, known: &[ContextRow]) -> Findi
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let why = match (closest, known.is_empty()) {
-        (Some((_, other)), _) => format!("The kubeconfig has no such context; did you mean {other}?"),
+        (Some((_, other)), _) => {
+            format!("The kubeconfig has no such context; did you mean {other}?")
+        }
         (None, true) => "The kubeconfig has no context at all.".to_owned(),
         (None, false) => format!(
             "The kubeconfig has: {}.",
@@ -65,9 +70,13 @@ pub(super) fn unknown_context(name: &ContextName, known: &[ContextRow]) -> Findi
         ),
     };
     about_setup(
-        Finding::new("CONTEXT_UNKNOWN", format!("There is no context {name}"), why)
-            .next(use_practice())
-            .next(open_setup()),
+        Finding::new(
+            "CONTEXT_UNKNOWN",
+            format!("There is no context {name}"),
+            why,
+        )
+        .next(use_practice())
+        .next(open_setup()),
     )
 }
 
@@ -171,7 +180,11 @@ mod tests {
             runs_program: false,
         };
         let finding = unknown_context(&"minkube".parse().expect("a name"), &[row]);
-        assert!(finding.why.contains("did you mean minikube?"), "{}", finding.why);
+        assert!(
+            finding.why.contains("did you mean minikube?"),
+            "{}",
+            finding.why
+        );
     }
 
     #[test]

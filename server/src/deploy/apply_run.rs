@@ -241,7 +241,12 @@ impl DeployRoom {
         object: &Value,
     ) -> Result<Value, Box<app::model::Finding>> {
         let refused = |error: &_| {
-            Box::new(words::refused(ready.kind(), ready.name(), &ready.source, error))
+            Box::new(words::refused(
+                ready.kind(),
+                ready.name(),
+                &ready.source,
+                error,
+            ))
         };
         let served = match &ready.served {
             Some(served) => served.clone(),
@@ -369,8 +374,7 @@ impl DeployRoom {
                 Err(finding) => {
                     stage.fail(finding.clone());
                     failed.get_or_insert(finding);
-                    others_until
-                        .get_or_insert_with(|| tokio::time::Instant::now() + OTHERS_WAIT);
+                    others_until.get_or_insert_with(|| tokio::time::Instant::now() + OTHERS_WAIT);
                 }
             }
         }

@@ -42,14 +42,15 @@ pub fn essence(object: &Value) -> Value {
             .and_then(Value::as_object_mut)
         {
             annotations.retain(|key, _| {
-                key != REVISION && key != APPLIED_AT && !key.starts_with("deployment.kubernetes.io/")
+                key != REVISION
+                    && key != APPLIED_AT
+                    && !key.starts_with("deployment.kubernetes.io/")
             });
         }
         for empty in ["annotations", "labels"] {
-            if metadata
-                .get(empty)
-                .is_some_and(|map| map.is_null() || map.as_object().is_some_and(serde_json::Map::is_empty))
-            {
+            if metadata.get(empty).is_some_and(|map| {
+                map.is_null() || map.as_object().is_some_and(serde_json::Map::is_empty)
+            }) {
                 metadata.remove(empty);
             }
         }
@@ -157,7 +158,13 @@ impl Diff {
         }
         let secret = self.masked && (path.starts_with(".data") || path.starts_with(".stringData"));
         let show = |value: Option<&Value>| {
-            value.map(|value| if secret { "•••".to_owned() } else { shown(value) })
+            value.map(|value| {
+                if secret {
+                    "•••".to_owned()
+                } else {
+                    shown(value)
+                }
+            })
         };
         self.fields.push(FieldChange {
             path: path.to_owned(),
@@ -195,7 +202,9 @@ fn path_part(key: &str) -> String {
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn shown(value: &Value) -> String {
@@ -234,7 +243,10 @@ mod tests {
             ]}}}})
         };
         let before = object("a:1", json!([{"name": "X", "value": "1"}]));
-        let mut after = object("a:2", json!([{"name": "Y", "value": "2"}, {"name": "X", "value": "1"}]));
+        let mut after = object(
+            "a:2",
+            json!([{"name": "Y", "value": "2"}, {"name": "X", "value": "1"}]),
+        );
         after["spec"]["template"]["spec"]["containers"]
             .as_array_mut()
             .expect("a list")
@@ -264,14 +276,18 @@ mod tests {
     fn secret_data_is_masked() {
         let before = json!({"kind": "Secret", "metadata": {"name": "s"}, "data": {"A": "b2xk"}});
         let after = json!({"kind": "Secret", "metadata": {"name": "s", "labels": {"x": "y"}}, "data": {"A": "bmV3"}});
-        assert_eq!(paths(&before, &after), [".data.A •••→•••", ".metadata.labels.x →y"]);
+        assert_eq!(
+            paths(&before, &after),
+            [".data.A •••→•••", ".metadata.labels.x →y"]
+        );
         let (fields, _) = all_fields(&after);
         assert!(!format!("{fields:?}").contains("bmV3"));
     }
 
     #[test]
     fn keys_with_dots_and_plain_lists_stay_readable() {
-        let before = json!({"metadata": {"labels": {"app.kubernetes.io/name": "a"}}, "args": ["x", "y"]});
+        let before =
+            json!({"metadata": {"labels": {"app.kubernetes.io/name": "a"}}, "args": ["x", "y"]});
         let after = json!({"metadata": {"labels": {"app.kubernetes.io/name": "b"}}, "args": ["x", "z", "w"]});
         assert_eq!(
             paths(&before, &after),

@@ -61,7 +61,11 @@ impl DeployRoom {
             .journal
             .audit(
                 "operator",
-                &format!("remove {} objects from {}", doomed.len(), connected.choice.label()),
+                &format!(
+                    "remove {} objects from {}",
+                    doomed.len(),
+                    connected.choice.label()
+                ),
             )
             .await?;
         let stages = doomed
@@ -74,19 +78,21 @@ impl DeployRoom {
             })
             .collect();
         let room = self.handle();
-        self.core.runs.start(RunKind::Down, stages, move |run| async move {
-            let result = room.remove_all(&connected, &doomed, &run).await;
-            if let Err(error) = room.look(&connected).await {
-                tracing::debug!(%error, "could not look what is deployed");
-            }
-            room.core.hub.publish(PanelEvent::Plan(None));
-            result?;
-            Ok(match doomed.len() {
-                0 => "There was nothing to remove".to_owned(),
-                1 => "1 object removed".to_owned(),
-                count => format!("{count} objects removed"),
+        self.core
+            .runs
+            .start(RunKind::Down, stages, move |run| async move {
+                let result = room.remove_all(&connected, &doomed, &run).await;
+                if let Err(error) = room.look(&connected).await {
+                    tracing::debug!(%error, "could not look what is deployed");
+                }
+                room.core.hub.publish(PanelEvent::Plan(None));
+                result?;
+                Ok(match doomed.len() {
+                    0 => "There was nothing to remove".to_owned(),
+                    1 => "1 object removed".to_owned(),
+                    count => format!("{count} objects removed"),
+                })
             })
-        })
     }
 
     async fn doomed(&self, connected: &Connected, scope: DownScope) -> Result<Vec<Owned>, Failure> {
@@ -123,19 +129,24 @@ impl DeployRoom {
                 .any(|owned| owned.kind() == "Secret" && owned.name() == spec.secret_name);
             if !secret
                 && let Some(served) = discovery.find(client, "v1", "Secret").await?
-                && let Some(object) =
-                    get(&api(client, &served, spec.namespace.as_str()), &spec.secret_name).await?
+                && let Some(object) = get(
+                    &api(client, &served, spec.namespace.as_str()),
+                    &spec.secret_name,
+                )
+                .await?
             {
                 doomed.push(Owned { served, object });
             }
             if let Some(served) = discovery.find(client, "v1", "Namespace").await?
-                && let Some(object) = get(&api(client, &served, ""), spec.namespace.as_str()).await?
+                && let Some(object) =
+                    get(&api(client, &served, ""), spec.namespace.as_str()).await?
                 && belongs_to(&object, &spec.name)
             {
                 doomed.push(Owned { served, object });
             }
         }
-        doomed.sort_by_key(|owned| std::cmp::Reverse((rank(owned.kind()), owned.name().to_owned())));
+        doomed
+            .sort_by_key(|owned| std::cmp::Reverse((rank(owned.kind()), owned.name().to_owned())));
         Ok(doomed)
     }
 
@@ -177,7 +188,12 @@ async fn remove_one(
 ) -> Result<bool, Box<Finding>> {
     let api = api(&connected.client, &owned.served, namespace);
     let refused = |error: &KubeError| {
-        Box::new(words::refused(owned.kind(), owned.name(), "deleting", error))
+        Box::new(words::refused(
+            owned.kind(),
+            owned.name(),
+            "deleting",
+            error,
+        ))
     };
     let uid = owned.uid();
     if !delete(&api, owned.name(), uid.clone())

@@ -51,7 +51,9 @@ impl Follower<'_> {
         };
         match tokio::time::timeout(LONGEST, rollout).await {
             Ok(result) => result,
-            Err(_) => Err(self.stuck(name, "It did not end within 20 minutes", &[]).await),
+            Err(_) => Err(self
+                .stuck(name, "It did not end within 20 minutes", &[])
+                .await),
         }
     }
 
@@ -163,7 +165,9 @@ impl Follower<'_> {
     }
 
     async fn hopeless(&self, name: &str, pod: &PodRow, trouble: &Trouble) -> Finding {
-        let log = self.log_of(pod, &trouble.container, trouble.look_back).await;
+        let log = self
+            .log_of(pod, &trouble.container, trouble.look_back)
+            .await;
         finding(name, pod, trouble, &log)
     }
 
@@ -188,7 +192,10 @@ impl Follower<'_> {
                 let log = self.log_of(pod, &container.name, false).await;
                 if !log.is_empty() {
                     finding = finding.evidence(
-                        format!("Pod {}, container {}, last log lines", pod.name, container.name),
+                        format!(
+                            "Pod {}, container {}, last log lines",
+                            pod.name, container.name
+                        ),
                         log.join("\n"),
                     );
                 }
@@ -297,7 +304,9 @@ impl Patience {
         let mut still = HashMap::new();
         let mut found = None;
         for pod in pods {
-            let Some(trouble) = trouble(pod) else { continue };
+            let Some(trouble) = trouble(pod) else {
+                continue;
+            };
             let since = match self.since.get(&pod.uid) {
                 Some((same, since)) if same.reason == trouble.reason => *since,
                 _ => now,

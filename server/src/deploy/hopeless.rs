@@ -67,8 +67,14 @@ pub fn finding(workload: &str, pod: &PodRow, trouble: &Trouble, log: &[String]) 
                 open(StepId::Images, "Open Images"),
             ],
         ),
-        "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable" | "InvalidImageName"
-        | "ImageInspectError" => ("IMAGE_NOT_PULLED", vec![open(StepId::Images, "Open Images")]),
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "RegistryUnavailable"
+        | "InvalidImageName"
+        | "ImageInspectError" => (
+            "IMAGE_NOT_PULLED",
+            vec![open(StepId::Images, "Open Images")],
+        ),
         "CreateContainerConfigError" => (
             "CONTAINER_CONFIG",
             vec![open(StepId::Secrets, "Open Secrets")],
@@ -97,7 +103,11 @@ pub fn finding(workload: &str, pod: &PodRow, trouble: &Trouble, log: &[String]) 
         },
     };
     finding.next = next;
-    for container in pod.containers.iter().filter(|container| container.name == trouble.container) {
+    for container in pod
+        .containers
+        .iter()
+        .filter(|container| container.name == trouble.container)
+    {
         if let ContainerState::Waiting { message, .. } = &container.state
             && !message.is_empty()
         {
@@ -109,7 +119,10 @@ pub fn finding(workload: &str, pod: &PodRow, trouble: &Trouble, log: &[String]) 
     }
     if !log.is_empty() {
         finding = finding.evidence(
-            format!("Pod {}, container {}, last log lines", pod.name, trouble.container),
+            format!(
+                "Pod {}, container {}, last log lines",
+                pod.name, trouble.container
+            ),
             log.join("\n"),
         );
     }
@@ -171,7 +184,11 @@ mod tests {
             ("PodInitializing", 0, false),
             ("SomethingNew", 0, false),
         ] {
-            assert_eq!(trouble(&pod(reason, restarts)).is_some(), hopeless, "{reason} {restarts}");
+            assert_eq!(
+                trouble(&pod(reason, restarts)).is_some(),
+                hopeless,
+                "{reason} {restarts}"
+            );
         }
         let mut leaving = pod("ErrImageNeverPull", 0);
         leaving.terminating = true;
@@ -186,7 +203,12 @@ mod tests {
         let finding = finding("backend", &pod, &trouble, &["panicked at main".to_owned()]);
         assert_eq!(finding.code, "CRASH_LOOP");
         assert!(finding.why.contains("exit code 1"));
-        assert!(finding.evidence.iter().any(|evidence| evidence.text.contains("panicked")));
+        assert!(
+            finding
+                .evidence
+                .iter()
+                .any(|evidence| evidence.text.contains("panicked"))
+        );
         assert!(!finding.next.is_empty());
     }
 }

@@ -56,7 +56,8 @@ mod tests {
 
     #[test]
     fn marks_can_be_read_back_and_leave_other_marks_alone() {
-        let mut object = json!({"metadata": {"name": "a", "labels": {"app": "a"}, "annotations": null}});
+        let mut object =
+            json!({"metadata": {"name": "a", "labels": {"app": "a"}, "annotations": null}});
         label(&mut object, "todo");
         stamp(&mut object, 3, UnixMillis(1_000));
         assert_eq!(stamped(&object), Some((3, UnixMillis(1_000))));

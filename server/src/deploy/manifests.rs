@@ -306,7 +306,9 @@ fn too_much(path: &Path) -> Finding {
             path.display()
         ),
     )
-    .next(advice("Name the folder that holds only this project's manifests"))
+    .next(advice(
+        "Name the folder that holds only this project's manifests",
+    ))
 }
 
 fn broken_yaml(shown: &str, line: usize, column: usize, why: &str, text: &str) -> Finding {
@@ -432,8 +434,14 @@ mod tests {
         let deployment = CONFIG.replace("ConfigMap", "Deployment");
         let namespace = CONFIG.replace("ConfigMap", "Namespace");
         let read = reading(&[
-            ("a.yaml", &format!("# first\n---\n{deployment}---\n{CONFIG}---\n# nothing\n")),
-            ("sub/b.json", r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"}}"#),
+            (
+                "a.yaml",
+                &format!("# first\n---\n{deployment}---\n{CONFIG}---\n# nothing\n"),
+            ),
+            (
+                "sub/b.json",
+                r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"}}"#,
+            ),
             ("z.yml", &namespace),
             ("README.md", "no"),
         ]);
@@ -447,7 +455,10 @@ mod tests {
 
     #[test]
     fn broken_yaml_is_told_with_file_and_line() {
-        let read = reading(&[("a.yaml", &format!("{CONFIG}---\napiVersion: v1\nkind: [oops\nmetadata: {{}}\n"))]);
+        let read = reading(&[(
+            "a.yaml",
+            &format!("{CONFIG}---\napiVersion: v1\nkind: [oops\nmetadata: {{}}\n"),
+        )]);
         assert_eq!(codes(&read), ["MANIFEST_SYNTAX"]);
         let finding = &read.findings[0];
         assert!(finding.what.contains("k8s/a.yaml"));
@@ -467,7 +478,10 @@ mod tests {
             ("a.yaml", "version: '3'\nservices: {}\n"),
             ("b.yaml", "- just\n- a list\n"),
             ("c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n"),
-            ("d.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"),
+            (
+                "d.yaml",
+                "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n",
+            ),
         ]);
         assert_eq!(
             codes(&read),
@@ -487,7 +501,10 @@ mod tests {
         let read = reading(&[("a.yaml", secret)]);
         assert!(!format!("{:?}", read.findings).contains("hunter2"));
         let whole = secret.replace("  B: [\n", "");
-        assert_eq!(codes(&reading(&[("a.yaml", &whole)])), ["SECRET_IN_MANIFESTS"]);
+        assert_eq!(
+            codes(&reading(&[("a.yaml", &whole)])),
+            ["SECRET_IN_MANIFESTS"]
+        );
     }
 
     #[test]
@@ -500,7 +517,13 @@ mod tests {
 
     #[test]
     fn a_missing_or_empty_folder_is_a_finding() {
-        assert_eq!(codes(&read(Path::new("/nonexistent/k8s"), Path::new("k8s"))), ["MANIFESTS_MISSING"]);
-        assert_eq!(codes(&reading(&[("notes.txt", "x")])), ["MANIFESTS_MISSING"]);
+        assert_eq!(
+            codes(&read(Path::new("/nonexistent/k8s"), Path::new("k8s"))),
+            ["MANIFESTS_MISSING"]
+        );
+        assert_eq!(
+            codes(&reading(&[("notes.txt", "x")])),
+            ["MANIFESTS_MISSING"]
+        );
     }
 }

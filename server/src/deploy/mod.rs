@@ -149,9 +149,11 @@ impl Deploys for DeployRoom {
             .await?;
         let stages = apply_run::stages(&prepared, &self.project.spec());
         let room = self.handle();
-        self.core.runs.start(RunKind::Deploy, stages, move |run| async move {
-            room.carry_out(connected, prepared, run).await
-        })
+        self.core
+            .runs
+            .start(RunKind::Deploy, stages, move |run| async move {
+                room.carry_out(connected, prepared, run).await
+            })
     }
 
     async fn restart(&self, component: ComponentName) -> Result<RunId, Failure> {

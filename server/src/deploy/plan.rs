@@ -85,7 +85,9 @@ impl DeployRoom {
         let namespace = spec.namespace.to_string();
         let no = |error: KubeError| Failure::from(words::cluster_says_no("Planning", &error));
         let mut discovery = Discovery::default();
-        let room = namespace_state(&connected.client, &namespace).await.map_err(no)?;
+        let room = namespace_state(&connected.client, &namespace)
+            .await
+            .map_err(no)?;
         if room == NamespaceState::Terminating {
             findings.push(words::namespace_terminating(&namespace));
         }
@@ -102,23 +104,30 @@ impl DeployRoom {
             resolved.push((manifest, object, served));
         }
         findings.extend(check_namespaces(&resolved, &namespace));
-        let secret_keys = self
-            .secrets
-            .observe()
-            .borrow()
-            .as_ref()
-            .ok()
-            .map(|secret| match secret {
-                Some(secret) => secret.fingerprints.keys().cloned().collect::<Vec<_>>(),
-                None => Vec::new(),
-            });
+        let secret_keys =
+            self.secrets
+                .observe()
+                .borrow()
+                .as_ref()
+                .ok()
+                .map(|secret| match secret {
+                    Some(secret) => secret.fingerprints.keys().cloned().collect::<Vec<_>>(),
+                    None => Vec::new(),
+                });
         let all: Vec<&Value> = resolved.iter().map(|(_, object, _)| object).collect();
         findings.extend(policy::check(&all, &spec, secret_keys.as_deref()));
 
         let exists = room == NamespaceState::Active;
         let compared: Vec<Compared> = stream::iter(resolved)
             .map(|(manifest, object, served)| {
-                compare(&connected.client, &namespace, exists, manifest, object, served)
+                compare(
+                    &connected.client,
+                    &namespace,
+                    exists,
+                    manifest,
+                    object,
+                    served,
+                )
             })
             .buffered(AT_ONCE)
             .try_collect()
@@ -132,9 +141,15 @@ impl DeployRoom {
             })
             .collect();
         let there = if exists {
-            owned(&connected.client, &mut discovery, &namespace, &spec.name, kinds)
-                .await
-                .map_err(no)?
+            owned(
+                &connected.client,
+                &mut discovery,
+                &namespace,
+                &spec.name,
+                kinds,
+            )
+            .await
+            .map_err(no)?
         } else {
             Vec::new()
         };
@@ -147,7 +162,9 @@ impl DeployRoom {
             .max()
             .unwrap_or(0)
             + 1;
-        Ok(self.finish(connected, namespace, compared, deletions, findings, revision))
+        Ok(self.finish(
+            connected, namespace, compared, deletions, findings, revision,
+        ))
     }
 
     async fn manifests(
@@ -220,7 +237,11 @@ impl DeployRoom {
         );
         // Worst first, and in the same order every time.
         findings.sort_by_key(|finding| {
-            (std::cmp::Reverse(finding.severity), finding.key(), finding.why.clone())
+            (
+                std::cmp::Reverse(finding.severity),
+                finding.key(),
+                finding.why.clone(),
+            )
         });
         let mut hash = Sha256::new();
         hash.update(connected.id.as_bytes());
@@ -405,10 +426,7 @@ fn defined_here(before: &[(Manifest, Value, Option<Served>)], manifest: &Manifes
     })
 }
 
-fn check_namespaces(
-    objects: &[(Manifest, Value, Option<Served>)],
-    wanted: &str,
-) -> Vec<Finding> {
+fn check_namespaces(objects: &[(Manifest, Value, Option<Served>)], wanted: &str) -> Vec<Finding> {
     objects
         .iter()
         .filter_map(|(manifest, _, served)| {

@@ -142,17 +142,26 @@ fn port_mismatch(service: &Value, port: &Value, selected: &[&&Value]) -> Option<
     let mut declared = Vec::new();
     for object in selected {
         let spec = pod_spec(object)?;
-        for port in spec.containers.iter().flat_map(|container| container.ports.iter().flatten()) {
+        for port in spec
+            .containers
+            .iter()
+            .flat_map(|container| container.ports.iter().flatten())
+        {
             declared.push((port.name.clone(), i64::from(port.container_port)));
         }
     }
     let fits = match target {
         Value::Number(number) => {
-            declared.is_empty() || declared.iter().any(|(_, port)| Some(*port) == number.as_i64())
+            declared.is_empty()
+                || declared
+                    .iter()
+                    .any(|(_, port)| Some(*port) == number.as_i64())
         }
         Value::String(wanted) => match wanted.parse::<i64>() {
             Ok(number) => declared.is_empty() || declared.iter().any(|(_, port)| *port == number),
-            Err(_) => declared.iter().any(|(name, _)| name.as_ref() == Some(wanted)),
+            Err(_) => declared
+                .iter()
+                .any(|(name, _)| name.as_ref() == Some(wanted)),
         },
         _ => true,
     };
@@ -166,7 +175,9 @@ fn port_mismatch(service: &Value, port: &Value, selected: &[&&Value]) -> Option<
             None => port.to_string(),
         })
         .collect();
-    let target = target.as_str().map_or_else(|| target.to_string(), str::to_owned);
+    let target = target
+        .as_str()
+        .map_or_else(|| target.to_string(), str::to_owned);
     let has = if known.is_empty() {
         "declare no port at all".to_owned()
     } else {
@@ -214,7 +225,10 @@ fn always_pulled(object: &Value, project: &ProjectSpec) -> Vec<Finding> {
 }
 
 fn name(object: &Value) -> String {
-    object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
+    object["metadata"]["name"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn about_service(finding: Finding, service: &Value) -> Finding {
@@ -275,14 +289,19 @@ mod tests {
             deployment(json!({"name": "backend", "env": [{"name": key, "valueFrom":
                 {"secretKeyRef": {"name": "todo-secrets", "key": key, "optional": optional}}}]}))
         };
-        let whole = deployment(json!({"name": "backend", "envFrom": [{"secretRef": {"name": "todo-secrets"}}]}));
+        let whole = deployment(
+            json!({"name": "backend", "envFrom": [{"secretRef": {"name": "todo-secrets"}}]}),
+        );
         let none: Vec<String> = vec![];
         let has_a = vec!["A".to_owned()];
         let missing = ["SECRET_KEY_MISSING"];
         assert_eq!(codes(&[&by_key("A", false)], Some(&none)), missing);
         assert!(codes(&[&by_key("A", false)], Some(&has_a)).is_empty());
         assert!(codes(&[&by_key("A", true)], Some(&none)).is_empty());
-        assert!(codes(&[&by_key("A", false)], None).is_empty(), "nobody may look");
+        assert!(
+            codes(&[&by_key("A", false)], None).is_empty(),
+            "nobody may look"
+        );
         assert_eq!(codes(&[&whole], Some(&none)), missing);
         assert!(codes(&[&whole], Some(&has_a)).is_empty());
         let in_manifests = json!({"kind": "Secret", "metadata": {"name": "todo-secrets"}});
@@ -291,15 +310,27 @@ mod tests {
 
     #[test]
     fn a_service_must_lead_to_pods_and_to_a_port_they_have() {
-        let pods = deployment(json!({"name": "backend", "ports": [{"name": "http", "containerPort": 8000}]}));
+        let pods = deployment(
+            json!({"name": "backend", "ports": [{"name": "http", "containerPort": 8000}]}),
+        );
         let of = |selector: Value, target: Value| codes(&[&pods, &service(selector, target)], None);
         let app = || json!({"app": "backend"});
         assert!(of(app(), json!(8000)).is_empty());
         assert!(of(app(), json!("http")).is_empty());
         assert_eq!(of(app(), json!(9000)), ["SERVICE_PORT_MISMATCH"]);
         assert_eq!(of(app(), json!("web")), ["SERVICE_PORT_MISMATCH"]);
-        assert_eq!(of(app(), Value::Null), ["SERVICE_PORT_MISMATCH"], "the port itself counts then");
-        assert_eq!(of(json!({"app": "other"}), json!(8000)), ["SERVICE_SELECTS_NOTHING"]);
-        assert!(of(json!({}), json!(8000)).is_empty(), "endpoints made by hand");
+        assert_eq!(
+            of(app(), Value::Null),
+            ["SERVICE_PORT_MISMATCH"],
+            "the port itself counts then"
+        );
+        assert_eq!(
+            of(json!({"app": "other"}), json!(8000)),
+            ["SERVICE_SELECTS_NOTHING"]
+        );
+        assert!(
+            of(json!({}), json!(8000)).is_empty(),
+            "endpoints made by hand"
+        );
     }
 }

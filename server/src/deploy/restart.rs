@@ -38,57 +38,63 @@ impl DeployRoom {
             stage("rollout", format!("Roll out {component}")),
         ];
         let room = self.handle();
-        self.core.runs.start(RunKind::Restart, stages, move |run| async move {
-            let namespace = room.project.spec().namespace.to_string();
-            let restart = run.stage("restart");
-            restart.start();
-            let api: Api<Deployment> = Api::namespaced(connected.client.clone(), &namespace);
-            let patch = json!({"spec": {"template": {"metadata": {"annotations": {
-                RESTARTED_AT: rfc3339(clock::now())
-            }}}}});
-            let params = PatchParams {
-                field_manager: Some(MANAGER.to_owned()),
-                ..PatchParams::default()
-            };
-            let name = component.as_str();
-            let patched = within(REQUEST_LIMIT, api.patch(name, &params, &Patch::Merge(&patch))).await;
-            let deployment = match patched {
-                Ok(deployment) => deployment,
-                Err(error) => {
-                    let finding = if error.is_not_found() {
-                        not_deployed(&component)
-                    } else {
-                        words::refused("Deployment", name, "restart", &error)
-                    };
-                    restart.fail(finding.clone());
-                    return Err(finding.into());
+        self.core
+            .runs
+            .start(RunKind::Restart, stages, move |run| async move {
+                let namespace = room.project.spec().namespace.to_string();
+                let restart = run.stage("restart");
+                restart.start();
+                let api: Api<Deployment> = Api::namespaced(connected.client.clone(), &namespace);
+                let patch = json!({"spec": {"template": {"metadata": {"annotations": {
+                    RESTARTED_AT: rfc3339(clock::now())
+                }}}}});
+                let params = PatchParams {
+                    field_manager: Some(MANAGER.to_owned()),
+                    ..PatchParams::default()
+                };
+                let name = component.as_str();
+                let patched = within(
+                    REQUEST_LIMIT,
+                    api.patch(name, &params, &Patch::Merge(&patch)),
+                )
+                .await;
+                let deployment = match patched {
+                    Ok(deployment) => deployment,
+                    Err(error) => {
+                        let finding = if error.is_not_found() {
+                            not_deployed(&component)
+                        } else {
+                            words::refused("Deployment", name, "restart", &error)
+                        };
+                        restart.fail(finding.clone());
+                        return Err(finding.into());
+                    }
+                };
+                restart.succeed("A new revision begins");
+                let stage = run.stage("rollout");
+                stage.start();
+                let follower = Follower {
+                    core: &room.core,
+                    connected: &connected,
+                    namespace: &namespace,
+                    stage: &stage,
+                };
+                let generation = deployment.metadata.generation.unwrap_or(0);
+                let result = tokio::select! {
+                    () = run.cancelled().cancelled() => return Err(RunError::Cancelled),
+                    result = follower.follow("Deployment", name, generation) => result,
+                };
+                match result {
+                    Ok(note) => {
+                        stage.succeed(note);
+                        Ok(format!("{component} runs in new pods"))
+                    }
+                    Err(finding) => {
+                        stage.fail(finding.clone());
+                        Err(finding.into())
+                    }
                 }
-            };
-            restart.succeed("A new revision begins");
-            let stage = run.stage("rollout");
-            stage.start();
-            let follower = Follower {
-                core: &room.core,
-                connected: &connected,
-                namespace: &namespace,
-                stage: &stage,
-            };
-            let generation = deployment.metadata.generation.unwrap_or(0);
-            let result = tokio::select! {
-                () = run.cancelled().cancelled() => return Err(RunError::Cancelled),
-                result = follower.follow("Deployment", name, generation) => result,
-            };
-            match result {
-                Ok(note) => {
-                    stage.succeed(note);
-                    Ok(format!("{component} runs in new pods"))
-                }
-                Err(finding) => {
-                    stage.fail(finding.clone());
-                    Err(finding.into())
-                }
-            }
-        })
+            })
     }
 }
 

@@ -40,7 +40,9 @@ pub fn pod_spec(object: &Value) -> Option<PodSpec> {
 
 /// What pods of this object read from Secrets.
 pub fn reads(object: &Value) -> Vec<SecretRead> {
-    pod_spec(object).map(|spec| secret_reads(&spec)).unwrap_or_default()
+    pod_spec(object)
+        .map(|spec| secret_reads(&spec))
+        .unwrap_or_default()
 }
 
 /// What became of the images of an object.
@@ -58,7 +60,10 @@ pub fn place_images(
     project: &ProjectSpec,
     proved: &BTreeMap<ComponentName, BuiltImage>,
 ) -> Placed {
-    let workload = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let workload = object["metadata"]["name"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     let mut done = Placed::default();
     let Some(template) = template_mut(object) else {
         return done;
@@ -69,7 +74,8 @@ pub fn place_images(
         };
         let alone = list == "containers" && containers.len() == 1;
         for container in containers {
-            let Some(component) = component_of(container, project, alone.then_some(&workload)) else {
+            let Some(component) = component_of(container, project, alone.then_some(&workload))
+            else {
                 continue;
             };
             match proved.get(&component.name) {
@@ -95,7 +101,10 @@ fn component_of<'a>(
     only_in: Option<&String>,
 ) -> Option<&'a ComponentSpec> {
     let image = container["image"].as_str().unwrap_or_default();
-    if let Some(component) = project.component_of_image(image).filter(|_| !image.is_empty()) {
+    if let Some(component) = project
+        .component_of_image(image)
+        .filter(|_| !image.is_empty())
+    {
         return Some(component);
     }
     let by_name = |name: &str| {
@@ -169,11 +178,11 @@ mod tests {
 
     fn deployment(image: &str) -> Value {
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "backend"},
-            "spec": {"template": {"spec": {"containers": [
-                {"name": "backend", "image": image,
-                 "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "todo-secrets", "key": "A"}}}]},
-                {"name": "proxy", "image": "envoy:1"}
-            ]}}}})
+        "spec": {"template": {"spec": {"containers": [
+            {"name": "backend", "image": image,
+             "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "todo-secrets", "key": "A"}}}]},
+            {"name": "proxy", "image": "envoy:1"}
+        ]}}}})
     }
 
     fn built() -> BTreeMap<ComponentName, BuiltImage> {
@@ -201,7 +210,10 @@ mod tests {
         }
         let mut foreign = deployment("someone/else:1");
         foreign["spec"]["template"]["spec"]["containers"][0]["name"] = json!("other");
-        assert_eq!(place_images(&mut foreign, &project(), &built()), Placed::default());
+        assert_eq!(
+            place_images(&mut foreign, &project(), &built()),
+            Placed::default()
+        );
     }
 
     #[test]

@@ -61,14 +61,20 @@ pub(super) fn component_not_deployed(component: &ComponentName) -> Finding {
     .about(Subject::Component {
         component: component.clone(),
     })
-    .next(advice(format!("Add a Deployment named {component}, or take it out of slipway.toml")))
+    .next(advice(format!(
+        "Add a Deployment named {component}, or take it out of slipway.toml"
+    )))
 }
 
 pub(super) fn other_namespace(manifest: &Manifest, found: &str, wanted: &str) -> Finding {
     about(
         Finding::new(
             "OTHER_NAMESPACE",
-            format!("{} {} belongs to another namespace", manifest.kind(), manifest.name()),
+            format!(
+                "{} {} belongs to another namespace",
+                manifest.kind(),
+                manifest.name()
+            ),
             format!(
                 "{} says {found}; Slipway works in the project's namespace {wanted} only.",
                 manifest.source
@@ -77,7 +83,9 @@ pub(super) fn other_namespace(manifest: &Manifest, found: &str, wanted: &str) ->
         manifest.kind(),
         manifest.name(),
     )
-    .next(advice("Remove metadata.namespace there, or change namespace in slipway.toml"))
+    .next(advice(
+        "Remove metadata.namespace there, or change namespace in slipway.toml",
+    ))
 }
 
 pub(super) fn kind_unknown(manifest: &Manifest) -> Finding {
@@ -95,7 +103,9 @@ pub(super) fn kind_unknown(manifest: &Manifest) -> Finding {
         manifest.kind(),
         manifest.name(),
     )
-    .next(advice("Check apiVersion and kind, or install what brings this kind"))
+    .next(advice(
+        "Check apiVersion and kind, or install what brings this kind",
+    ))
 }
 
 pub(super) fn namespace_terminating(namespace: &str) -> Finding {
@@ -160,20 +170,27 @@ pub(super) fn refused(kind: &str, name: &str, source: &str, error: &KubeError) -
             format!("You may not change {kind} {name}"),
             format!("The cluster refused: {error}."),
         )
-        .next(advice("Ask for the right in this namespace, or use another cluster"))
+        .next(advice(
+            "Ask for the right in this namespace, or use another cluster",
+        ))
     } else {
         Finding::new(
             "OBJECT_INVALID",
             format!("{kind} {name} is not accepted"),
             format!("{source}: {error}."),
         )
-        .next(advice("Mend the manifest; deleting the object helps where a field cannot be changed"))
+        .next(advice(
+            "Mend the manifest; deleting the object helps where a field cannot be changed",
+        ))
     };
     about(finding, kind, name)
 }
 
 fn conflict(kind: &str, name: &str, source: &str, conflicts: &[Conflict]) -> Finding {
-    let mut managers: Vec<&str> = conflicts.iter().map(|conflict| conflict.manager.as_str()).collect();
+    let mut managers: Vec<&str> = conflicts
+        .iter()
+        .map(|conflict| conflict.manager.as_str())
+        .collect();
     managers.sort_unstable();
     managers.dedup();
     let fields: Vec<String> = conflicts
@@ -208,9 +225,17 @@ pub(super) fn cluster_says_no(what: &str, error: &KubeError) -> Finding {
             format!("The API server did not answer: {error}."),
         )
     } else if error.is_forbidden() {
-        Finding::new("FORBIDDEN", format!("{what} is not allowed"), format!("The cluster refused: {error}."))
+        Finding::new(
+            "FORBIDDEN",
+            format!("{what} is not allowed"),
+            format!("The cluster refused: {error}."),
+        )
     } else {
-        Finding::new("CLUSTER_REFUSED", format!("{what} did not work"), format!("The API server said: {error}."))
+        Finding::new(
+            "CLUSTER_REFUSED",
+            format!("{what} did not work"),
+            format!("The API server said: {error}."),
+        )
     };
     about_deploy(finding).next(NextAction::Do {
         action: Remedy::Recheck,

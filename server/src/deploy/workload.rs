@@ -21,7 +21,9 @@ pub fn rollout(object: &Value) -> Rollout {
         let updated = count(&status["updatedNumberScheduled"]);
         let available = count(&status["numberAvailable"]);
         if updated < wanted {
-            return progressing(format!("{updated} of {wanted} pods are of the new revision"));
+            return progressing(format!(
+                "{updated} of {wanted} pods are of the new revision"
+            ));
         }
         if available < wanted {
             return progressing(format!("{available} of {wanted} pods are available"));
@@ -40,10 +42,14 @@ pub fn rollout(object: &Value) -> Rollout {
     let partition = count(&spec["updateStrategy"]["rollingUpdate"]["partition"]);
     if !spec["updateStrategy"]["rollingUpdate"].is_null() {
         if updated < wanted - partition {
-            return progressing(format!("{updated} of {wanted} pods are of the new revision"));
+            return progressing(format!(
+                "{updated} of {wanted} pods are of the new revision"
+            ));
         }
     } else if status["updateRevision"] != status["currentRevision"] {
-        return progressing(format!("{updated} of {wanted} pods are of the new revision"));
+        return progressing(format!(
+            "{updated} of {wanted} pods are of the new revision"
+        ));
     }
     Rollout::Complete
 }
@@ -56,16 +62,20 @@ mod tests {
     #[test]
     fn stateful_sets_and_daemon_sets_follow_their_own_rules() {
         let set = |ready: i64, updated: i64| {
-            rollout(&json!({"kind": "StatefulSet", "metadata": {"generation": 2},
+            rollout(
+                &json!({"kind": "StatefulSet", "metadata": {"generation": 2},
                 "spec": {"replicas": 2, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}},
-                "status": {"observedGeneration": 2, "readyReplicas": ready, "updatedReplicas": updated}}))
+                "status": {"observedGeneration": 2, "readyReplicas": ready, "updatedReplicas": updated}}),
+            )
         };
         assert_eq!(set(2, 2), Rollout::Complete);
         assert!(matches!(set(1, 2), Rollout::Progressing { .. }));
         assert!(matches!(set(2, 1), Rollout::Progressing { .. }));
         let daemon = |available: i64| {
-            rollout(&json!({"kind": "DaemonSet", "metadata": {"generation": 1}, "spec": {},
-                "status": {"observedGeneration": 1, "desiredNumberScheduled": 1, "updatedNumberScheduled": 1, "numberAvailable": available}}))
+            rollout(
+                &json!({"kind": "DaemonSet", "metadata": {"generation": 1}, "spec": {},
+                "status": {"observedGeneration": 1, "desiredNumberScheduled": 1, "updatedNumberScheduled": 1, "numberAvailable": available}}),
+            )
         };
         assert_eq!(daemon(1), Rollout::Complete);
         assert!(matches!(daemon(0), Rollout::Progressing { .. }));

@@ -116,32 +116,55 @@ mod tests {
         let about = json!({"kind": "Pod", "name": "p", "uid": "u"});
         let series = event(json!({"metadata": {}, "involvedObject": about,
             "eventTime": "2026-01-01T00:00:01.000000Z", "series": {"count": 4, "lastObservedTime": "2026-01-01T00:00:09.000000Z"}}));
-        let last = event(json!({"metadata": {"creationTimestamp": "2026-01-01T00:00:01Z"}, "involvedObject": about,
-            "lastTimestamp": "2026-01-01T00:00:05Z", "count": 2}));
-        let bare = event(json!({"metadata": {"creationTimestamp": "2026-01-01T00:00:01Z"}, "involvedObject": about}));
+        let last = event(
+            json!({"metadata": {"creationTimestamp": "2026-01-01T00:00:01Z"}, "involvedObject": about,
+            "lastTimestamp": "2026-01-01T00:00:05Z", "count": 2}),
+        );
+        let bare = event(
+            json!({"metadata": {"creationTimestamp": "2026-01-01T00:00:01Z"}, "involvedObject": about}),
+        );
         assert_eq!(series.row.at.0 - bare.row.at.0, 8_000);
         assert_eq!(last.row.at.0 - bare.row.at.0, 4_000);
-        assert_eq!((series.row.count, last.row.count, bare.row.count), (4, 2, 1));
+        assert_eq!(
+            (series.row.count, last.row.count, bare.row.count),
+            (4, 2, 1)
+        );
     }
 
     #[test]
     fn the_newest_failure_of_each_probe_counts() {
-        let about = json!({"kind": "Pod", "name": "p", "uid": "u", "fieldPath": "spec.containers{app}"});
+        let about =
+            json!({"kind": "Pod", "name": "p", "uid": "u", "fieldPath": "spec.containers{app}"});
         let at = |second: u32, reason: &str, message: &str| {
-            event(json!({"metadata": {}, "involvedObject": about, "type": "Warning", "reason": reason,
-                "message": message, "lastTimestamp": format!("2026-01-01T00:00:{second:02}Z")}))
+            event(
+                json!({"metadata": {}, "involvedObject": about, "type": "Warning", "reason": reason,
+                "message": message, "lastTimestamp": format!("2026-01-01T00:00:{second:02}Z")}),
+            )
         };
         let events = [
             at(9, "Unhealthy", "Readiness probe failed: new"),
             at(3, "Unhealthy", "Readiness probe failed: old"),
-            at(4, "Killing", "Container app failed liveness probe, will be restarted"),
+            at(
+                4,
+                "Killing",
+                "Container app failed liveness probe, will be restarted",
+            ),
             at(5, "FailedMount", "MountVolume.SetUp failed"),
             at(6, "BackOff", "Back-off restarting failed container"),
         ];
         let folded = PodEvents::fold(events.iter());
         let of = |kind| &folded.probes[&("app".to_owned(), kind)];
-        assert_eq!(of(ProbeKind::Readiness).failure.as_ref().map(|f| f.message.as_str()), Some("new"));
+        assert_eq!(
+            of(ProbeKind::Readiness)
+                .failure
+                .as_ref()
+                .map(|f| f.message.as_str()),
+            Some("new")
+        );
         assert!(of(ProbeKind::Liveness).killed.is_some());
-        assert_eq!(folded.warning.map(|(_, text)| text).as_deref(), Some("MountVolume.SetUp failed"));
+        assert_eq!(
+            folded.warning.map(|(_, text)| text).as_deref(),
+            Some("MountVolume.SetUp failed")
+        );
     }
 }

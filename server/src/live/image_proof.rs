@@ -89,15 +89,30 @@ mod tests {
             ("todo-backend:abc", "sha256:11", Some(true)),
             ("todo-backend:abc", "docker://sha256:11", Some(true)),
             ("todo-backend:abc", "sha256:22", Some(false)),
-            ("docker.io/library/todo-backend:abc", "docker.io/library/import@sha256:99", Some(true)),
-            ("todo-backend:old", "docker.io/library/import@sha256:99", Some(false)),
+            (
+                "docker.io/library/todo-backend:abc",
+                "docker.io/library/import@sha256:99",
+                Some(true),
+            ),
+            (
+                "todo-backend:old",
+                "docker.io/library/import@sha256:99",
+                Some(false),
+            ),
             ("todo-backend:abc", "", None),
         ];
         for (image, id, expected) in cases {
             let pods = [pod(image, id)];
-            assert_eq!(is_proved(&name, &built, pods.iter()), expected, "{image} {id}");
+            assert_eq!(
+                is_proved(&name, &built, pods.iter()),
+                expected,
+                "{image} {id}"
+            );
         }
-        let mixed = [pod("todo-backend:abc", "sha256:11"), pod("todo-backend:old", "sha256:22")];
+        let mixed = [
+            pod("todo-backend:abc", "sha256:11"),
+            pod("todo-backend:old", "sha256:22"),
+        ];
         assert_eq!(is_proved(&name, &built, mixed.iter()), Some(false));
     }
 }

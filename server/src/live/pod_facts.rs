@@ -85,7 +85,11 @@ impl PodFacts {
                 .unwrap_or_else(|| "Pending".to_owned()),
             ready: condition("Ready").is_some_and(|ready| ready.status == "True"),
             deleted: meta.deletion_timestamp.is_some(),
-            created: meta.creation_timestamp.as_ref().map(millis).unwrap_or_default(),
+            created: meta
+                .creation_timestamp
+                .as_ref()
+                .map(millis)
+                .unwrap_or_default(),
             ip: status.and_then(|status| status.pod_ip.clone()),
             node: spec.and_then(|spec| spec.node_name.clone()),
             owner: meta
@@ -98,7 +102,9 @@ impl PodFacts {
                     name: owner.name.clone(),
                     uid: owner.uid.clone(),
                 }),
-            containers: spec.map(|spec| containers(spec, status)).unwrap_or_default(),
+            containers: spec
+                .map(|spec| containers(spec, status))
+                .unwrap_or_default(),
             secret_fingerprint: meta
                 .annotations
                 .as_ref()
@@ -149,7 +155,9 @@ fn container_facts(
             .filter(|image| !image.is_empty())
             .or_else(|| container.image.clone())
             .unwrap_or_default(),
-        image_id: status.map(|status| status.image_id.clone()).unwrap_or_default(),
+        image_id: status
+            .map(|status| status.image_id.clone())
+            .unwrap_or_default(),
         state: status
             .and_then(|status| status.state.as_ref())
             .map_or(ContainerState::Unknown, state),

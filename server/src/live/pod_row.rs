@@ -149,12 +149,12 @@ fn waiting_trouble(container: &ContainerRow, reason: &str, message: &str) -> (u8
                 matches!(probe.verdict, ProbeVerdict::Killed { .. }).then_some(*kind)
             });
             let blame = killed.map_or_else(String::new, |kind| {
-                format!(
-                    " after its {} probe failed",
-                    kind.title().to_lowercase()
-                )
+                format!(" after its {} probe failed", kind.title().to_lowercase())
             });
-            (8, format!("{name} {last}{blame} and is restarted with growing pauses"))
+            (
+                8,
+                format!("{name} {last}{blame} and is restarted with growing pauses"),
+            )
         }
         "ErrImageNeverPull" => (
             9,
@@ -172,12 +172,14 @@ fn waiting_trouble(container: &ContainerRow, reason: &str, message: &str) -> (u8
         ),
         "InvalidImageName" | "ImageInspectError" => (
             9,
-            joined(&format!("The image {} is not usable", container.image), message),
+            joined(
+                &format!("The image {} is not usable", container.image),
+                message,
+            ),
         ),
-        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => (
-            9,
-            joined(&format!("{name} cannot be created"), message),
-        ),
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+            (9, joined(&format!("{name} cannot be created"), message))
+        }
         other => (5, joined(&format!("{name} waits: {other}"), message)),
     }
 }

@@ -46,8 +46,16 @@ fn waiting(reason: &str, message: &str) -> Value {
 #[test]
 fn each_kind_of_trouble_has_its_sentence() {
     let cases = [
-        ("ErrImageNeverPull", "", "The image todo-backend:1 is not on the node, and it may not be pulled"),
-        ("ImagePullBackOff", "Back-off", "The image todo-backend:1 cannot be pulled: Back-off"),
+        (
+            "ErrImageNeverPull",
+            "",
+            "The image todo-backend:1 is not on the node, and it may not be pulled",
+        ),
+        (
+            "ImagePullBackOff",
+            "Back-off",
+            "The image todo-backend:1 cannot be pulled: Back-off",
+        ),
         (
             "CreateContainerConfigError",
             "couldn't find key A in Secret todo/todo-secrets",
@@ -71,7 +79,10 @@ fn each_kind_of_trouble_has_its_sentence() {
 fn a_ready_pod_needs_no_sentence_and_a_leaving_one_says_so() {
     let running = json!({"name": "backend", "image": "todo-backend:1", "imageID": "sha256:1", "ready": true, "started": true,
         "restartCount": 0, "state": {"running": {"startedAt": "2026-01-01T00:00:10Z"}}});
-    let mut pod = pod(running, json!({"conditions": [{"type": "Ready", "status": "True"}]}));
+    let mut pod = pod(
+        running,
+        json!({"conditions": [{"type": "Ready", "status": "True"}]}),
+    );
     let drawn = row(&pod, None);
     assert_eq!(drawn.why_not_ready, None);
     assert!(drawn.ready);
@@ -80,7 +91,10 @@ fn a_ready_pod_needs_no_sentence_and_a_leaving_one_says_so() {
     assert_eq!(readiness.verdict, ProbeVerdict::Passing);
     pod.deleted = true;
     assert!(row(&pod, None).terminating);
-    assert_eq!(row(&pod, None).why_not_ready.as_deref(), Some("It is being terminated"));
+    assert_eq!(
+        row(&pod, None).why_not_ready.as_deref(),
+        Some("It is being terminated")
+    );
 }
 
 #[test]
@@ -100,7 +114,9 @@ fn a_failing_readiness_probe_is_named_with_its_target_and_answer() {
     )]);
     assert_eq!(
         row(&pod, Some(&news)).why_not_ready.as_deref(),
-        Some("backend does not pass its readiness probe (GET /ready :8000): HTTP probe failed with statuscode: 503")
+        Some(
+            "backend does not pass its readiness probe (GET /ready :8000): HTTP probe failed with statuscode: 503"
+        )
     );
 }
 
@@ -116,7 +132,10 @@ fn a_pod_without_a_place_says_what_the_scheduler_said() {
     );
     assert_eq!(pod.reads_secrets.len(), 1);
     assert_eq!(pod.reads_secrets[0].secret, "todo-secrets");
-    assert_eq!(pod.owner.as_ref().map(|owner| owner.uid.as_str()), Some("rs"));
+    assert_eq!(
+        pod.owner.as_ref().map(|owner| owner.uid.as_str()),
+        Some("rs")
+    );
 }
 
 #[test]
@@ -127,7 +146,13 @@ fn the_end_of_a_container_reads_as_a_verb() {
         message: String::new(),
         finished: None,
     };
-    assert_eq!(ended(&end(137, "OOMKilled")), "was killed for using too much memory");
-    assert_eq!(ended(&end(0, "Completed")), "ended by itself with exit code 0");
+    assert_eq!(
+        ended(&end(137, "OOMKilled")),
+        "was killed for using too much memory"
+    );
+    assert_eq!(
+        ended(&end(0, "Completed")),
+        "ended by itself with exit code 0"
+    );
     assert_eq!(ended(&end(3, "Error")), "crashed with exit code 3");
 }

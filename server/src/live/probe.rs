@@ -121,7 +121,10 @@ fn belongs_to_last_end(killed: UnixMillis, container: &ContainerFacts) -> bool {
     const LONGEST_GRACE_MS: i64 = 120_000;
     let ended = match &container.state {
         ContainerState::Terminated(end) => end.finished,
-        _ => container.last_termination.as_ref().and_then(|end| end.finished),
+        _ => container
+            .last_termination
+            .as_ref()
+            .and_then(|end| end.finished),
     };
     ended.is_none_or(|ended| {
         ended.0 + SLACK_MS >= killed.0 && ended.0 - killed.0 <= LONGEST_GRACE_MS

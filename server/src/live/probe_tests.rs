@@ -68,17 +68,77 @@ fn the_verdict_follows_status_first_and_events_second() {
     let starting = || container(running(60), false, false);
     let cases: Vec<(&str, ProbeKind, ContainerFacts, ProbeNews, &str)> = vec![
         ("started", Startup, up(true), quiet.clone(), "passing"),
-        ("an old failure before it started", Startup, up(true), failed(50), "passing"),
-        ("not started yet", Startup, starting(), quiet.clone(), "waiting"),
-        ("not started and failing", Startup, starting(), failed(3), "failing"),
-        ("others wait for startup", Readiness, starting(), failed(3), "waiting"),
-        ("others wait for startup", Liveness, starting(), quiet.clone(), "waiting"),
+        (
+            "an old failure before it started",
+            Startup,
+            up(true),
+            failed(50),
+            "passing",
+        ),
+        (
+            "not started yet",
+            Startup,
+            starting(),
+            quiet.clone(),
+            "waiting",
+        ),
+        (
+            "not started and failing",
+            Startup,
+            starting(),
+            failed(3),
+            "failing",
+        ),
+        (
+            "others wait for startup",
+            Readiness,
+            starting(),
+            failed(3),
+            "waiting",
+        ),
+        (
+            "others wait for startup",
+            Liveness,
+            starting(),
+            quiet.clone(),
+            "waiting",
+        ),
         ("ready", Readiness, up(true), quiet.clone(), "passing"),
-        ("ready, one failure below the threshold", Readiness, up(true), failed(3), "failing"),
-        ("ready, and the failure is long ago", Readiness, up(true), failed(25), "passing"),
-        ("not ready with an event", Readiness, up(false), failed(3), "failing"),
-        ("not ready, events dropped by the rate limit", Readiness, up(false), failed(55), "failing"),
-        ("not ready and no event at all", Readiness, up(false), quiet.clone(), "failing"),
+        (
+            "ready, one failure below the threshold",
+            Readiness,
+            up(true),
+            failed(3),
+            "failing",
+        ),
+        (
+            "ready, and the failure is long ago",
+            Readiness,
+            up(true),
+            failed(25),
+            "passing",
+        ),
+        (
+            "not ready with an event",
+            Readiness,
+            up(false),
+            failed(3),
+            "failing",
+        ),
+        (
+            "not ready, events dropped by the rate limit",
+            Readiness,
+            up(false),
+            failed(55),
+            "failing",
+        ),
+        (
+            "not ready and no event at all",
+            Readiness,
+            up(false),
+            quiet.clone(),
+            "failing",
+        ),
         (
             "not ready in its first seconds",
             Readiness,
@@ -87,8 +147,20 @@ fn the_verdict_follows_status_first_and_events_second() {
             "waiting",
         ),
         ("alive", Liveness, up(true), quiet.clone(), "passing"),
-        ("liveness failing before the kill", Liveness, up(true), failed(3), "failing"),
-        ("a failure of the container before the restart", Liveness, up(true), failed(70), "passing"),
+        (
+            "liveness failing before the kill",
+            Liveness,
+            up(true),
+            failed(3),
+            "failing",
+        ),
+        (
+            "a failure of the container before the restart",
+            Liveness,
+            up(true),
+            failed(70),
+            "passing",
+        ),
         (
             "waiting for its image",
             Readiness,
@@ -149,7 +221,13 @@ fn initial_delay_is_waiting_not_failing() {
     delayed.initial_delay_s = 30;
     let young = container(running(5), true, false);
     assert_eq!(
-        verdict(ProbeKind::Readiness, &delayed, &young, &ProbeNews::default(), NOW),
+        verdict(
+            ProbeKind::Readiness,
+            &delayed,
+            &young,
+            &ProbeNews::default(),
+            NOW
+        ),
         ProbeVerdict::Waiting {
             why: "Initial delay".into()
         }
@@ -161,7 +239,10 @@ fn event_texts_of_the_kubelet_are_understood() {
     let cases = [
         (
             "Readiness probe failed: HTTP probe failed with statuscode: 503",
-            Some((ProbeKind::Readiness, "HTTP probe failed with statuscode: 503")),
+            Some((
+                ProbeKind::Readiness,
+                "HTTP probe failed with statuscode: 503",
+            )),
         ),
         (
             "Liveness probe failed: Get \"http://10.244.0.7:8080/healthz\": dial tcp 10.244.0.7:8080: connect: connection refused",

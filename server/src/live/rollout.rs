@@ -45,7 +45,10 @@ impl DeploymentFacts {
                 .and_then(|status| status.conditions.as_ref())
                 .into_iter()
                 .flatten()
-                .find(|condition| condition.type_ == kind && condition.status == value)
+                .find(|condition| {
+                    condition.type_.as_deref() == Some(kind)
+                        && condition.status.as_deref() == Some(value)
+                })
         };
         let name = meta.name.clone().unwrap_or_default();
         let containers = spec
@@ -88,7 +91,11 @@ impl DeploymentFacts {
             }),
             replica_failure: condition("ReplicaFailure", "True")
                 .map(|condition| condition.message.clone().unwrap_or_default()),
-            created: meta.creation_timestamp.as_ref().map(millis).unwrap_or_default(),
+            created: meta
+                .creation_timestamp
+                .as_ref()
+                .map(millis)
+                .unwrap_or_default(),
             deleted: meta.deletion_timestamp.is_some(),
         }
     }
@@ -183,8 +190,9 @@ mod tests {
         assert_eq!(with(|_| {}), "complete");
         assert!(with(|d| d.generation = 4).contains("not seen"));
         assert!(
-            with(|d| d.not_progressing = Some(("ProgressDeadlineExceeded".into(), "timed out".into())))
-                .contains("stuck: timed out")
+            with(|d| d.not_progressing =
+                Some(("ProgressDeadlineExceeded".into(), "timed out".into())))
+            .contains("stuck: timed out")
         );
         assert!(with(|d| d.replica_failure = Some("quota".into())).contains("stuck: No pod"));
         assert!(with(|d| d.updated = 1).contains("1 of 2 pods"));
@@ -208,7 +216,13 @@ mod tests {
             }),
             "complete"
         );
-        assert_eq!(with(|d| { d.paused = true; d.updated = 1; }), "Paused");
+        assert_eq!(
+            with(|d| {
+                d.paused = true;
+                d.updated = 1;
+            }),
+            "Paused"
+        );
     }
 
     #[test]

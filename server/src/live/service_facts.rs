@@ -54,7 +54,12 @@ impl ServiceFacts {
         }
     }
 
-    pub fn row(&self, ready_endpoints: u32, kind: &ClusterKind, node_ip: Option<&str>) -> ServiceRow {
+    pub fn row(
+        &self,
+        ready_endpoints: u32,
+        kind: &ClusterKind,
+        node_ip: Option<&str>,
+    ) -> ServiceRow {
         let load_balancer = match (self.kind.as_str(), self.ingress.first()) {
             ("LoadBalancer", Some(address)) => LoadBalancer::Assigned {
                 address: address.clone(),
@@ -130,13 +135,17 @@ impl SliceFacts {
                 conditions.and_then(|c| c.ready).unwrap_or(true)
                     && !conditions.and_then(|c| c.terminating).unwrap_or(false)
             })
-            .flat_map(|endpoint| endpoint.addresses.iter().cloned().map(|address| {
-                // Several pods of one address exist where pods share the node's network.
-                match &endpoint.target_ref {
-                    Some(target) => format!("{address} {}", target.uid.clone().unwrap_or_default()),
-                    None => address,
-                }
-            }))
+            .flat_map(|endpoint| {
+                endpoint.addresses.iter().cloned().map(|address| {
+                    // Several pods of one address exist where pods share the node's network.
+                    match &endpoint.target_ref {
+                        Some(target) => {
+                            format!("{address} {}", target.uid.clone().unwrap_or_default())
+                        }
+                        None => address,
+                    }
+                })
+            })
             .collect();
         Self {
             name: slice.metadata.name.clone().unwrap_or_default(),
@@ -167,23 +176,46 @@ mod tests {
         let assigned = service(json!({"metadata": {"name": "web"},
             "spec": {"type": "LoadBalancer", "ports": [{"port": 3000, "nodePort": 31000}]},
             "status": {"loadBalancer": {"ingress": [{"ip": "10.1.2.3"}]}}}));
-        let inner = service(json!({"metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}}));
+        let inner =
+            service(json!({"metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}}));
         let minikube = ClusterKind::Minikube {
             profile: "m".into(),
         };
         let node = Some("192.168.49.2");
         let cases = [
-            (&pending, &ClusterKind::Practice, None, Some("http://127.0.0.1:31000/")),
-            (&pending, &minikube, node, Some("http://192.168.49.2:31000/")),
+            (
+                &pending,
+                &ClusterKind::Practice,
+                None,
+                Some("http://127.0.0.1:31000/"),
+            ),
+            (
+                &pending,
+                &minikube,
+                node,
+                Some("http://192.168.49.2:31000/"),
+            ),
             (&pending, &minikube, None, None),
             (&pending, &ClusterKind::Remote, node, None),
-            (&assigned, &ClusterKind::Remote, None, Some("http://10.1.2.3:3000/")),
+            (
+                &assigned,
+                &ClusterKind::Remote,
+                None,
+                Some("http://10.1.2.3:3000/"),
+            ),
             (&inner, &minikube, node, None),
         ];
         for (service, kind, node, expected) in cases {
-            assert_eq!(service.open_url(kind, node).as_deref(), expected, "{kind:?}");
+            assert_eq!(
+                service.open_url(kind, node).as_deref(),
+                expected,
+                "{kind:?}"
+            );
         }
-        assert_eq!(pending.row(1, &minikube, node).load_balancer, LoadBalancer::Pending);
+        assert_eq!(
+            pending.row(1, &minikube, node).load_balancer,
+            LoadBalancer::Pending
+        );
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use app::model::{
-    BuiltImage, ClusterKind, ComponentLive, ComponentName, EVENTS_KEPT, PanelEvent, PodRow, Rollout,
-    UnixMillis,
+    BuiltImage, ClusterKind, ComponentLive, ComponentName, EVENTS_KEPT, PanelEvent, PodRow,
+    Rollout, UnixMillis,
 };
 
 use super::event_facts::{EventFacts, PodEvents};
@@ -74,7 +74,9 @@ pub enum Connection {
     /// Not everything was listed yet.
     Starting,
     Open,
-    Lost { why: String },
+    Lost {
+        why: String,
+    },
 }
 
 impl LiveStore {
@@ -173,7 +175,8 @@ impl LiveStore {
     }
 
     fn touch_all_pods(&mut self) {
-        self.dirty_pods.extend(self.pods.iter().map(|(uid, _)| uid.clone()));
+        self.dirty_pods
+            .extend(self.pods.iter().map(|(uid, _)| uid.clone()));
     }
 
     /// Time has passed: verdicts with a clock in them, proofs and secrets may read differently now.
@@ -188,7 +191,11 @@ impl LiveStore {
             (self.pods.open, false, &self.pods.why_lost),
             (self.deployments.open, false, &self.deployments.why_lost),
             (self.replica_sets.open, false, &self.replica_sets.why_lost),
-            (self.services.open, self.services.refused, &self.services.why_lost),
+            (
+                self.services.open,
+                self.services.refused,
+                &self.services.why_lost,
+            ),
             (self.slices.open, self.slices.refused, &self.slices.why_lost),
             (self.events.open, self.events.refused, &self.events.why_lost),
         ];
@@ -212,7 +219,11 @@ impl LiveStore {
         if std::mem::take(&mut self.all_pods) {
             self.dirty_pods.clear();
             self.gone_pods.clear();
-            let rows = self.pods.values().map(|pod| self.row(pod, context)).collect();
+            let rows = self
+                .pods
+                .values()
+                .map(|pod| self.row(pod, context))
+                .collect();
             out.push(PanelEvent::PodsReplaced(rows));
             self.events_of
                 .retain(|pod, _| self.pods.get(pod).is_some() || !self.pods.complete);
@@ -230,7 +241,9 @@ impl LiveStore {
         self.drain_events(&mut out);
         if std::mem::take(&mut self.components_dirty) && self.deployments.complete {
             for name in context.components {
-                out.push(PanelEvent::Component(Box::new(self.component(name, context))));
+                out.push(PanelEvent::Component(Box::new(
+                    self.component(name, context),
+                )));
             }
         }
         out
@@ -277,7 +290,11 @@ impl LiveStore {
 
     /// Whose pod it is, and whether it belongs to the newest revision.
     fn place(&self, pod: &PodFacts, context: &Context<'_>) -> (Option<ComponentName>, bool) {
-        let Some(owner) = pod.owner.as_ref().filter(|owner| owner.kind == "ReplicaSet") else {
+        let Some(owner) = pod
+            .owner
+            .as_ref()
+            .filter(|owner| owner.kind == "ReplicaSet")
+        else {
             return (None, true);
         };
         let Some(set) = self.replica_sets.get(&owner.uid) else {
@@ -295,8 +312,7 @@ impl LiveStore {
             .iter()
             .find(|component| component.as_str() == name)
             .cloned();
-        let current =
-            deployment.is_some_and(|deployment| deployment.revision == set.revision);
+        let current = deployment.is_some_and(|deployment| deployment.revision == set.revision);
         (component, current)
     }
 
@@ -337,7 +353,11 @@ impl LiveStore {
         ComponentLive {
             component: name.clone(),
             rollout: deployment.map_or(Rollout::Absent, DeploymentFacts::rollout),
-            replicas: if deployment.is_some() { facts.wanted } else { 0 },
+            replicas: if deployment.is_some() {
+                facts.wanted
+            } else {
+                0
+            },
             updated: facts.updated,
             ready: facts.ready,
             available: facts.available,

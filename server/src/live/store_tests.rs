@@ -127,7 +127,10 @@ fn world() -> World {
 fn a_pod_finds_its_component_through_its_replica_set() {
     let world = world();
     let row = &world.state.pods["p1"];
-    assert_eq!(row.component.as_ref().map(ComponentName::as_str), Some("backend"));
+    assert_eq!(
+        row.component.as_ref().map(ComponentName::as_str),
+        Some("backend")
+    );
     assert!(row.current && row.ready);
     assert_eq!(world.component().restarts, 2);
     assert_eq!(world.component().rollout, Rollout::Complete);
@@ -159,12 +162,18 @@ fn an_event_explains_a_pod_that_is_there_already() {
         "message": "Readiness probe failed: HTTP probe failed with statuscode: 503",
         "lastTimestamp": "2026-01-01T00:00:58Z"});
     let world = world()
-        .then(LiveNews::Pods(TableNews::Applied("p1".into(), pod("p1", "r1", status))))
+        .then(LiveNews::Pods(TableNews::Applied(
+            "p1".into(),
+            pod("p1", "r1", status),
+        )))
         .then(LiveNews::Events(TableNews::Applied(
             "e1".into(),
             EventFacts::of(&serde_json::from_value(event).expect("an Event")),
         )));
-    let why = world.state.pods["p1"].why_not_ready.as_deref().unwrap_or_default();
+    let why = world.state.pods["p1"]
+        .why_not_ready
+        .as_deref()
+        .unwrap_or_default();
     assert!(why.contains("statuscode: 503"), "{why}");
     assert_eq!(world.state.events.len(), 1);
     assert!(world.state.events["e1"].warning);

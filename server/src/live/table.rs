@@ -12,7 +12,10 @@ pub enum TableNews<T> {
     Deleted(String),
     Heard,
     /// Not connected. `refused`: the cluster answers, but does not let us look.
-    Lost { why: String, refused: bool },
+    Lost {
+        why: String,
+        refused: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -84,7 +87,11 @@ impl<T: PartialEq> Table<T> {
                 let was = std::mem::replace(&mut self.open, true);
                 self.refused = false;
                 self.why_lost = None;
-                if was { Changed::Nothing } else { Changed::Connection }
+                if was {
+                    Changed::Nothing
+                } else {
+                    Changed::Connection
+                }
             }
             TableNews::Lost { why, refused } => {
                 let was = std::mem::replace(&mut self.open, false);
@@ -175,7 +182,10 @@ mod tests {
         listed(&mut table, &[("a", 1)]);
         table.take(TableNews::ListBegin);
         table.take(TableNews::Listed("b".into(), 1));
-        table.take(TableNews::Lost { why: "gone".into(), refused: false });
+        table.take(TableNews::Lost {
+            why: "gone".into(),
+            refused: false,
+        });
         assert!(table.get("a").is_some() && table.get("b").is_none());
         assert!(!table.open);
     }
@@ -184,8 +194,14 @@ mod tests {
     fn an_unchanged_row_is_no_news() {
         let mut table = Table::default();
         listed(&mut table, &[("a", 1)]);
-        assert_eq!(table.take(TableNews::Applied("a".into(), 1)), Changed::Nothing);
-        assert_eq!(table.take(TableNews::Applied("a".into(), 2)), Changed::Row("a".into()));
+        assert_eq!(
+            table.take(TableNews::Applied("a".into(), 1)),
+            Changed::Nothing
+        );
+        assert_eq!(
+            table.take(TableNews::Applied("a".into(), 2)),
+            Changed::Row("a".into())
+        );
         assert_eq!(table.take(TableNews::Deleted("x".into())), Changed::Nothing);
         assert_eq!(table.take(TableNews::Heard), Changed::Connection);
         assert_eq!(table.take(TableNews::Heard), Changed::Nothing);

@@ -117,7 +117,10 @@ impl LiveRoom {
             fingerprint_key: self.secrets.fingerprint_key(),
             now: clock::now(),
         });
-        let events = events.into_iter().map(|event| self.redacted(event)).collect();
+        let events = events
+            .into_iter()
+            .map(|event| self.redacted(event))
+            .collect();
         self.core.hub.publish_all(events);
         if let Connection::Lost { .. } = store.connection() {
             self.publish_freshness(store);
@@ -191,7 +194,9 @@ impl LiveRoom {
         watch.start::<EndpointSlice, _>(LiveNews::Slices, |slice| {
             (uid(&slice), SliceFacts::of(&slice))
         });
-        watch.start::<Event, _>(LiveNews::Events, |event| (uid(&event), EventFacts::of(&event)));
+        watch.start::<Event, _>(LiveNews::Events, |event| {
+            (uid(&event), EventFacts::of(&event))
+        });
         if matches!(
             connected.kind,
             ClusterKind::Minikube { .. } | ClusterKind::Kind { .. } | ClusterKind::OtherLocal
@@ -218,11 +223,8 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     /// Objects are cut down to facts before they enter the channel.
-    fn start<K, F>(
-        &self,
-        wrap: fn(TableNews<F>) -> LiveNews,
-        facts: fn(K) -> (String, F),
-    ) where
+    fn start<K, F>(&self, wrap: fn(TableNews<F>) -> LiveNews, facts: fn(K) -> (String, F))
+    where
         K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
             + Clone
             + Debug

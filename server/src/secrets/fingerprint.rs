@@ -139,7 +139,10 @@ mod tests {
         let again = FingerprintKey::open(dir.path()).expect("read");
         assert_eq!(first.of("A", b"x"), again.of("A", b"x"));
         let path = dir.path().join(FILE);
-        let mode = std::fs::metadata(&path).expect("exists").permissions().mode();
+        let mode = std::fs::metadata(&path)
+            .expect("exists")
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         std::fs::write(&path, b"short").expect("written");
         assert!(FingerprintKey::open(dir.path()).is_ok());

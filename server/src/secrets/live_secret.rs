@@ -174,12 +174,16 @@ mod tests {
                 },
             )])
         };
-        let state = |live: Result<Option<LiveSecret>, String>, entered: &BTreeMap<String, Entered>| {
+        let state = |live: Result<Option<LiveSecret>, String>,
+                     entered: &BTreeMap<String, Entered>| {
             states(&[view()], &live, entered).remove(0).state
         };
         assert!(matches!(
             state(Ok(Some(live.clone())), &entered(b"mine")),
-            SecretState::Set { since: UnixMillis(7), .. }
+            SecretState::Set {
+                since: UnixMillis(7),
+                ..
+            }
         ));
         assert!(matches!(
             state(Ok(Some(live.clone())), &entered(b"other")),
@@ -216,8 +220,14 @@ mod tests {
         let before = "2026-01-01T00:00:30Z";
         let after = "2026-01-01T00:01:30Z";
         assert!(live.is_stale(&pod(before, stamp(&old)), &key));
-        assert!(!live.is_stale(&pod(before, stamp(&live)), &key), "same values again");
-        assert!(!live.is_stale(&pod(after, stamp(&old)), &key), "restarted since");
+        assert!(
+            !live.is_stale(&pod(before, stamp(&live)), &key),
+            "same values again"
+        );
+        assert!(
+            !live.is_stale(&pod(after, stamp(&old)), &key),
+            "restarted since"
+        );
         assert!(live.is_stale(&pod(before, None), &key));
         let mut untold = live.clone();
         untold.changed.clear();

@@ -148,9 +148,7 @@ impl SecretsRoom {
         let name = self.project.spec().secret_name.clone();
         let patch = json!({"data": {key.as_str(): encoded.as_str()}});
         let result = match patch_secret(&api, &name, &patch).await {
-            Err(error) if error.is_not_found() => {
-                self.create(connected, &api, &name, &patch).await
-            }
+            Err(error) if error.is_not_found() => self.create(connected, &api, &name, &patch).await,
             other => other,
         };
         wipe(patch);
@@ -270,9 +268,7 @@ impl SecretsRoom {
     }
 
     fn entering(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Entered>> {
-        self.entering
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.entering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -302,9 +298,12 @@ async fn patch_secret(
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    within(REQUEST_LIMIT, api.patch(name, &params, &Patch::Merge(patch)))
-        .await
-        .map(|_| ())
+    within(
+        REQUEST_LIMIT,
+        api.patch(name, &params, &Patch::Merge(patch)),
+    )
+    .await
+    .map(|_| ())
 }
 
 /// Overwrites every text in the value, so that none lingers in freed memory.
@@ -351,7 +350,13 @@ impl Secrets for SecretsRoom {
             .audit("operator", &format!("delete secret {key}"))
             .await?;
         let patch = json!({"data": {key.as_str(): null}});
-        match patch_secret(&self.api(&connected), &self.project.spec().secret_name, &patch).await {
+        match patch_secret(
+            &self.api(&connected),
+            &self.project.spec().secret_name,
+            &patch,
+        )
+        .await
+        {
             Ok(()) => {}
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(words::not_stored(&spec.key, &error).into()),

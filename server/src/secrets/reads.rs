@@ -30,7 +30,10 @@ pub fn secret_reads(spec: &PodSpec) -> Vec<SecretRead> {
             }
         }
         for env in container.env.iter().flatten() {
-            let key = env.value_from.as_ref().and_then(|from| from.secret_key_ref.as_ref());
+            let key = env
+                .value_from
+                .as_ref()
+                .and_then(|from| from.secret_key_ref.as_ref());
             if let Some(key) = key {
                 reads.push(SecretRead {
                     secret: key.name.clone(),

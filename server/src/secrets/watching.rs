@@ -44,19 +44,24 @@ impl SecretsRoom {
         self.see(Err(NOT_ASKED.to_owned()));
         let name = self.project.spec().secret_name.clone();
         let mut listed = None;
-        follow(self.api(connected), Scope::named(&name), stop, |news| match news {
-            News::ListBegin => listed = None,
-            News::Listed(secret) => listed = Some(self.learn(&secret)),
-            News::ListEnd => self.see(Ok(listed.take())),
-            News::Applied(secret) => {
-                let live = self.learn(&secret);
-                self.see(Ok(Some(live)));
-            }
-            News::Deleted(_) => self.see(Ok(None)),
-            // Its silence is the cluster's: the heartbeat tells.
-            News::Heard => {}
-            News::Lost(error) => self.lost(&error),
-        })
+        follow(
+            self.api(connected),
+            Scope::named(&name),
+            stop,
+            |news| match news {
+                News::ListBegin => listed = None,
+                News::Listed(secret) => listed = Some(self.learn(&secret)),
+                News::ListEnd => self.see(Ok(listed.take())),
+                News::Applied(secret) => {
+                    let live = self.learn(&secret);
+                    self.see(Ok(Some(live)));
+                }
+                News::Deleted(_) => self.see(Ok(None)),
+                // Its silence is the cluster's: the heartbeat tells.
+                News::Heard => {}
+                News::Lost(error) => self.lost(&error),
+            },
+        )
         .await;
     }
 

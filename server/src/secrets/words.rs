@@ -8,10 +8,12 @@ use crate::adapters::kube::client::KubeError;
 use crate::project::SecretSpec;
 
 fn about(finding: Finding, key: &SecretKey) -> Finding {
-    finding.about(Subject::Secret { key: key.clone() }).next(NextAction::Open {
-        step: StepId::Secrets,
-        label: "Open Secrets".to_owned(),
-    })
+    finding
+        .about(Subject::Secret { key: key.clone() })
+        .next(NextAction::Open {
+            step: StepId::Secrets,
+            label: "Open Secrets".to_owned(),
+        })
 }
 
 pub(super) fn unknown_key(key: &SecretKey) -> Finding {

@@ -23,6 +23,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(300);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// What a followed collection tells.
+#[derive(Debug)]
 pub enum News<K> {
     /// A new list begins; what [`News::Listed`] tells until [`News::ListEnd`] is all there is.
     ListBegin,

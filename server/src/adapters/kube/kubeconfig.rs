@@ -190,8 +190,7 @@ mod tests {
 
     #[test]
     fn a_context_is_what_its_extension_name_and_address_say() {
-        let minikube =
-            "    extensions:\n    - name: cluster_info\n      extension:\n        provider: minikube.sigs.k8s.io\n        version: v1.38.1";
+        let minikube = "    extensions:\n    - name: cluster_info\n      extension:\n        provider: minikube.sigs.k8s.io\n        version: v1.38.1";
         let cases = [
             (
                 "demo",
