@@ -233,10 +233,12 @@ fn one_lost_watch_is_a_lost_connection_unless_it_is_only_forbidden() {
         store.take(heard());
     }
     assert_eq!(store.connection(), Connection::Open);
-    let lost = |refused| TableNews::Lost {
-        why: "gone".to_owned(),
-        refused,
-    };
+    fn lost<T>(refused: bool) -> TableNews<T> {
+        TableNews::Lost {
+            why: "gone".to_owned(),
+            refused,
+        }
+    }
     store.take(LiveNews::Events(lost(true)));
     assert_eq!(store.connection(), Connection::Open);
     store.take(LiveNews::Pods(lost(true)));
