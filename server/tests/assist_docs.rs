@@ -31,7 +31,7 @@ fn codes_of(source: &str) -> BTreeSet<String> {
             None => has_variable = true,
         }
     }
-    for (at, field) in source.match_indices("code: \"") {
+    for (at, field) in source.match_indices(" code: \"") {
         codes.extend(literal(&source[at + field.len() - 1..]).map(str::to_owned));
     }
     if has_variable {
