@@ -351,15 +351,16 @@ async fn node_that_will_be_killed() {
     let Ok(dir) = std::env::var("SLIPWAY_TEST_DIR") else {
         return;
     };
+    let ready = std::path::Path::new(&dir).join("ready");
     let dir = tempfile::Builder::new()
         .prefix("cluster")
         .tempdir_in(dir)
         .expect("a folder");
     let cluster = Cluster::start_in(dir, true).await;
-    cluster
-        .run("doomed", &["child"], json!({}), json!({}))
-        .await;
-    cluster.until_ready("doomed").await;
+    let name = std::env::var("SLIPWAY_TEST_POD").expect("the pod's name");
+    cluster.run(&name, &["child"], json!({}), json!({})).await;
+    cluster.until_ready(&name).await;
+    std::fs::write(ready, "").expect("the other test is told");
     // Never outlives the test for long, even when that is killed itself.
     tokio::time::sleep(Duration::from_secs(60)).await;
 }
@@ -367,6 +368,9 @@ async fn node_that_will_be_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_leaves_no_process_for_the_next_one() {
     let home = tempfile::tempdir().expect("a folder");
+    // Names the processes of this run and no other.
+    let name = format!("doomed-{}", std::process::id());
+    let marker = format!("HOSTNAME={name}");
     /// Ends the other node however this test ends.
     struct Killed(std::process::Child);
     impl Drop for Killed {
@@ -383,6 +387,7 @@ async fn a_killed_node_leaves_no_process_for_the_next_one() {
             "--nocapture",
         ])
         .env("SLIPWAY_TEST_DIR", home.path())
+        .env("SLIPWAY_TEST_POD", &name)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()
@@ -395,13 +400,13 @@ async fn a_killed_node_leaves_no_process_for_the_next_one() {
             .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
             .filter(|pid| {
                 let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-                String::from_utf8_lossy(&environ).contains("HOSTNAME=doomed")
+                String::from_utf8_lossy(&environ).contains(&marker)
             })
             .count()
     };
     let deadline = Instant::now() + Duration::from_secs(30);
     // The container and the child that left its session.
-    while running() < 2 {
+    while running() < 2 || !home.path().join("ready").exists() {
         assert!(Instant::now() < deadline, "the pod runs in the other node");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -410,12 +415,12 @@ async fn a_killed_node_leaves_no_process_for_the_next_one() {
     let left = std::fs::read_dir(home.path())
         .expect("the folder")
         .flatten()
-        .next();
+        .find(|entry| entry.path().is_dir());
     let state = left.expect("the cluster's folder").path().join("practice");
     let cluster = Cluster::start_at(&state).await;
     let deadline = Instant::now() + Duration::from_secs(30);
     let pod = cluster
-        .until("doomed", "the restart", |pod| {
+        .until(&name, "the restart", |pod| {
             container(pod)["restartCount"] == 1 && container(pod)["ready"] == true
         })
         .await;
