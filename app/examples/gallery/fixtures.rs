@@ -41,7 +41,10 @@ fn project() -> ProjectView {
         name: "todo-chatbot".into(),
         root: "/home/ada/projects/slipway/examples/todo-chatbot".into(),
         namespace: name("todo"),
-        components: vec![component("backend", 8000, false), component("frontend", 3000, true)],
+        components: vec![
+            component("backend", 8000, false),
+            component("frontend", 3000, true),
+        ],
         secret_name: "todo-secrets".into(),
         has_manifests: true,
         has_chart: true,
@@ -113,9 +116,24 @@ fn checks() -> Vec<Check> {
         why: "Installs Helm on this system".into(),
     });
     vec![
-        check("cluster", "Cluster", Need::Required, ok("practice answers, v1.35.1")),
-        check("project", "Project", Need::Required, ok("slipway.toml, 2 components, 3 secrets")),
-        check("memory", "Memory", Need::Required, ok("11.2 GB of 15.6 GB free")),
+        check(
+            "cluster",
+            "Cluster",
+            Need::Required,
+            ok("practice answers, v1.35.1"),
+        ),
+        check(
+            "project",
+            "Project",
+            Need::Required,
+            ok("slipway.toml, 2 components, 3 secrets"),
+        ),
+        check(
+            "memory",
+            "Memory",
+            Need::Required,
+            ok("11.2 GB of 15.6 GB free"),
+        ),
         check("disk", "Disk", Need::Required, ok("48.0 GB free")),
         check("docker", "Docker", Need::Optional, CheckState::Checking),
         check(
@@ -130,16 +148,19 @@ fn checks() -> Vec<Check> {
 }
 
 fn secrets(set: bool) -> Vec<SecretView> {
-    let secret = |key: &str, label: &str, help: &str, kind, required, rehearsal: Option<&str>, state| SecretView {
-        key: name(key),
-        label: label.into(),
-        help: help.into(),
-        kind,
-        required,
-        components: vec![name("backend")],
-        rehearsal: rehearsal.map(str::to_owned),
-        state,
-    };
+    let secret =
+        |key: &str, label: &str, help: &str, kind, required, rehearsal: Option<&str>, state| {
+            SecretView {
+                key: name(key),
+                label: label.into(),
+                help: help.into(),
+                kind,
+                required,
+                components: vec![name("backend")],
+                rehearsal: rehearsal.map(str::to_owned),
+                state,
+            }
+        };
     let set_at = |fingerprint: &str| {
         if set {
             SecretState::Set {
@@ -247,7 +268,9 @@ fn pod(uid: &str, component: &str, ready: bool) -> PodRow {
             name: component.into(),
             image: format!("todo-{component}:3f9a0c12be77"),
             image_id: "sha256:3f9a0c12be77".into(),
-            state: ContainerState::Running { since: ago(180_000) },
+            state: ContainerState::Running {
+                since: ago(180_000),
+            },
             started: true,
             ready,
             restarts: if ready { 0 } else { 3 },
@@ -277,7 +300,12 @@ fn component(text: &str, rollout: Rollout, ready: u32) -> ComponentLive {
         revision: 4,
         service: Some(ServiceRow {
             name: text.into(),
-            kind: if text == "frontend" { "LoadBalancer" } else { "ClusterIP" }.into(),
+            kind: if text == "frontend" {
+                "LoadBalancer"
+            } else {
+                "ClusterIP"
+            }
+            .into(),
             ports: vec![if text == "frontend" { 80 } else { 8000 }],
             ready_endpoints: ready,
             load_balancer: if text == "frontend" {
@@ -403,7 +431,11 @@ fn run(kind: RunKind, ending: Option<Outcome>) -> RunView {
                     }
                 },
             ),
-            stage("frontend/prove", "Find frontend in the cluster", StageState::Pending),
+            stage(
+                "frontend/prove",
+                "Find frontend in the cluster",
+                StageState::Pending,
+            ),
         ],
         lines: 214,
         tail,
@@ -416,10 +448,19 @@ fn run(kind: RunKind, ending: Option<Outcome>) -> RunView {
 
 /// All six steps done.
 pub fn healthy() -> PanelState {
-    let pods = [pod("x2x9q", "backend", true), pod("k8l2m", "frontend", true)];
+    let pods = [
+        pod("x2x9q", "backend", true),
+        pod("k8l2m", "frontend", true),
+    ];
     let events = [
         event("1", false, "Started", "Started container backend", 182_000),
-        event("2", false, "Pulled", "Container image \"todo-backend:3f9a0c12be77\" already present on machine", 183_000),
+        event(
+            "2",
+            false,
+            "Pulled",
+            "Container image \"todo-backend:3f9a0c12be77\" already present on machine",
+            183_000,
+        ),
     ];
     PanelState {
         project: Some(project()),
@@ -433,7 +474,10 @@ pub fn healthy() -> PanelState {
             problem: None,
         }),
         steps: BTreeMap::from([
-            (StepId::Setup, done("practice answers and all 4 required checks are ready")),
+            (
+                StepId::Setup,
+                done("practice answers and all 4 required checks are ready"),
+            ),
             (StepId::Secrets, done("2 of 2 required secrets are set")),
             (StepId::Images, done("2 of 2 images are in the cluster")),
             (StepId::Deploy, done("2 of 2 rollouts are complete")),
@@ -442,7 +486,10 @@ pub fn healthy() -> PanelState {
         ]),
         checks: checks(),
         secrets: secrets(true),
-        images: vec![image("backend", 24_100_000, true), image("frontend", 231_000_000, true)],
+        images: vec![
+            image("backend", 24_100_000, true),
+            image("frontend", 231_000_000, true),
+        ],
         plan: Some(plan()),
         deployed: Some(DeployedView {
             revision: 4,
@@ -465,7 +512,10 @@ pub fn fresh() -> PanelState {
     let by = |by| StepState::Blocked { by };
     PanelState {
         steps: BTreeMap::from([
-            (StepId::Setup, done("practice answers and all 4 required checks are ready")),
+            (
+                StepId::Setup,
+                done("practice answers and all 4 required checks are ready"),
+            ),
             (
                 StepId::Secrets,
                 StepState::ToDo {
@@ -584,10 +634,18 @@ pub fn failed() -> PanelState {
             0,
         ),
     );
-    state.pods.insert("x2x9q".into(), pod("x2x9q", "backend", false));
+    state
+        .pods
+        .insert("x2x9q".into(), pod("x2x9q", "backend", false));
     state.events.insert(
         "3".into(),
-        event("3", true, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", 4_000),
+        event(
+            "3",
+            true,
+            "Unhealthy",
+            "Readiness probe failed: HTTP probe failed with statuscode: 503",
+            4_000,
+        ),
     );
     state.findings = vec![finding.clone(), attention];
     state.runs.insert(

@@ -16,7 +16,11 @@ const PAGES: [&str; 9] = [
 ];
 
 fn main() -> std::io::Result<()> {
-    let out = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "target/gallery".to_owned()));
+    let out = PathBuf::from(
+        std::env::args()
+            .nth(1)
+            .unwrap_or_else(|| "target/gallery".to_owned()),
+    );
     std::fs::create_dir_all(&out)?;
     for (name, state, connection, role) in scenes() {
         for page in PAGES {
@@ -38,14 +42,44 @@ fn scenes() -> Vec<(&'static str, PanelState, Connection, Role)> {
         since: fixtures::ago(14_000),
     };
     vec![
-        ("healthy", fixtures::healthy(), Connection::Live, Role::Operator),
-        ("viewer", fixtures::healthy(), Connection::Live, Role::Viewer),
+        (
+            "healthy",
+            fixtures::healthy(),
+            Connection::Live,
+            Role::Operator,
+        ),
+        (
+            "viewer",
+            fixtures::healthy(),
+            Connection::Live,
+            Role::Viewer,
+        ),
         ("stale", fixtures::healthy(), lost, Role::Operator),
         ("fresh", fixtures::fresh(), Connection::Live, Role::Operator),
-        ("building", fixtures::building(), Connection::Live, Role::Operator),
-        ("failed", fixtures::failed(), Connection::Live, Role::Operator),
-        ("empty", PanelState::default(), Connection::Live, Role::Operator),
-        ("refused", PanelState::default(), Connection::Refused, Role::Viewer),
+        (
+            "building",
+            fixtures::building(),
+            Connection::Live,
+            Role::Operator,
+        ),
+        (
+            "failed",
+            fixtures::failed(),
+            Connection::Live,
+            Role::Operator,
+        ),
+        (
+            "empty",
+            PanelState::default(),
+            Connection::Live,
+            Role::Operator,
+        ),
+        (
+            "refused",
+            PanelState::default(),
+            Connection::Refused,
+            Role::Viewer,
+        ),
     ]
 }
 

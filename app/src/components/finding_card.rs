@@ -29,7 +29,7 @@ pub fn FindingCard(finding: Finding) -> impl IntoView {
                 <StatusBadge tone word />
                 <code class="finding-code">{finding.code}</code>
             </div>
-            <h3 class="finding-what">{finding.what}</h3>
+            <h2 class="finding-what">{finding.what}</h2>
             <p class="finding-why" dir="auto">
                 {finding.why}
             </p>

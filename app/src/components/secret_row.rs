@@ -132,7 +132,7 @@ fn facts(secret: SecretView) -> impl IntoView {
     };
     view! {
         <div class="secret-head">
-            <h3 class="secret-key">{secret.key.to_string()}</h3>
+            <h2 class="secret-key">{secret.key.to_string()}</h2>
             <StatusBadge tone word />
             <span class="tag">{if secret.required { "Required" } else { "Optional" }}</span>
         </div>

@@ -137,6 +137,9 @@ pub fn pod(pod: &PodRow) -> Said {
         None if pod.phase == "Succeeded" => said(Tone::Off, "Succeeded"),
         None if pod.phase == "Failed" => said(Tone::Failed, "Failed"),
         None if pod.phase == "Unknown" => said(Tone::Unknown, "Unknown"),
+        None if pod.containers.iter().any(|container| container.started) => {
+            said(Tone::Attention, "Not ready")
+        }
         None => said(Tone::Working, "Starting"),
     }
 }
@@ -212,7 +215,7 @@ pub fn run(kind: RunKind, outcome: Option<&Outcome>) -> Said {
 pub fn change(change: Change) -> Said {
     match change {
         Change::Create => said(Tone::Ok, "Create"),
-        Change::Update => said(Tone::Working, "Update"),
+        Change::Update => said(Tone::ToDo, "Update"),
         Change::Unchanged => said(Tone::Off, "Unchanged"),
         Change::Delete => said(Tone::Failed, "Delete"),
     }
