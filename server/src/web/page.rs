@@ -23,6 +23,12 @@ const NOT_BUILT: &str = "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\
 <code>cargo xtask serve</code> in the source folder.</p>\
 <p>Everything also works without a browser: <code>slipway up --help</code>.</p></html>";
 
+/// Tells Leptos to run what a page starts on this program's runtime; once is enough.
+pub fn prepare() {
+    // Refused only when it was told before, and then it knows.
+    let _ = any_spawner::Executor::init_tokio();
+}
+
 /// The shell for this path.
 pub async fn render(request: Request<Body>) -> Response {
     if !assets::are_built() {

@@ -38,6 +38,7 @@ impl Site {
         ports: Ports,
         shutdown: CancellationToken,
     ) -> Self {
+        page::prepare();
         let stage = Stage::new(hub, shutdown);
         Self {
             addresses,
