@@ -228,8 +228,9 @@ impl Call {
             IpAddr::V6(_) if self.port == 53 => Ipv4Addr::UNSPECIFIED,
             IpAddr::V6(_) => return Destination::Untouched,
         };
-        // A pod's own DNS server is reached like any of its ports.
-        if self.port == 53 && ip != net.pod_ip && !is_pod_address(ip) {
+        // A pod that serves DNS itself is reached like any pod; the node's server may be on
+        // another port when 53 is not allowed.
+        if self.port == 53 && (ip == *net.dns.ip() || !is_pod_address(ip)) {
             return Destination::Here(net.dns);
         }
         if ip == Ipv4Addr::LOCALHOST || ip.is_unspecified() {
