@@ -29,7 +29,8 @@ interface WorkerFixtures {
 }
 
 export const test = base.extend<TestFixtures, WorkerFixtures>({
-  open: async ({ browser }, use) => {
+  // After `start`, so that its pages are closed before what they show.
+  open: async ({ browser, start: _ }, use) => {
     const contexts: BrowserContext[] = []
     const errors: string[] = []
     await use(async (link, { expected } = {}) => {
