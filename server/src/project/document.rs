@@ -181,6 +181,11 @@ impl<'d, 'i, 't> Section<'d, 'i, 't> {
         }
     }
 
+    /// Whether the key is there, right or wrong.
+    pub fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
     fn get(&self, key: &str) -> Option<&'d Spanned<DeValue<'i>>> {
         self.table.get(key)
     }

@@ -89,12 +89,12 @@ fn first_upper(text: &str) -> String {
 
 fn project(top: &Section<'_, '_, '_>, root: &Path) -> Option<ProjectSpec> {
     let about = top.section("project", "[project]");
-    if about.is_none() {
+    if !top.has("project") {
         top.missing("[project]", "a [project] section with a name");
     }
     let name = about.as_ref().and_then(|about| {
         about.allow(PROJECT_KEYS);
-        if about.string("name").is_none() {
+        if !about.has("name") {
             about.missing("name", "name = \"my-app\"");
         }
         // The project's name becomes part of labels and object names.
@@ -111,7 +111,11 @@ fn project(top: &Section<'_, '_, '_>, root: &Path) -> Option<ProjectSpec> {
         .map(|placed| placed.value.to_string());
 
     let mut components: Vec<ComponentSpec> = Vec::new();
-    for section in top.sections("component", "[[component]]") {
+    let sections = top.sections("component", "[[component]]");
+    if sections.is_empty() && !top.has("component") {
+        top.missing("[[component]]", "at least one [[component]]");
+    }
+    for section in sections {
         if let Some(read) = component(&section, name.as_ref().map(|name| name.value.as_str())) {
             if components.iter().any(|other| other.name == read.value.name) {
                 duplicate(&section, read.span, "component", read.value.name.as_str());
@@ -120,10 +124,6 @@ fn project(top: &Section<'_, '_, '_>, root: &Path) -> Option<ProjectSpec> {
             }
         }
     }
-    if top.sections("component", "[[component]]").is_empty() {
-        top.missing("[[component]]", "at least one [[component]]");
-    }
-
     let mut secrets: Vec<SecretSpec> = Vec::new();
     for section in top.sections("secret", "[[secret]]") {
         if let Some(read) = secret(&section, &components) {
@@ -166,7 +166,7 @@ fn component(
         .required_string("name", "name = \"backend\"")
         .and_then(|text| section.check_name::<ComponentName>("name", &text));
     let port = section.number("port", 1..65_536);
-    if port.is_none() && section.string("port").is_none() {
+    if !section.has("port") {
         section.missing("port", "port = 8080, the port its container listens on");
     }
     let image = section.string("image").and_then(|image| {
