@@ -26,7 +26,8 @@ pub fn essence(object: &Value) -> Value {
     if let Some(map) = object.as_object_mut() {
         map.remove("status");
     }
-    if let Some(metadata) = object["metadata"].as_object_mut() {
+    // `get_mut`, because indexing would put a `null` where nothing was.
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         for noise in [
             "managedFields",
             "resourceVersion",

@@ -69,7 +69,12 @@ pub fn place_images(
         return done;
     };
     for list in ["initContainers", "containers"] {
-        let Some(containers) = template["spec"][list].as_array_mut() else {
+        // `get_mut`, because indexing would put a `null` where nothing was.
+        let containers = template
+            .get_mut("spec")
+            .and_then(|spec| spec.get_mut(list))
+            .and_then(Value::as_array_mut);
+        let Some(containers) = containers else {
             continue;
         };
         let alone = list == "containers" && containers.len() == 1;

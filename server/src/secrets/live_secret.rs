@@ -41,6 +41,19 @@ impl LiveSecret {
         }
     }
 
+    /// Adds the times at which the values that are there were entered here.
+    #[must_use]
+    pub fn with_entered(mut self, entered: &BTreeMap<String, Entered>) -> Self {
+        for (key, entered) in entered {
+            if self.fingerprints.get(key) == Some(&entered.fingerprint) {
+                let whole_second = UnixMillis(entered.at.0 - entered.at.0.rem_euclid(1000));
+                let newest = self.changed.entry(key.clone()).or_insert(whole_second);
+                *newest = (*newest).max(whole_second);
+            }
+        }
+        self
+    }
+
     /// Whether the pod was started with other values than there are now. Told by the annotation its
     /// template got from the deploy, or else by its age.
     pub fn is_stale(&self, pod: &PodFacts, key: &FingerprintKey) -> bool {
@@ -67,6 +80,8 @@ impl LiveSecret {
             .map(|(_, at)| *at)
             .max();
         match changed {
+            // Times are whole seconds. Within the same one, a differing mark decides.
+            Some(changed) if pod.secret_fingerprint.is_some() => pod.created <= changed,
             Some(changed) => pod.created < changed,
             None => pod.secret_fingerprint.is_some(),
         }
@@ -236,5 +251,19 @@ mod tests {
         let mut other = pod(before, None);
         other.reads_secrets.clear();
         assert!(!live.is_stale(&other, &key), "reads nothing of it");
+        let same_second = "2026-01-01T00:01:00Z";
+        assert!(live.is_stale(&pod(same_second, stamp(&old)), &key));
+        assert!(!live.is_stale(&pod(same_second, None), &key));
+        // A server that tells no times: what was entered here has one.
+        let entered = BTreeMap::from([(
+            "A".to_owned(),
+            Entered {
+                fingerprint: key.of("A", b"new"),
+                at: crate::adapters::kube::times::parse_rfc3339(same_second).expect("a time"),
+            },
+        )]);
+        let told = untold.with_entered(&entered);
+        assert!(told.is_stale(&pod(before, stamp(&old)), &key));
+        assert!(!told.is_stale(&pod(after, stamp(&old)), &key));
     }
 }

@@ -83,7 +83,8 @@ impl SecretsRoom {
 
     /// The Secret as the cluster has it, if it is known.
     pub fn current(&self) -> Option<LiveSecret> {
-        self.observed.borrow().as_ref().ok().cloned().flatten()
+        let live = self.observed.borrow().as_ref().ok().cloned().flatten()?;
+        Some(live.with_entered(&self.entered()))
     }
 
     /// What is known, and every change of it.

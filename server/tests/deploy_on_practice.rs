@@ -1,0 +1,425 @@
+//! Secrets, deploy and live together on a real practice cluster: real pods, real watches.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::model::{
+    Change, ClusterChoice, ComponentName, DeployPlan, Failure, Finding, Outcome, PanelState,
+    Rollout, SecretInput, SecretState,
+};
+use app::ports::{Deploys, Images, Live, Secrets};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Api, Patch, PatchParams};
+use server::cluster::{ClusterOptions, ClusterRoom};
+use server::deploy::{DeployRoom, DownScope};
+use server::engine::{Core, Journal, StateDir};
+use server::images::ImagesRoom;
+use server::live::LiveRoom;
+use server::project::Project;
+use server::secrets::SecretsRoom;
+use tempfile::TempDir;
+
+const VALUE: &str = "a-very-secret-value-4711";
+
+struct World {
+    core: Core,
+    cluster: ClusterRoom,
+    images: Arc<ImagesRoom>,
+    secrets: Arc<SecretsRoom>,
+    deploys: Arc<DeployRoom>,
+    live: Arc<LiveRoom>,
+    folder: TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let project = folder.path().join("project");
+        write_project(&project);
+        let state_dir = StateDir::open(&folder.path().join("state")).expect("a state folder");
+        let journal = Journal::open(state_dir.path()).expect("a journal");
+        let core = Core::start(Arc::new(state_dir), journal);
+        let project = Arc::new(Project::load(&project).expect("a project"));
+        let options = ClusterOptions {
+            wanted: None,
+            kubeconfig: Some(vec![]),
+        };
+        let cluster = ClusterRoom::new(core.clone(), options);
+        let images = Arc::new(ImagesRoom::new(
+            core.clone(),
+            project.clone(),
+            cluster.clone(),
+        ));
+        let secrets =
+            SecretsRoom::new(core.clone(), project.clone(), cluster.clone()).expect("a room");
+        let secrets = Arc::new(secrets);
+        let deploys = Arc::new(DeployRoom::new(
+            core.clone(),
+            project.clone(),
+            cluster.clone(),
+            secrets.clone(),
+        ));
+        let live = Arc::new(LiveRoom::new(
+            core.clone(),
+            project,
+            cluster.clone(),
+            secrets.clone(),
+        ));
+        images.spawn();
+        secrets.spawn();
+        deploys.spawn();
+        live.spawn();
+        cluster
+            .choose(ClusterChoice::Practice, None)
+            .await
+            .expect("a practice cluster");
+        Self {
+            core,
+            cluster,
+            images,
+            secrets,
+            deploys,
+            live,
+            folder,
+        }
+    }
+
+    /// With image and secret in place.
+    async fn prepared() -> Self {
+        let world = Self::new().await;
+        let run = world.images.build(vec![]).await.expect("a run");
+        succeeded(world.core.runs.wait(run).await);
+        world.set(VALUE).await.expect("stored");
+        world
+            .until("the image is proved", |state| {
+                !server::live::proved_images(state).is_empty()
+            })
+            .await;
+        world
+    }
+
+    async fn set(&self, value: &str) -> Result<(), Failure> {
+        let key = "TOKEN".parse().expect("a key");
+        self.secrets.set(key, SecretInput(value.to_owned())).await
+    }
+
+    async fn plan(&self) -> DeployPlan {
+        self.deploys.plan().await.expect("a plan")
+    }
+
+    async fn deploy(&self) -> Outcome {
+        let plan = self.plan().await;
+        let run = self.deploys.deploy(plan.hash).await.expect("a run");
+        self.core.runs.wait(run).await
+    }
+
+    async fn until(&self, what: &str, wanted: impl Fn(&PanelState) -> bool) {
+        let mut changed = self.core.hub.changed();
+        let waiting = async {
+            while !self.core.hub.read(|state| wanted(state)) {
+                changed.changed().await.expect("the hub lives");
+            }
+        };
+        if tokio::time::timeout(Duration::from_secs(60), waiting)
+            .await
+            .is_err()
+        {
+            let state = self.core.hub.read(Clone::clone);
+            panic!("waited for: {what}\n{state:#?}");
+        }
+    }
+
+    fn manifest(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join("project/k8s").join(name)
+    }
+
+    async fn end(self) {
+        self.core.shutdown.cancel();
+        self.cluster.shutdown().await;
+        drop(self.folder);
+    }
+}
+
+fn write_project(folder: &Path) {
+    fs::create_dir_all(folder.join("app")).expect("created");
+    fs::create_dir_all(folder.join("k8s")).expect("created");
+    let toml = "[project]\nname = \"t\"\n\n[[component]]\nname = \"app\"\nport = 8000\n\n[component.pack]\nbuild = [\"sh\", \"-c\", \"cp /bin/sleep program\"]\nbinary = \"app/program\"\nargs = [\"3600\"]\n\n[[secret]]\nkey = \"TOKEN\"\nkind = \"text\"\n\n[deploy]\nmanifests = \"k8s\"\n";
+    fs::write(folder.join("slipway.toml"), toml).expect("written");
+    let deployment = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: app
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: app}}
+  template:
+    metadata: {labels: {app: app}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: app
+          image: t-app:dev
+          imagePullPolicy: Never
+          ports: [{containerPort: 8000}]
+          env:
+            - name: TOKEN
+              valueFrom: {secretKeyRef: {name: t-secrets, key: TOKEN}}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: app
+spec:
+  selector: {app: app}
+  ports: [{port: 80, targetPort: 8000}]
+"#;
+    fs::write(folder.join("k8s/app.yaml"), deployment).expect("written");
+    fs::write(
+        folder.join("k8s/config.yaml"),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: extra\ndata:\n  a: '1'\n",
+    )
+    .expect("written");
+}
+
+fn succeeded(outcome: Outcome) {
+    assert!(matches!(outcome, Outcome::Succeeded { .. }), "{outcome:#?}");
+}
+
+fn finding(failure: Failure) -> Finding {
+    match failure {
+        Failure::Finding(finding) => *finding,
+        Failure::Transport(text) => panic!("{text}"),
+    }
+}
+
+fn changes(plan: &DeployPlan) -> Vec<(String, Change)> {
+    plan.objects
+        .iter()
+        .map(|object| (format!("{}/{}", object.kind, object.name), object.change))
+        .collect()
+}
+
+fn app() -> ComponentName {
+    "app".parse().expect("a name")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deploy_is_planned_applied_followed_and_removed() {
+    let world = World::prepared().await;
+    world
+        .until("the secret is known", |state| {
+            state
+                .secrets
+                .iter()
+                .all(|secret| matches!(secret.state, SecretState::Set { .. }))
+        })
+        .await;
+    let plan = world.plan().await;
+    assert!(plan.findings.is_empty(), "{:#?}", plan.findings);
+    assert_eq!(
+        changes(&plan),
+        [
+            ("ConfigMap/extra".to_owned(), Change::Create),
+            ("Service/app".to_owned(), Change::Create),
+            ("Deployment/app".to_owned(), Change::Create),
+        ]
+    );
+    succeeded(world.deploy().await);
+    world
+        .until("everything is live and proved", |state| {
+            state.components.get(&app()).is_some_and(|component| {
+                component.rollout == Rollout::Complete && component.image_proved == Some(true)
+            }) && state.pods.values().any(|pod| pod.ready && pod.current)
+                && state
+                    .deployed
+                    .as_ref()
+                    .is_some_and(|deployed| deployed.revision == 1 && deployed.objects == 3)
+                && state.watch.heard.is_some()
+                && state.watch.lost.is_none()
+        })
+        .await;
+
+    let again = world.plan().await;
+    assert!(
+        again
+            .objects
+            .iter()
+            .all(|object| object.change == Change::Unchanged),
+        "{again:#?}"
+    );
+    // A plan that someone looked at long ago is refused.
+    fs::remove_file(world.manifest("config.yaml")).expect("removed");
+    let refused = world
+        .deploys
+        .deploy(again.hash)
+        .await
+        .expect_err("outdated");
+    assert_eq!(finding(refused).code, "PLAN_OUTDATED");
+    let plan = world.plan().await;
+    assert!(changes(&plan).contains(&("ConfigMap/extra".to_owned(), Change::Delete)));
+
+    // Another value makes another fingerprint, and so a new revision.
+    world
+        .set("another-secret-value-0815")
+        .await
+        .expect("stored");
+    world
+        .until("the pod is known to be stale", |state| {
+            state.pods.values().any(|pod| pod.stale_secrets)
+        })
+        .await;
+    succeeded(world.deploy().await);
+    world
+        .until("only new pods are left", |state| {
+            state
+                .deployed
+                .as_ref()
+                .is_some_and(|deployed| deployed.revision == 2 && deployed.objects == 2)
+                && state.pods.len() == 1
+                && state
+                    .pods
+                    .values()
+                    .all(|pod| pod.ready && pod.current && !pod.stale_secrets)
+        })
+        .await;
+
+    let run = world.deploys.restart(app()).await.expect("a run");
+    succeeded(world.core.runs.wait(run).await);
+    let restarted = world.plan().await;
+    assert!(
+        restarted
+            .objects
+            .iter()
+            .all(|object| object.change == Change::Unchanged),
+        "a restart is no change of the manifests: {restarted:#?}"
+    );
+
+    let run = world
+        .deploys
+        .run_down(DownScope::Applied)
+        .await
+        .expect("a run");
+    succeeded(world.core.runs.wait(run).await);
+    world
+        .until("nothing is left but the secret", |state| {
+            state.pods.is_empty()
+                && state.deployed.is_none()
+                && state
+                    .components
+                    .get(&app())
+                    .is_some_and(|component| component.rollout == Rollout::Absent)
+                && state.secrets.iter().all(|secret| secret.state.is_set())
+        })
+        .await;
+    let shown = format!("{:?}", world.core.hub.read(Clone::clone));
+    assert!(!shown.contains(VALUE), "no value is ever in the state");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_is_not_there_stops_the_rollout_with_the_cause() {
+    let world = World::prepared().await;
+    // The manifest asks for an image nobody built, in a container that is no component's.
+    let path = world.manifest("app.yaml");
+    let text = fs::read_to_string(&path).expect("read");
+    let broken = text.replace(
+        "          ports:",
+        "        - name: side\n          image: nobody-built:this\n          imagePullPolicy: Never\n        - name: other\n          image: t-app:dev\n          ports:",
+    );
+    let broken = broken.replacen("imagePullPolicy: Never\n        - name: side", "imagePullPolicy: Never\n          env:\n            - name: TOKEN\n              valueFrom: {secretKeyRef: {name: t-secrets, key: TOKEN}}\n        - name: side", 1);
+    fs::write(&path, broken).expect("written");
+    let outcome = world.deploy().await;
+    let Outcome::Failed { finding } = outcome else {
+        panic!("it cannot succeed: {outcome:#?}");
+    };
+    assert_eq!(finding.code, "IMAGE_NOT_IN_CLUSTER", "{finding:#?}");
+    assert!(finding.why.contains("nobody-built:this"), "{finding:#?}");
+    // Mended, deploying again finishes the job.
+    fs::write(&path, text).expect("written");
+    succeeded(world.deploy().await);
+    let pod = world.core.hub.read(|state| {
+        state
+            .pods
+            .values()
+            .find(|pod| pod.current && pod.ready)
+            .map(|pod| pod.name.clone())
+    });
+    let query = app::model::LogQuery {
+        pod: pod.expect("a ready pod"),
+        container: "app".into(),
+        previous: false,
+        tail: 10,
+    };
+    assert_eq!(
+        world.live.logs(query).await.map(|lines| lines.len()),
+        Ok(0),
+        "sleep prints nothing"
+    );
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_is_told_before_anything_is_applied() {
+    let world = World::new().await;
+    world
+        .until("the secret is known to be unset", |state| {
+            state
+                .secrets
+                .iter()
+                .all(|secret| secret.state == SecretState::Unset)
+                && !state.secrets.is_empty()
+        })
+        .await;
+    let plan = world.plan().await;
+    let codes: Vec<&str> = plan
+        .findings
+        .iter()
+        .map(|finding| finding.code.as_str())
+        .collect();
+    assert_eq!(codes, ["IMAGE_NOT_PROVEN", "SECRET_KEY_MISSING"]);
+    assert_eq!(
+        changes(&plan)[0],
+        ("Namespace/t".to_owned(), Change::Create)
+    );
+    let refused = world.deploys.deploy(plan.hash).await.expect_err("blocked");
+    assert_eq!(finding(refused).code, "IMAGE_NOT_PROVEN");
+    let wrong = world.set("").await.expect_err("empty");
+    assert_eq!(finding(wrong).code, "SECRET_SHAPE");
+
+    // A value set by someone else is seen, and so is its removal.
+    world.set(VALUE).await.expect("stored");
+    let connected = world.cluster.current().expect("connected");
+    let api: Api<Secret> = Api::namespaced(connected.client.clone(), "t");
+    let foreign = serde_json::json!({"stringData": {"TOKEN": "set-by-someone-else"}});
+    api.patch(
+        "t-secrets",
+        &PatchParams::default(),
+        &Patch::Merge(&foreign),
+    )
+    .await
+    .expect("patched");
+    world
+        .until("the foreign value is seen", |state| {
+            matches!(state.secrets[0].state, SecretState::Foreign { .. })
+        })
+        .await;
+    assert!(
+        world
+            .core
+            .redactor
+            .redact("x set-by-someone-else x")
+            .contains("•••"),
+        "values read from the cluster are hidden too"
+    );
+    let key = "TOKEN".parse().expect("a key");
+    world.secrets.delete(key).await.expect("deleted");
+    world
+        .until("the key is unset again", |state| {
+            state.secrets[0].state == SecretState::Unset
+        })
+        .await;
+    world.end().await;
+}
