@@ -4,9 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Names that carry no rule of their own: they only mark an element for a rule of its parent.
-const WITHOUT_RULE: &[&str] = &["narrow-only"];
-
 #[test]
 fn every_class_used_has_a_rule() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -22,7 +19,7 @@ fn every_class_used_has_a_rule() {
     assert!(used.len() > 100, "only {} classes were found", used.len());
     let missing: Vec<_> = used
         .iter()
-        .filter(|(class, _)| !rules.contains(*class) && !WITHOUT_RULE.contains(&class.as_str()))
+        .filter(|(class, _)| !rules.contains(*class))
         .collect();
     assert!(missing.is_empty(), "no rule for {missing:#?}");
 }

@@ -10,7 +10,7 @@ use crate::ui::{StatusIcon, Tone};
 pub fn ConnectionBanner() -> impl IntoView {
     let live = Live::expect();
     view! {
-        <div class="banner-place" role="status">
+        <div role="status">
             {move || {
                 let Connection::Reconnecting { since } = live.connection() else {
                     return None;

@@ -30,7 +30,7 @@ pub fn Header() -> impl IntoView {
         <header class="top">
             <a class="brand" href="/" aria-label="Slipway, to the current step">
                 <Mark />
-                <span class="brand-name">"Slipway"</span>
+                <span>"Slipway"</span>
             </a>
             {move || {
                 project
@@ -54,7 +54,7 @@ pub fn Header() -> impl IntoView {
                     <span>{viewers}</span>
                     <span class="sr-only">" connected pages"</span>
                 </p>
-                <a class="btn btn-quiet top-demo" href="/demo">
+                <a class="btn btn-quiet" href="/demo">
                     <Icon shape=IconShape::Screen />
                     <span class="wide-only">"Demo screen"</span>
                     <span class="sr-only narrow-only">"Demo screen"</span>

@@ -41,7 +41,7 @@ fn Group(change: Change, objects: Vec<PlannedObject>) -> impl IntoView {
     let count = objects.len();
     let label = format!("{word}: {count}");
     view! {
-        <section class="plan-group" aria-label=label>
+        <section aria-label=label>
             <h3 class="plan-group-title">
                 <StatusBadge tone word />
                 <span class="plan-count">{count}</span>
@@ -108,7 +108,7 @@ fn field(change: FieldChange) -> impl IntoView {
                 .map(|before| {
                     view! {
                         <p class="diff-before" dir="auto">
-                            <span class="diff-sign" aria-hidden="true">"−"</span>
+                            <span aria-hidden="true">"−"</span>
                             <del>{before}</del>
                         </p>
                     }
@@ -118,7 +118,7 @@ fn field(change: FieldChange) -> impl IntoView {
                 .map(|after| {
                     view! {
                         <p class="diff-after" dir="auto">
-                            <span class="diff-sign" aria-hidden="true">"+"</span>
+                            <span aria-hidden="true">"+"</span>
                             <ins>{after}</ins>
                         </p>
                     }
