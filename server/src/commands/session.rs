@@ -66,6 +66,7 @@ fn assemble(target: &Target, state_dir: Arc<StateDir>, journal: Journal) -> Resu
 /// stop, and the journal is flushed. Takes at most ten seconds.
 pub(super) async fn end(panel: &Panel) {
     let core = &panel.core;
+    core.state_dir.forget_server_file();
     core.runs.cancel_all();
     if timeout(RUNS_STOP, core.runs.idle()).await.is_err() {
         tracing::warn!("a run did not stop in time");

@@ -44,6 +44,8 @@ impl StateDir {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => {
                 dir.lock = Some(lock);
+                // Left behind by one that was killed; nobody serves there any more.
+                dir.forget_server_file();
                 Ok(dir)
             }
             Err((_, Errno::EWOULDBLOCK)) => Err(second_slipway(path, dir.server_file())),
@@ -78,19 +80,16 @@ impl StateDir {
         Ok(())
     }
 
+    /// This Slipway serves no longer.
+    pub fn forget_server_file(&self) {
+        // When it cannot be removed, the free lock still tells.
+        let _ = fs::remove_file(self.path.join(SERVER));
+    }
+
     /// Where a Slipway serves from this folder, if one wrote that down.
     pub fn server_file(&self) -> Option<ServerFile> {
         let text = fs::read(self.path.join(SERVER)).ok()?;
         serde_json::from_slice(&text).ok()
-    }
-}
-
-impl Drop for StateDir {
-    fn drop(&mut self) {
-        if self.lock.is_some() {
-            // A stale address would mislead; when it cannot be removed, the free lock still tells.
-            let _ = fs::remove_file(self.path.join(SERVER));
-        }
     }
 }
 
@@ -165,7 +164,8 @@ mod tests {
         assert_eq!(finding.code, "SECOND_SLIPWAY");
         assert!(finding.why.contains("http://127.0.0.1:4747"));
         drop(first);
-        assert!(StateDir::open(&path).is_ok());
+        let next = StateDir::open(&path).expect("the lock is free again");
+        assert!(next.server_file().is_none());
     }
 
     #[test]
