@@ -37,3 +37,46 @@ pub enum Role {
     Operator,
     Viewer,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Ending, Outcome, RunId, RunKind, RunView};
+    use super::*;
+
+    #[test]
+    fn a_snapshot_with_runs_arrives_as_it_was_sent() {
+        let mut state = PanelState::default();
+        let run = RunView {
+            id: RunId(7),
+            kind: RunKind::Deploy,
+            started: UnixMillis(1),
+            stages: vec![],
+            tail: vec![],
+            lines: 0,
+            ending: Some(Ending {
+                at: UnixMillis(2),
+                outcome: Outcome::Cancelled,
+            }),
+        };
+        state.apply(&PanelEvent::RunStarted(Box::new(run)));
+        for message in [
+            LiveMessage::Snapshot {
+                revision: StateRevision(3),
+                now: UnixMillis(4),
+                role: Role::Operator,
+                state: Box::new(state),
+            },
+            LiveMessage::Event {
+                revision: StateRevision(4),
+                event: PanelEvent::RunLog {
+                    run: RunId(7),
+                    lines: vec![],
+                },
+            },
+        ] {
+            let json = serde_json::to_string(&message).expect("encodes");
+            let arrived: LiveMessage = serde_json::from_str(&json).expect("decodes");
+            assert_eq!(arrived, message);
+        }
+    }
+}

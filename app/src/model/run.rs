@@ -2,14 +2,43 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{ComponentName, Finding, UnixMillis};
 
 /// Grows with every run of a state folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct RunId(pub u64);
+
+/// Also from text: as a key of a JSON object it is one, and serde hands that on as it is wherever it
+/// has to look at a tag first, as in a [`LiveMessage`](super::LiveMessage).
+impl<'de> Deserialize<'de> for RunId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberOrText;
+
+        impl Visitor<'_> for NumberOrText {
+            type Value = RunId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the number of a run")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<RunId, E> {
+                Ok(RunId(number))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<RunId, E> {
+                text.parse()
+                    .map(RunId)
+                    .map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+
+        deserializer.deserialize_any(NumberOrText)
+    }
+}
 
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
