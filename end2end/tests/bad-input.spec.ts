@@ -7,7 +7,7 @@ import { SetupPage } from './pages/setup-page.ts'
 import { TokenPage } from './pages/token-page.ts'
 import { WalkBar, type StepTitle } from './pages/walk-bar.ts'
 import { Panel } from './support/panel.ts'
-import { changeFile, exampleProject, Practice, run } from './support/slipway.ts'
+import { changeFile, exampleProject, run } from './support/slipway.ts'
 import { expect, expectAccessible, test } from './support/test.ts'
 
 const TITLES: StepTitle[] = ['Setup', 'Secrets', 'Images', 'Deploy', 'Assist', 'Live']
@@ -182,9 +182,14 @@ test.describe('on the way', () => {
     await deploy.walk.expectStep('Deploy', 'To do')
   })
 
-  test('a cluster that goes away turns everything grey, and its return makes it true again', async ({ open, scratch, start }) => {
+  test('a cluster that goes away turns everything grey, and its return makes it true again', async ({
+    open,
+    scratch,
+    startPractice,
+    start,
+  }) => {
     const stateDir = `${scratch}/state`
-    const cluster = await Practice.start(stateDir)
+    const cluster = await startPractice(stateDir)
     const slipway = await start({ stateDir })
     const panel = new Panel(slipway.url.origin, slipway.token)
     await panel.walk()
@@ -202,11 +207,9 @@ test.describe('on the way', () => {
     await expect(page.getByRole('link', { name: /^Cluster practice/ })).toHaveAccessibleName(/is silent|has a problem/)
     await expectAccessible(page)
 
-    const back = await Practice.start(stateDir)
+    await startPractice(stateDir)
     for (const title of TITLES) await walk.expectStep(title, 'Done', 60_000)
     await live.expectReady('frontend')
     await live.expectProbesPassing('frontend')
-    await slipway.kill()
-    await back.kill()
   })
 })

@@ -92,6 +92,7 @@ test('an entered value is nowhere but in the cluster: not on disk, not in the ou
   expect(allArguments().flatMap(({ pid, text }) => search.in(`the arguments of process ${pid}`, text))).toEqual([])
 
   // Ended first: what is written on the way out counts as well.
+  await page.context().close()
   await slipway.kill()
   const stream = Buffer.concat(streamed)
   expect(stream.toString(), 'the stream told of the secrets').toContain('"OPENAI_API_KEY"')

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** A process and when it started, because process IDs come back. */
@@ -7,13 +8,10 @@ export interface Process {
   started: string
 }
 
-/** The pods' processes of one practice cluster: marked by the node, and running from its images. */
+/** The pods' processes of the practice cluster in this state folder, by the mark its node gives them. */
 export function podProcesses(stateDir: string): Process[] {
-  const home = join(stateDir, 'practice')
-  return processes().filter(({ pid }) => {
-    const environ = readProc(pid, 'environ')
-    return environ.includes('SLIPWAY_POD_UID=') && (environ.includes(home) || places(pid).some((place) => place.startsWith(home)))
-  })
+  const node = createHash('sha256').update(join(stateDir, 'practice')).digest('hex').slice(0, 32)
+  return processes().filter(({ pid }) => readProc(pid, 'environ').toString().split('\0').includes(`SLIPWAY_NODE=${node}`))
 }
 
 export function isAlive({ pid, started }: Process): boolean {
@@ -39,16 +37,6 @@ function startOf(pid: number): string | undefined {
   // The name in parentheses may contain anything.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return fields[0] === 'Z' || fields[0] === '' ? undefined : fields[19]
-}
-
-function places(pid: number): string[] {
-  return ['exe', 'root', 'cwd'].flatMap((name) => {
-    try {
-      return [readlinkSync(`/proc/${pid}/${name}`)]
-    } catch {
-      return []
-    }
-  })
 }
 
 function readProc(pid: number, name: string): Buffer {

@@ -1,8 +1,10 @@
+import { join } from 'node:path'
 import AxeBuilder from '@axe-core/playwright'
 import { expect, test as base, type BrowserContext, type Page } from '@playwright/test'
 import { startOpenAi, type OpenAi } from './openai.ts'
 import { Panel } from './panel.ts'
-import { exampleProject, scratchFolder, Slipway } from './slipway.ts'
+import { podProcesses } from './processes.ts'
+import { exampleProject, Practice, scratchFolder, Slipway } from './slipway.ts'
 
 /** A Slipway with the example deployed on its practice cluster, shared by the tests of a worker. */
 export interface Deployed {
@@ -19,6 +21,8 @@ interface TestFixtures {
   open: (link: string, options?: { expected?: RegExp }) => Promise<Page>
   /** Starts a Slipway of this test alone on the practice cluster; it ends with the test. */
   start: (options?: { project?: string; stateDir?: string; args?: string[] }) => Promise<Slipway>
+  /** Starts a practice cluster in a process of its own; it ends with the test. */
+  startPractice: (stateDir: string) => Promise<Practice>
   /** A folder of this test alone. */
   scratch: string
 }
@@ -52,6 +56,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   scratch: async ({}, use) => {
     const folder = scratchFolder()
     await use(folder.path)
+    // What a test killed leaves its pods to its next start; there is none any more.
+    for (const { pid } of podProcesses(join(folder.path, 'state'))) process.kill(pid, 'SIGKILL')
     folder.remove()
   },
 
@@ -64,6 +70,16 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       return slipway
     })
     await Promise.all(started.map((slipway) => slipway.kill()))
+  },
+
+  startPractice: async ({ scratch: _ }, use) => {
+    const started: Practice[] = []
+    await use(async (stateDir) => {
+      const practice = await Practice.start(stateDir)
+      started.push(practice)
+      return practice
+    })
+    await Promise.all(started.map((practice) => practice.kill()))
   },
 
   openai: [
