@@ -561,9 +561,7 @@ pub fn building() -> PanelState {
             hint: "Building frontend, 142 of 310 crates".into(),
         },
     );
-    for kind in [RunKind::Build] {
-        state.runs.insert(RunId(7), run(kind, None));
-    }
+    state.runs.insert(RunId(7), run(RunKind::Build, None));
     state
 }
 

@@ -32,14 +32,11 @@ pub enum Sub {
     Scale,
     Log,
     Exec,
-    Attach,
     PortForward,
     Proxy,
     Binding,
     Eviction,
     Finalize,
-    EphemeralContainers,
-    Token,
 }
 
 impl Sub {
@@ -50,14 +47,11 @@ impl Sub {
             Self::Scale => "scale",
             Self::Log => "log",
             Self::Exec => "exec",
-            Self::Attach => "attach",
             Self::PortForward => "portforward",
             Self::Proxy => "proxy",
             Self::Binding => "binding",
             Self::Eviction => "eviction",
             Self::Finalize => "finalize",
-            Self::EphemeralContainers => "ephemeralcontainers",
-            Self::Token => "token",
         }
     }
 
@@ -74,11 +68,10 @@ impl Sub {
         const GET_PATCH_UPDATE: &[&str] = &["get", "patch", "update"];
         const CREATE_GET: &[&str] = &["create", "get"];
         match self {
-            Self::Status | Self::EphemeralContainers => (parent.kind, "", "", GET_PATCH_UPDATE),
+            Self::Status => (parent.kind, "", "", GET_PATCH_UPDATE),
             Self::Scale => ("Scale", "autoscaling", "v1", GET_PATCH_UPDATE),
             Self::Log => (parent.kind, "", "", &["get"]),
             Self::Exec => ("PodExecOptions", "", "", CREATE_GET),
-            Self::Attach => ("PodAttachOptions", "", "", CREATE_GET),
             Self::PortForward => ("PodPortForwardOptions", "", "", CREATE_GET),
             Self::Proxy => (
                 if parent.kind == "Pod" {
@@ -93,7 +86,6 @@ impl Sub {
             Self::Binding => ("Binding", "", "", &["create"]),
             Self::Eviction => ("Eviction", "policy", "v1", &["create"]),
             Self::Finalize => (parent.kind, "", "", &["update"]),
-            Self::Token => ("TokenRequest", "authentication.k8s.io", "v1", &["create"]),
         }
     }
 }

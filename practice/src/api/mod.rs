@@ -34,6 +34,7 @@ mod service_network;
 pub mod status;
 mod store;
 mod strategic;
+mod streams;
 mod table;
 mod typed;
 mod validate;

@@ -137,7 +137,7 @@ fn service_endpoint(
         ("", all) => all.iter().find(|p| p["name"].is_null() || p["name"] == ""),
         (text, all) => all
             .iter()
-            .find(|p| p["name"] == text || p["port"].to_string() == text),
+            .find(|p| p["name"] == text || text.parse::<u64>().ok().is_some_and(|n| p["port"] == n)),
     };
     let Some(chosen) = chosen else {
         return Err(StatusError::unavailable(format!(

@@ -37,7 +37,7 @@ pub fn parse_target(group: &str, version: &str, segments: &[&str]) -> Result<Tar
     let words: Vec<&str> = decoded.iter().map(String::as_str).collect();
     let (namespace, words) = match words.as_slice() {
         ["namespaces", namespace, resource, ..]
-            if !matches!(*resource, "status" | "finalize") || group != "" =>
+            if !matches!(*resource, "status" | "finalize") || !group.is_empty() =>
         {
             (Some((*namespace).to_owned()), &words[2..])
         }
@@ -115,6 +115,11 @@ impl Query {
             .iter()
             .find(|(k, _)| k == key)
             .map(|(_, v)| v.as_str())
+    }
+
+    /// All values of a key.
+    pub fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(k, _)| k == key).map(|(_, v)| v.as_str())
     }
 
     /// A boolean; `?follow` alone is true, as in the real API.

@@ -17,7 +17,7 @@ use super::pod_backend::PodBackend;
 use super::request::{Query, Rendering, Target, Verb, parse_target, verb};
 use super::status::StatusError;
 use super::store::Store;
-use super::{discovery, list, pod_log, proxy, reviews, table, watch, write};
+use super::{discovery, list, pod_log, proxy, reviews, streams, table, watch, write};
 
 /// Who sends a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +124,15 @@ async fn resource(
     let query = Query::of(request.uri());
     if target.subresource.as_deref() == Some("proxy") && target.kind.has(Sub::Proxy) {
         return proxy::answer(api, &target, request).await;
+    }
+    match target.subresource.as_deref() {
+        Some("exec") if target.kind.has(Sub::Exec) => {
+            return streams::exec(api, &target, &query, request).await;
+        }
+        Some("portforward") if target.kind.has(Sub::PortForward) => {
+            return streams::port_forward(api, &target, &query, request).await;
+        }
+        _ => {}
     }
     if !target.kind.stored {
         return reviews::answer(&target, request).await;

@@ -153,7 +153,7 @@ fn merge_keyed(
 }
 
 /// Puts the items named in `order` into that order; the others keep their place between them.
-fn sort(ty: &Type, list: &mut Vec<Value>, order: &[Value]) {
+fn sort(ty: &Type, list: &mut [Value], order: &[Value]) {
     let place = |item: &Value| match ty {
         Type::KeyedList(keys, _) => {
             let key = merge_key(keys);

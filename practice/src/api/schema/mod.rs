@@ -132,7 +132,8 @@ pub fn get(name: &str) -> Option<&'static Struct> {
 }
 
 /// All structs, in no order.
-pub fn all() -> impl Iterator<Item = (&'static String, &'static Struct)> {
+#[cfg(test)]
+fn all() -> impl Iterator<Item = (&'static String, &'static Struct)> {
     TABLE.iter()
 }
 
