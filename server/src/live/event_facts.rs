@@ -91,10 +91,8 @@ impl PodEvents {
             }
             // The container's own state says it better.
             "BackOff" | "ProbeWarning" => {}
-            _ if row.warning => {
-                if self.warning.as_ref().is_none_or(|(at, _)| *at <= row.at) {
-                    self.warning = Some((row.at, row.message.clone()));
-                }
+            _ if row.warning && self.warning.as_ref().is_none_or(|(at, _)| *at <= row.at) => {
+                self.warning = Some((row.at, row.message.clone()));
             }
             _ => {}
         }
