@@ -21,7 +21,9 @@ impl UnixMillis {
 pub fn humanize_ms(ms: u64) -> String {
     let s = ms / 1000;
     match s {
-        0..=9 if ms < 10_000 && !ms.is_multiple_of(1000) => format!("{}.{} s", s, (ms % 1000) / 100),
+        0..=9 if ms < 10_000 && !ms.is_multiple_of(1000) => {
+            format!("{}.{} s", s, (ms % 1000) / 100)
+        }
         0..=59 => format!("{s} s"),
         60..=3599 => join_units(s / 60, "min", s % 60, "s"),
         3600..=86_399 => join_units(s / 3600, "h", (s % 3600) / 60, "min"),

@@ -135,9 +135,9 @@ fn service_endpoint(
     let chosen = match (port, ports) {
         ("", [only]) => Some(only),
         ("", all) => all.iter().find(|p| p["name"].is_null() || p["name"] == ""),
-        (text, all) => all
-            .iter()
-            .find(|p| p["name"] == text || text.parse::<u64>().ok().is_some_and(|n| p["port"] == n)),
+        (text, all) => all.iter().find(|p| {
+            p["name"] == text || text.parse::<u64>().ok().is_some_and(|n| p["port"] == n)
+        }),
     };
     let Some(chosen) = chosen else {
         return Err(StatusError::unavailable(format!(

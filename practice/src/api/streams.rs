@@ -35,7 +35,10 @@ const CLOSE: u8 = 255;
 type Sink = SplitSink<WebSocket, Message>;
 type Source = SplitStream<WebSocket>;
 
-async fn upgrade(request: Request<Body>, protocols: &[&'static str]) -> Result<WebSocketUpgrade, StatusError> {
+async fn upgrade(
+    request: Request<Body>,
+    protocols: &[&'static str],
+) -> Result<WebSocketUpgrade, StatusError> {
     let (mut parts, _) = request.into_parts();
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
         .await
@@ -74,7 +77,9 @@ pub async fn exec(
         tty: query.flag("tty"),
     };
     if wanted.command.is_empty() {
-        return Err(StatusError::bad_request("you must specify at least 1 command for the container"));
+        return Err(StatusError::bad_request(
+            "you must specify at least 1 command for the container",
+        ));
     }
     let upgrade = upgrade(request, &[V5, V4]).await?;
     let (backend, pod, stop) = (api.backend()?, pod_ref(&pod), api.shutdown.clone());
@@ -90,7 +95,12 @@ pub async fn exec(
 }
 
 async fn run_exec(session: ExecSession, mut sink: Sink, source: Source) {
-    let ExecSession { stdin, mut stdout, mut stderr, end } = session;
+    let ExecSession {
+        stdin,
+        mut stdout,
+        mut stderr,
+        end,
+    } = session;
     let input = read_input(source, stdin);
     let output = async {
         let (mut out_open, mut err_open) = (true, true);
@@ -185,7 +195,9 @@ pub async fn port_forward(
         .collect::<Result<_, _>>()
         .map_err(|_| StatusError::bad_request("ports: must be numbers from 1 to 65535"))?;
     if ports.is_empty() || ports.len() > 100 {
-        return Err(StatusError::bad_request("query parameter \"ports\" is required"));
+        return Err(StatusError::bad_request(
+            "query parameter \"ports\" is required",
+        ));
     }
     let upgrade = upgrade(request, &[V4]).await?;
     let (backend, pod, stop) = (api.backend()?, pod_ref(&pod), api.shutdown.clone());
@@ -206,7 +218,9 @@ async fn forward(socket: WebSocket, backend: &Arc<dyn PodBackend>, pod: &PodRef,
     let _guard = done.clone().drop_guard();
     let mut inputs = Vec::new();
     for (at, port) in ports.iter().enumerate() {
-        let Ok(data) = u8::try_from(2 * at) else { return };
+        let Ok(data) = u8::try_from(2 * at) else {
+            return;
+        };
         for channel in [data, data + 1] {
             if send(&mut sink, channel, &port.to_le_bytes()).await.is_err() {
                 return;
@@ -214,7 +228,12 @@ async fn forward(socket: WebSocket, backend: &Arc<dyn PodBackend>, pod: &PodRef,
         }
         let (to_pod, from_client) = mpsc::channel(16);
         inputs.push(to_pod);
-        let connection = Forwarded { backend: backend.clone(), pod: pod.clone(), port: *port, data };
+        let connection = Forwarded {
+            backend: backend.clone(),
+            pod: pod.clone(),
+            port: *port,
+            data,
+        };
         let (frames, done) = (frames.clone(), done.clone());
         tokio::spawn(async move {
             tokio::select! {
@@ -234,7 +253,9 @@ async fn forward(socket: WebSocket, backend: &Arc<dyn PodBackend>, pod: &PodRef,
         while let Some(Ok(message)) = source.next().await {
             match message {
                 Message::Binary(bytes) => {
-                    let Some((channel, rest)) = bytes.split_first() else { continue };
+                    let Some((channel, rest)) = bytes.split_first() else {
+                        continue;
+                    };
                     // A connection that is over takes no more; the others go on.
                     if let Some(input) = inputs.get(usize::from(channel / 2))
                         && channel % 2 == 0
@@ -291,7 +312,11 @@ impl Forwarded {
         let from_pod = async {
             let mut buffer = vec![0; 32 * 1024];
             while let Ok(count @ 1..) = reader.read(&mut buffer).await {
-                if frames.send((self.data, buffer[..count].to_vec())).await.is_err() {
+                if frames
+                    .send((self.data, buffer[..count].to_vec()))
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }
