@@ -17,10 +17,6 @@ const WIDTHS = [
 ]
 const PAGES = ['setup', 'secrets', 'images', 'deploy', 'assist', 'live', 'demo']
 
-test.beforeAll(() => {
-  rmSync(FOLDER, { recursive: true, force: true })
-})
-
 /** Takes one page at every width, in the light and in the dark, as `SCENE/page-width-scheme.png`. */
 async function take(browser: Browser, scene: string, link: string, name: string, ready: (page: Page) => Promise<void>) {
   mkdirSync(join(FOLDER, scene), { recursive: true })
@@ -49,6 +45,7 @@ const demo = async (page: Page) => {
 }
 
 test('at the start', async ({ browser, start }) => {
+  rmSync(join(FOLDER, 'start'), { recursive: true, force: true })
   const slipway = await start()
   await new Panel(slipway.url.origin, slipway.token).untilDone('setup')
   for (const name of PAGES.filter((name) => name !== 'demo')) {
@@ -61,6 +58,7 @@ test('at the start', async ({ browser, start }) => {
 })
 
 test('healthy', async ({ browser, deployed, open }) => {
+  rmSync(join(FOLDER, 'healthy'), { recursive: true, force: true })
   const { slipway } = deployed
   const first = await open(slipway.link('/live'))
   const app = new TodoApp(await new LivePage(first).open('frontend'))
@@ -82,6 +80,7 @@ test('healthy', async ({ browser, deployed, open }) => {
 })
 
 test('failing', async ({ browser, scratch, start }) => {
+  rmSync(join(FOLDER, 'failing'), { recursive: true, force: true })
   const slipway = await start()
   const panel = new Panel(slipway.url.origin, slipway.token)
   await panel.walk()

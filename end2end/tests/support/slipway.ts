@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -15,13 +16,17 @@ const END_WITHIN_MS = 30_000
 /** The sources of the example are linked and not copied, so that nothing is compiled twice. */
 const SHARED = ['backend', 'frontend', 'target']
 
-/** A private copy of the example project whose chat talks to `openaiUrl`. */
+/**
+ * A private copy of the example project whose chat talks to `openaiUrl`. Its load balancer has a port
+ * of its own, because this machine has every port only once and tests run side by side.
+ */
 export function exampleProject(folder: string, openaiUrl = 'http://127.0.0.1:9/v1'): string {
   const project = join(folder, 'todo-chatbot')
   const shared = SHARED.map((name) => join(example, name))
   cpSync(example, project, { recursive: true, filter: (path) => !shared.includes(path) })
   for (const name of SHARED) symlinkSync(join(example, name), join(project, name))
   changeFile(join(project, 'k8s/10-config.yaml'), /OPENAI_BASE_URL: .*/, `OPENAI_BASE_URL: "${openaiUrl}"`)
+  changeFile(join(project, 'k8s/30-frontend.yaml'), /(?<=^ +)port: 3000$/m, `port: ${randomInt(20_000, 29_000)}`)
   return project
 }
 
