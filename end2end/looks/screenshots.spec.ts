@@ -5,7 +5,7 @@ import { WalkBar } from '../tests/pages/walk-bar.ts'
 import { TodoApp } from '../tests/pages/todo-app.ts'
 import { LivePage } from '../tests/pages/live-page.ts'
 import { Panel } from '../tests/support/panel.ts'
-import { changeFile } from '../tests/support/slipway.ts'
+import { changeFile, exampleProject } from '../tests/support/slipway.ts'
 import { expect, test } from '../tests/support/test.ts'
 
 const FOLDER = resolve(import.meta.dirname, '../screenshots')
@@ -57,9 +57,11 @@ test('at the start', async ({ browser, start }) => {
   await take(browser, 'start', slipway.link('/nowhere'), 'not-found', steps('To do'))
 })
 
-test('healthy', async ({ browser, deployed, open }) => {
+test('healthy', async ({ browser, openai, open, scratch, start }) => {
   rmSync(join(FOLDER, 'healthy'), { recursive: true, force: true })
-  const { slipway } = deployed
+  // As the project stands in the README, port and all.
+  const slipway = await start({ project: exampleProject(scratch, openai.url, 3000) })
+  await new Panel(slipway.url.origin, slipway.token).walk({ OPENAI_API_KEY: 'sk-stand-in-0123456789' })
   const first = await open(slipway.link('/live'))
   const app = new TodoApp(await new LivePage(first).open('frontend'))
   for (const wish of ['add buy oat milk', 'add call Grandma on Sunday', 'complete buy oat milk']) await app.say(wish)
@@ -69,7 +71,7 @@ test('healthy', async ({ browser, deployed, open }) => {
   }
   await take(browser, 'healthy', slipway.viewerLink('/live'), 'live-as-viewer', steps('Done'))
 
-  const context = await browser.newContext({ viewport: WIDTHS[1], colorScheme: 'light', deviceScaleFactor: 1 })
+  const context = await browser.newContext({ viewport: { width: 1440, height: 1240 }, colorScheme: 'light', deviceScaleFactor: 1 })
   const page = await context.newPage()
   await page.goto(slipway.link('/live'))
   await new LivePage(page).expectProbesPassing('frontend')

@@ -20,22 +20,27 @@ const SHARED = ['backend', 'frontend', 'target']
  * A private copy of the example project whose chat talks to `openaiUrl`. Its load balancer has a port
  * of its own, because this machine has every port only once and tests run side by side.
  */
-export function exampleProject(folder: string, openaiUrl = 'http://127.0.0.1:9/v1'): string {
+export function exampleProject(
+  folder: string,
+  openaiUrl = 'http://127.0.0.1:9/v1',
+  loadBalancerPort = randomInt(20_000, 29_000),
+): string {
   const project = join(folder, 'todo-chatbot')
   const shared = SHARED.map((name) => join(example, name))
   cpSync(example, project, { recursive: true, filter: (path) => !shared.includes(path) })
   for (const name of SHARED) symlinkSync(join(example, name), join(project, name))
   changeFile(join(project, 'k8s/10-config.yaml'), /OPENAI_BASE_URL: .*/, `OPENAI_BASE_URL: "${openaiUrl}"`)
-  changeFile(join(project, 'k8s/30-frontend.yaml'), /(?<=^ +)port: 3000$/m, `port: ${randomInt(20_000, 29_000)}`)
+  changeFile(join(project, 'k8s/30-frontend.yaml'), /(?<=^ +)port: 3000$/m, `port: ${loadBalancerPort}`)
   return project
 }
 
 /** Replaces in a file; fails when there is nothing to replace. */
 export function changeFile(file: string, what: RegExp | string, by: string) {
   const text = readFileSync(file, 'utf8')
-  const changed = text.replace(what, () => by)
-  if (changed === text) throw new Error(`${file} has no ${what} to replace`)
-  writeFileSync(file, changed)
+  if (typeof what === 'string' ? !text.includes(what) : !what.test(text)) {
+    throw new Error(`${file} has no ${what} to replace`)
+  }
+  writeFileSync(file, text.replace(what, () => by))
 }
 
 /** What a command that ended said. */
