@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use app::model::ClusterChoice;
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// From source to a healthy app on Kubernetes.
@@ -112,16 +113,24 @@ impl Cli {
 
     fn try_read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut args: Vec<OsString> = args.into_iter().collect();
-        let first = args.get(1).and_then(|arg| arg.to_str());
-        let serves = match first {
-            None => args.len() < 2,
-            Some("-h" | "--help" | "-V" | "--version") => false,
-            Some(first) => first.starts_with('-'),
+        let has_command = |error: &clap::Error| {
+            !matches!(
+                error.kind(),
+                ErrorKind::UnknownArgument
+                    | ErrorKind::MissingSubcommand
+                    | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+            )
         };
-        if serves {
-            args.insert(args.len().min(1), "serve".into());
+        let starts_with_option = args
+            .get(1)
+            .is_none_or(|first| first.to_string_lossy().starts_with('-'));
+        match Self::try_parse_from(&args) {
+            Err(error) if starts_with_option && !has_command(&error) => {
+                args.insert(args.len().min(1), "serve".into());
+                Self::try_parse_from(args)
+            }
+            read => read,
         }
-        Self::try_parse_from(args)
     }
 }
 
@@ -175,16 +184,26 @@ mod tests {
 
     #[test]
     fn without_a_command_it_serves() {
-        for line in ["slipway", "slipway --no-open", "slipway serve"] {
+        for line in [
+            "slipway",
+            "slipway --no-open",
+            "slipway --state-dir x",
+            "slipway serve",
+        ] {
             assert!(
                 matches!(read(line).map(|cli| cli.command), Ok(Command::Serve(_))),
                 "{line}"
             );
         }
-        assert!(matches!(
-            read("slipway practice --state-dir x").map(|cli| cli.command),
-            Ok(Command::Practice)
-        ));
+        for line in [
+            "slipway practice --state-dir x",
+            "slipway --state-dir x practice",
+        ] {
+            assert!(
+                matches!(read(line).map(|cli| cli.command), Ok(Command::Practice)),
+                "{line}"
+            );
+        }
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl SetupRoom {
         }
     }
 
-    /// Starts the first round and looks again from time to time; publishes only what changed.
+    /// Starts the first round and looks again from time to time.
     pub fn spawn(self: &Arc<Self>) {
         let room = Self::clone(self);
         let shutdown = self.inner.core.shutdown.clone();
@@ -81,19 +81,18 @@ impl SetupRoom {
 
     /// Runs every check once and waits for the results; `slipway check` uses it directly.
     pub async fn check_all(&self) -> Vec<Check> {
-        self.inner.round(true).await;
+        self.inner.round().await;
         self.inner.core.hub.read(|state| state.checks.clone())
     }
 
     async fn keep_looking(&self) {
-        let mut asked = false;
         self.inner.announce();
         loop {
-            self.inner.round(asked).await;
-            asked = tokio::select! {
-                () = self.inner.again.notified() => true,
-                () = tokio::time::sleep(LOOK_AGAIN) => false,
-            };
+            self.inner.round().await;
+            tokio::select! {
+                () = self.inner.again.notified() => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
         }
     }
 
@@ -107,7 +106,7 @@ impl SetupRoom {
                 .core
                 .hub
                 .read(|state| state.cluster.as_ref().map(|cluster| cluster.kind.clone()));
-            self.inner.check_cluster(false);
+            self.inner.check_cluster(Same::Keep);
             if kind != kind_before {
                 // What is required depends on it.
                 kind_before = kind;
@@ -120,6 +119,15 @@ impl SetupRoom {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
+}
+
+/// What to do about a line that says the same as before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Same {
+    /// It was looked at again: the page shows how long ago.
+    Renew,
+    /// Leave it: this runs with every change of the store and must not make one itself.
+    Keep,
 }
 
 impl Inner {
@@ -155,11 +163,11 @@ impl Inner {
         }
     }
 
-    async fn round(&self, asked: bool) {
+    async fn round(&self) {
         let _one = self.round.lock().await;
         let started = Instant::now();
-        self.check_project(asked);
-        self.check_cluster(asked);
+        self.check_project();
+        self.check_cluster(Same::Renew);
         let context = Arc::new(self.context());
         let each = checks::ROWS
             .iter()
@@ -173,7 +181,7 @@ impl Inner {
                         row.title,
                         checks::need(row.id, &context),
                         state,
-                        asked,
+                        Same::Renew,
                     );
                 }
             });
@@ -184,7 +192,7 @@ impl Inner {
         );
     }
 
-    fn check_project(&self, asked: bool) {
+    fn check_project(&self) {
         let state = match self.project.reload() {
             Ok(changed) => {
                 let event = PanelEvent::Project(Box::new(self.project.view()));
@@ -205,10 +213,10 @@ impl Inner {
                 }
             }
         };
-        self.publish("project", "Project", Need::Required, state, asked);
+        self.publish("project", "Project", Need::Required, state, Same::Renew);
     }
 
-    fn check_cluster(&self, asked: bool) {
+    fn check_cluster(&self, same: Same) {
         let now = clock::now();
         let state = self.core.hub.read(|state| {
             let freshness = state
@@ -217,18 +225,20 @@ impl Inner {
                 .map_or(Freshness::default(), |cluster| cluster.freshness);
             checks::cluster_state(state.cluster.as_ref(), freshness.is_fresh(now))
         });
-        self.publish("cluster", "Cluster", Need::Required, state, asked);
+        self.publish("cluster", "Cluster", Need::Required, state, same);
     }
 
-    /// Into the store, when it says something new or somebody asked.
-    fn publish(&self, id: &str, title: &str, need: Need, state: CheckState, asked: bool) {
-        let known = self.core.hub.read(|panel| {
-            panel
-                .checks
-                .iter()
-                .any(|check| check.id == id && check.state == state && check.need == need && !asked)
-        });
-        if known {
+    /// Into the store.
+    fn publish(&self, id: &str, title: &str, need: Need, state: CheckState, same: Same) {
+        let is_known = || {
+            self.core.hub.read(|panel| {
+                panel
+                    .checks
+                    .iter()
+                    .any(|check| check.id == id && check.state == state && check.need == need)
+            })
+        };
+        if same == Same::Keep && is_known() {
             return;
         }
         self.core.hub.publish(PanelEvent::Check(Box::new(Check {
