@@ -214,6 +214,8 @@ impl Node {
         for task in &self.tasks {
             task.abort();
         }
+        // Outside the state folder, so nobody else would ever remove it; pods took theirs out of it.
+        let _ = tokio::fs::remove_dir(&self.core.secret_base).await;
     }
 }
 
