@@ -22,6 +22,8 @@ use crate::node::{Node, NodeConfig, NodeError};
 pub const NODE_NAME: &str = "practice";
 /// How long pods get to end when the cluster stops.
 const POD_GRACE: Duration = Duration::from_secs(10);
+/// How long the controllers and the API server may take to end by themselves.
+const PART_GRACE: Duration = Duration::from_secs(3);
 
 /// What a practice cluster needs to know.
 #[derive(Clone, Debug)]
@@ -101,12 +103,19 @@ struct Part {
 }
 
 impl Part {
+    /// Asks the part to end, and ends it by force when it does not within [`PART_GRACE`].
     async fn end(&mut self) {
         self.stop.cancel();
-        if let Some(task) = self.task.take()
-            && let Err(error) = task.await
-        {
-            tracing::error!(%error, "a part of the practice cluster ended badly");
+        let Some(mut task) = self.task.take() else {
+            return;
+        };
+        match tokio::time::timeout(PART_GRACE, &mut task).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "a part of the practice cluster ended badly"),
+            Err(_) => {
+                tracing::warn!("a part of the practice cluster did not end by itself");
+                task.abort();
+            }
         }
     }
 }

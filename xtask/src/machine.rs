@@ -44,8 +44,10 @@ pub fn ensure_npm_packages() -> Result<()> {
     if Step::new("npm").arg("--version").output().is_none() {
         bail!("npm is missing: install Node.js 20 or newer, then run this again");
     }
+    // Not `npm ci`: it refuses a lock file that lacks the optional packages of other platforms,
+    // and npm itself writes such files. With a lock file, `install` takes its versions too.
     Step::new("npm")
-        .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+        .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
         .dir("end2end")
         .run("Install the npm packages of end2end/")
 }

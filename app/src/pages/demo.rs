@@ -9,7 +9,7 @@ use super::live::component_names;
 use crate::components::{Mark, words};
 use crate::live::{Connection, Live};
 use crate::model::{
-    ComponentName, EventRow, PanelState, Rollout, Slice, StepId, UnixMillis, humanize_ms,
+    ComponentName, EventRow, PanelState, Rollout, Severity, Slice, StepId, UnixMillis, humanize_ms,
 };
 use crate::ui::{StatusIcon, Tone};
 
@@ -215,7 +215,11 @@ fn overall(state: &PanelState) -> (Tone, &'static str) {
                 .map_or(&Rollout::Absent, |component| &component.rollout)
         })
     };
-    if rollouts().any(|rollout| matches!(rollout, Rollout::Stuck { .. })) {
+    let is_broken = state
+        .findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Failed);
+    if is_broken || rollouts().any(|rollout| matches!(rollout, Rollout::Stuck { .. })) {
         (Tone::Failed, "Failed")
     } else if rollouts().any(|rollout| matches!(rollout, Rollout::Progressing { .. })) {
         (Tone::Working, "Starting")
