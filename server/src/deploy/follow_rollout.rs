@@ -118,7 +118,7 @@ impl Follower<'_> {
                     self.stage.progress(Progress {
                         done: u64::from(facts.available.min(facts.updated)),
                         total: Some(u64::from(facts.wanted)),
-                        note,
+                        note: format!("pods; {note}"),
                     });
                 }
                 Rollout::Absent => {}
