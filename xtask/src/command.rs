@@ -83,6 +83,10 @@ impl Step {
     }
 }
 
+/// Slipway's packages, always named together: another selection changes the features of shared
+/// crates and rebuilds them.
+pub const PACKAGES: [&str; 6] = ["-p", "app", "-p", "practice", "-p", "server"];
+
 /// A cargo that does not inherit what the outer `cargo run` set for this crate: build scripts watch
 /// these variables and would rebuild half of the tree whenever one alternates with the other.
 pub fn cargo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Step {

@@ -9,7 +9,7 @@ mod tests;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::command::cargo;
+use crate::command::{PACKAGES, cargo};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Builds, runs and tests Slipway")]
@@ -57,7 +57,7 @@ fn main() -> Result<()> {
 
 fn serve(args: &[String]) -> Result<()> {
     assets::build_site()?;
-    cargo(["build", "--package", "server"]).run("Build the server")?;
+    cargo(["build"]).args(PACKAGES).run("Build the server")?;
     let mut slipway = command::Step::new(machine::target_dir().join("debug/slipway"));
     slipway = slipway.arg("serve");
     if !args.iter().any(|arg| arg.starts_with("--project")) {
@@ -68,7 +68,9 @@ fn serve(args: &[String]) -> Result<()> {
 
 fn build() -> Result<()> {
     assets::build_site()?;
-    cargo(["build", "--release", "--package", "server"]).run("Build the release binary")?;
+    cargo(["build", "--release"])
+        .args(PACKAGES)
+        .run("Build the release binary")?;
     println!(
         "Built {}",
         machine::target_dir().join("release/slipway").display()

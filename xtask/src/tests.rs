@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::command::{Step, cargo};
+use crate::command::{PACKAGES, Step, cargo};
 use crate::{assets, machine};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -26,7 +26,7 @@ pub fn run(part: Option<Part>) -> Result<()> {
     }
     if wants(Part::Rust) {
         cargo(machine::test_runner())
-            .args(["-p", "app", "-p", "practice", "-p", "server"])
+            .args(PACKAGES)
             .run("Unit and integration tests")?;
     }
     if wants(Part::Example) {
@@ -46,20 +46,10 @@ pub fn run(part: Option<Part>) -> Result<()> {
 /// Formatting and clippy, warnings denied.
 pub fn lint() -> Result<()> {
     cargo(["fmt", "--all", "--check"]).run("Formatting")?;
-    cargo([
-        "clippy",
-        "-p",
-        "app",
-        "-p",
-        "practice",
-        "-p",
-        "server",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ])
-    .run("Clippy, server side")?;
+    cargo(["clippy", "--all-targets"])
+        .args(PACKAGES)
+        .args(["--", "-D", "warnings"])
+        .run("Clippy, server side")?;
     machine::ensure_wasm_target()?;
     cargo([
         "clippy",
@@ -84,7 +74,7 @@ pub fn lint() -> Result<()> {
 
 fn browser() -> Result<()> {
     assets::build_site()?;
-    cargo(["build", "-p", "server"]).run("Build the server")?;
+    cargo(["build"]).args(PACKAGES).run("Build the server")?;
     machine::ensure_npm_packages()?;
     let chromium = machine::ensure_chromium()?;
     Step::new("npx")
