@@ -5,7 +5,7 @@ use app::model::Role;
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{self, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{Method, Request, StatusCode};
 
 use super::tokens::{Bearer, Tokens};
 
@@ -69,7 +69,6 @@ pub fn admit(
         (Some(Role::Viewer), _, &Method::POST) => return Err(StatusCode::FORBIDDEN),
         _ => {}
     }
-    check_length(headers)?;
     Ok(role)
 }
 
@@ -133,17 +132,6 @@ fn check_method(request: &Request<Body>) -> Result<(), StatusCode> {
             }
         }
         _ => Err(StatusCode::METHOD_NOT_ALLOWED),
-    }
-}
-
-fn check_length(headers: &HeaderMap) -> Result<(), StatusCode> {
-    let length = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.parse::<u64>().ok());
-    match length {
-        Some(length) if length > LONGEST_BODY as u64 => Err(StatusCode::PAYLOAD_TOO_LARGE),
-        _ => Ok(()),
     }
 }
 

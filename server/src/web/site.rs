@@ -10,9 +10,9 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{Request, StatusCode};
-use http_body_util::Limited;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+use tower_http::limit::RequestBodyLimitLayer;
 
 use super::events::Stage;
 use super::gate::{self, Addresses};
@@ -40,12 +40,13 @@ impl Site {
     ) -> Self {
         page::prepare();
         let stage = Stage::new(hub, shutdown);
+        let bounded = RequestBodyLimitLayer::new(gate::LONGEST_BODY);
         Self {
             addresses,
             tokens,
-            public: public_routes(),
-            viewer: viewer_routes(&stage),
-            operator: operator_routes(&stage, ports),
+            public: public_routes().layer(bounded),
+            viewer: viewer_routes(&stage).layer(bounded),
+            operator: operator_routes(&stage, ports).layer(bounded),
         }
     }
 
@@ -59,7 +60,6 @@ impl Site {
                     Some(Role::Viewer) => &self.viewer,
                     Some(Role::Operator) => &self.operator,
                 };
-                let request = request.map(|body| Body::new(Limited::new(body, gate::LONGEST_BODY)));
                 match router.clone().oneshot(request).await {
                     Ok(response) => response,
                     Err(never) => match never {},
