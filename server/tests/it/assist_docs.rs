@@ -91,7 +91,7 @@ fn every_finding_is_documented_and_every_documented_finding_exists() {
 
 #[test]
 fn every_documented_finding_says_why_and_what_next() {
-    let page = include_str!("../../docs/findings.md");
+    let page = include_str!("../../../docs/findings.md");
     for section in page.split("\n### ").skip(1) {
         let code = section.lines().next().unwrap_or_default();
         for part in ["\n- Why: ", "\n- Next: "] {

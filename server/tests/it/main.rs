@@ -1,0 +1,10 @@
+//! All integration tests of the server in one binary: each file is a subject, and linking is done once.
+
+mod assist_docs;
+mod cli;
+mod crash;
+mod deploy_on_practice;
+mod guard;
+mod images;
+mod project;
+mod setup;
