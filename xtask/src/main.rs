@@ -5,6 +5,7 @@ mod assets;
 mod command;
 mod machine;
 mod tests;
+mod tools;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -42,6 +43,8 @@ enum Verb {
     },
     /// Formatting, clippy for the server and for the browser
     Lint,
+    /// Get the real helm 3, helm 4 and kubectl for the tests; prints their folder
+    Tools,
 }
 
 fn main() -> Result<()> {
@@ -52,6 +55,10 @@ fn main() -> Result<()> {
         Verb::Css { check: true } => assets::check_css(),
         Verb::Css { check: false } => assets::write_css(),
         Verb::Lint => tests::lint(),
+        Verb::Tools => {
+            println!("{}", std::path::absolute(tools::ensure_tools()?)?.display());
+            Ok(())
+        }
     }
 }
 

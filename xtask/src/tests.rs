@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::command::{PACKAGES, Step, cargo};
-use crate::{assets, machine};
+use crate::{assets, machine, tools};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
@@ -25,8 +25,10 @@ pub fn run(part: Option<Part>) -> Result<()> {
         assets::check_css()?;
     }
     if wants(Part::Rust) {
+        let tools = std::path::absolute(tools::ensure_tools()?)?;
         cargo(machine::test_runner())
             .args(PACKAGES)
+            .env("SLIPWAY_TEST_TOOLS", tools)
             .run("Unit and integration tests")?;
     }
     if wants(Part::Example) {
@@ -80,6 +82,10 @@ fn browser() -> Result<()> {
     Step::new("npx")
         .args(["--no-install", "playwright", "test"])
         .dir("end2end")
+        .env(
+            "SLIPWAY_TEST_TOOLS",
+            std::path::absolute(tools::ensure_tools()?)?,
+        )
         .env("SLIPWAY_CHROMIUM", chromium)
         .env(
             "SLIPWAY_BINARY",

@@ -7,4 +7,6 @@ mod deploy_on_practice;
 mod guard;
 mod images;
 mod project;
+#[path = "../../../practice/tests/real_tools/mod.rs"]
+mod real_tools;
 mod setup;
