@@ -255,6 +255,19 @@ fn the_bundled_example_is_a_good_project() {
 }
 
 #[test]
+fn the_example_of_another_stack_is_a_good_project() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/fastapi-nextjs");
+    let project = Project::load(&example).expect("the example loads");
+    let ports: Vec<u16> = project
+        .spec()
+        .components
+        .iter()
+        .map(|component| component.port)
+        .collect();
+    assert_eq!(ports, [8000, 3000]);
+}
+
+#[test]
 fn the_reference_names_every_key_and_its_example_is_read() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/slipway-toml.md");
     let text = fs::read_to_string(path).expect("the reference");
