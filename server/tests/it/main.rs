@@ -10,3 +10,4 @@ mod project;
 #[path = "../../../practice/tests/real_tools/mod.rs"]
 mod real_tools;
 mod setup;
+mod standin_minikube;
