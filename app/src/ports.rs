@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::model::{
-    ClusterChoice, ComponentName, DeployPlan, Failure, LogLine, LogQuery, RunId, SecretInput,
-    SecretKey,
+    ClusterChoice, ComponentName, DeployMode, DeployPlan, Failure, Handover, LogLine, LogQuery,
+    RunId, SecretInput, SecretKey,
 };
 
 /// What is here, what is missing, and which cluster to use.
@@ -51,6 +51,17 @@ pub trait Deploys: Send + Sync {
     async fn restart(&self, component: ComponentName) -> Result<RunId, Failure>;
 }
 
+/// One project, one owner: who deploys it, raw or Helm, and the switch between them.
+#[async_trait]
+pub trait Handovers: Send + Sync {
+    /// Plans the switch; nothing is written. The plan also arrives as an event.
+    async fn plan_handover(&self, to: DeployMode) -> Result<Handover, Failure>;
+    /// Carries out exactly the plan with this hash; refused when the world has moved on.
+    async fn hand_over(&self, to: DeployMode, hash: String) -> Result<RunId, Failure>;
+    /// Puts the plan away.
+    async fn dismiss_handover(&self) -> Result<(), Failure>;
+}
+
 #[async_trait]
 pub trait Live: Send + Sync {
     /// The last lines of a container, redacted.
@@ -72,6 +83,7 @@ pub struct Ports {
     pub secrets: Arc<dyn Secrets>,
     pub images: Arc<dyn Images>,
     pub deploys: Arc<dyn Deploys>,
+    pub handovers: Arc<dyn Handovers>,
     pub live: Arc<dyn Live>,
     pub runs: Arc<dyn RunBook>,
 }

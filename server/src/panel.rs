@@ -105,6 +105,7 @@ impl Panel {
             secrets: self.secrets.clone(),
             images: self.images.clone(),
             deploys: self.deploys.clone(),
+            handovers: self.deploys.clone(),
             live: self.live.clone(),
             runs: Arc::new(RunsPort(self.core.runs.clone())),
         }

@@ -543,6 +543,8 @@ pub fn fresh() -> PanelState {
         ],
         plan: None,
         deployed: None,
+        ownership: None,
+        handover: None,
         components: BTreeMap::new(),
         pods: BTreeMap::new(),
         events: BTreeMap::new(),

@@ -3,6 +3,7 @@
 
 mod client;
 pub mod deploys;
+pub mod handovers;
 pub mod images;
 pub mod live;
 pub mod runs;

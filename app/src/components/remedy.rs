@@ -1,6 +1,6 @@
 //! What a finding's button does: the remedies that Slipway can carry out itself.
 
-use crate::api::{deploys, images, runs, setup};
+use crate::api::{deploys, handovers, images, runs, setup};
 use crate::model::{
     Change, ClusterChoice, ClusterKind, Failure, Finding, NextAction, Remedy, StepId,
 };
@@ -15,6 +15,7 @@ pub async fn carry_out(remedy: Remedy, kind: Option<ClusterKind>) -> Result<(), 
         Remedy::RestartComponent { component } => {
             deploys::restart_component(component).await.map(drop)
         }
+        Remedy::PlanHandover { to } => handovers::plan_handover(to).await.map(drop),
         Remedy::CancelRun { run } => runs::cancel_run(run).await,
     }
 }

@@ -202,6 +202,7 @@ pub fn run(kind: RunKind, outcome: Option<&Outcome>) -> Said {
                 RunKind::Build => "Building",
                 RunKind::Deploy => "Deploying",
                 RunKind::Restart => "Restarting",
+                RunKind::Handover => "Changing hands",
                 RunKind::Down => "Removing",
             },
         ),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ComponentName, RunId, SecretKey, StepId};
+use super::{ComponentName, DeployMode, RunId, SecretKey, StepId};
 
 /// A problem in words, with a stable code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,8 +121,16 @@ pub enum Remedy {
     Recheck,
     BuildImages,
     Deploy,
-    RestartComponent { component: ComponentName },
-    CancelRun { run: RunId },
+    RestartComponent {
+        component: ComponentName,
+    },
+    /// Plans the switch to raw or Helm; the page shows the plan and asks.
+    PlanHandover {
+        to: DeployMode,
+    },
+    CancelRun {
+        run: RunId,
+    },
 }
 
 /// A piece of proof behind a finding: never a secret value.

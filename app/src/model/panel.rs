@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Check, ClusterOption, ClusterView, ComponentLive, ComponentName, DeployPlan, DeployedView,
-    Ending, EventRow, Finding, Freshness, ImageView, LogLine, PodRow, ProjectView, RunId, RunView,
-    SecretView, StageState, StepId, StepState,
+    Ending, EventRow, Finding, Freshness, Handover, ImageView, LogLine, OwnershipView, PodRow,
+    ProjectView, RunId, RunView, SecretView, StageState, StepId, StepState,
 };
 
 /// How many events are kept; the oldest go first.
@@ -29,6 +29,10 @@ pub struct PanelState {
     pub images: Vec<ImageView>,
     pub plan: Option<DeployPlan>,
     pub deployed: Option<DeployedView>,
+    /// Who owns what is in the namespace; none until it was looked at.
+    pub ownership: Option<OwnershipView>,
+    /// A planned change of hands that waits for a yes.
+    pub handover: Option<Handover>,
     pub runs: BTreeMap<RunId, RunView>,
     pub components: BTreeMap<ComponentName, ComponentLive>,
     /// Keyed by UID.
@@ -54,6 +58,7 @@ pub enum Slice {
     Secrets,
     Images,
     Deploy,
+    Ownership,
     Runs,
     Components,
     Pods,
@@ -64,7 +69,7 @@ pub enum Slice {
 }
 
 impl Slice {
-    pub const ALL: [Slice; 15] = [
+    pub const ALL: [Slice; 16] = [
         Self::Project,
         Self::Clusters,
         Self::Cluster,
@@ -73,6 +78,7 @@ impl Slice {
         Self::Secrets,
         Self::Images,
         Self::Deploy,
+        Self::Ownership,
         Self::Runs,
         Self::Components,
         Self::Pods,
@@ -104,6 +110,8 @@ pub enum PanelEvent {
     Image(Box<ImageView>),
     Plan(Option<Box<DeployPlan>>),
     Deployed(Option<DeployedView>),
+    Ownership(Option<Box<OwnershipView>>),
+    Handover(Option<Box<Handover>>),
     RunStarted(Box<RunView>),
     RunStage {
         run: RunId,
@@ -148,6 +156,7 @@ impl PanelEvent {
             Self::Secrets(_) => &[Slice::Secrets],
             Self::Image(_) => &[Slice::Images],
             Self::Plan(_) | Self::Deployed(_) => &[Slice::Deploy],
+            Self::Ownership(_) | Self::Handover(_) => &[Slice::Ownership],
             Self::RunStarted(_)
             | Self::RunStage { .. }
             | Self::RunLog { .. }
@@ -191,6 +200,8 @@ impl PanelState {
             }
             PanelEvent::Plan(plan) => self.plan = plan.as_deref().cloned(),
             PanelEvent::Deployed(deployed) => self.deployed.clone_from(deployed),
+            PanelEvent::Ownership(ownership) => self.ownership = ownership.as_deref().cloned(),
+            PanelEvent::Handover(handover) => self.handover = handover.as_deref().cloned(),
             PanelEvent::RunStarted(run) => self.start_run(run),
             PanelEvent::RunStage { run, stage, state } => {
                 if let Some(stage) = self.runs.get_mut(run).and_then(|run| run.stage_mut(stage)) {
@@ -255,6 +266,8 @@ impl PanelState {
         self.images.clear();
         self.plan = None;
         self.deployed = None;
+        self.ownership = None;
+        self.handover = None;
         self.components.clear();
         self.pods.clear();
         self.events.clear();

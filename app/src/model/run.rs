@@ -53,6 +53,7 @@ pub enum RunKind {
     Build,
     Deploy,
     Restart,
+    Handover,
     Down,
 }
 
@@ -63,6 +64,7 @@ impl RunKind {
             Self::Build => "Build images",
             Self::Deploy => "Deploy",
             Self::Restart => "Restart",
+            Self::Handover => "Change hands",
             Self::Down => "Remove",
         }
     }

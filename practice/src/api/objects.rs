@@ -312,13 +312,19 @@ pub fn update(
             object["metadata"]["generation"] = generation.into();
         }
     }
-    if managed_fields_sent
-        .as_ref()
-        .and_then(Value::as_array)
-        .is_some_and(Vec::is_empty)
-    {
-        // An explicit empty list is the documented way of dropping all ownership records.
-        metadata_mut(&mut object)?.shift_remove("managedFields");
+    if let Some(sent) = managed_fields_sent.filter(|_| target.subresource.is_none()) {
+        match sent.as_array().map(Vec::as_slice) {
+            // The documented way of dropping all ownership records.
+            Some([only]) if only.as_object().is_some_and(Map::is_empty) => {
+                metadata_mut(&mut object)?.shift_remove("managedFields");
+            }
+            // Whoever does not know the field sends none; that is no wish to drop it.
+            None | Some([]) => {}
+            // Ownership may be moved by hand, as kubectl does on its way to server-side apply.
+            Some(_) => {
+                metadata_mut(&mut object)?.insert("managedFields".into(), sent);
+            }
+        }
     }
     let subresource = target
         .subresource

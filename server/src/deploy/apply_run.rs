@@ -128,12 +128,16 @@ fn groups(prepared: &Prepared) -> Vec<Group<'_>> {
 impl DeployRoom {
     /// The same room for a run's body, which outlives the call that started it.
     pub(super) fn handle(&self) -> Arc<Self> {
-        Arc::new(Self::new(
+        let room = Self::new(
             self.core.clone(),
             self.project.clone(),
             self.cluster.clone(),
             self.secrets.clone(),
-        ))
+        );
+        if let Some(chart) = self.chart.get() {
+            room.set_chart(Arc::clone(chart));
+        }
+        Arc::new(room)
     }
 
     pub(super) async fn carry_out(
@@ -143,10 +147,7 @@ impl DeployRoom {
         run: RunHandle,
     ) -> Result<String, RunError> {
         let result = self.apply_and_follow(&connected, &prepared, &run).await;
-        // Whatever came of it, the page shows what the objects say now.
-        if let Err(error) = self.look(&connected).await {
-            tracing::debug!(%error, "could not look what is deployed");
-        }
+        self.look_quietly(&connected).await;
         self.core.hub.publish(PanelEvent::Plan(None));
         result
     }

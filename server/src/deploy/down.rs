@@ -82,9 +82,7 @@ impl DeployRoom {
             .runs
             .start(RunKind::Down, stages, move |run| async move {
                 let result = room.remove_all(&connected, &doomed, &run).await;
-                if let Err(error) = room.look(&connected).await {
-                    tracing::debug!(%error, "could not look what is deployed");
-                }
+                room.look_quietly(&connected).await;
                 room.core.hub.publish(PanelEvent::Plan(None));
                 result?;
                 Ok(match doomed.len() {

@@ -12,6 +12,10 @@ pub const REVISION: &str = "slipway.dev/revision";
 /// Annotation: when that was.
 pub const APPLIED_AT: &str = "slipway.dev/applied-at";
 
+/// Label of the objects Slipway keeps its books in: the project they are about. They belong to no
+/// deploy, so none removes them.
+pub const RECORD_OF: &str = "slipway.dev/record-of";
+
 /// Puts the project's label on an object.
 pub fn label(object: &mut Value, project: &str) {
     set(object, "labels", APPLY_SET, project);

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use app::model::DeployedView;
+use app::model::{DeployedView, ObjectId};
 use kube::Client;
 use kube::api::ListParams;
 use serde_json::Value;
 
-use super::identity::{APPLY_SET, stamped};
+use super::identity::{APPLY_SET, RECORD_OF, stamped};
 use crate::adapters::kube::apply::api;
 use crate::adapters::kube::client::{KubeError, REQUEST_LIMIT, within};
 use crate::adapters::kube::discovery::{Discovery, Served};
 
 /// Kinds that are looked through even when no manifest names them (any more).
-const COMMON: [(&str, &str); 15] = [
+const COMMON: [(&str, &str); 16] = [
     ("v1", "ConfigMap"),
     ("v1", "Secret"),
     ("v1", "Service"),
@@ -29,9 +29,12 @@ const COMMON: [(&str, &str); 15] = [
     ("autoscaling/v2", "HorizontalPodAutoscaler"),
     ("policy/v1", "PodDisruptionBudget"),
     ("rbac.authorization.k8s.io/v1", "Role"),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
 ];
+/// How many objects one answer brings.
+const PAGE: u32 = 500;
 
-/// An object of the project in the cluster.
+/// An object in the cluster: its metadata is all that is read, so no value of a Secret ever is.
 #[derive(Clone, Debug)]
 pub struct Owned {
     pub served: Served,
@@ -50,15 +53,66 @@ impl Owned {
     pub fn uid(&self) -> Option<String> {
         self.object["metadata"]["uid"].as_str().map(str::to_owned)
     }
+
+    pub fn id(&self) -> ObjectId {
+        ObjectId {
+            api_version: self.served.resource.api_version.clone(),
+            kind: self.kind().to_owned(),
+            namespace: self.object["metadata"]["namespace"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            name: self.name().to_owned(),
+        }
+    }
 }
 
-/// Lists them in the namespace. `more` are the kinds of the manifests, as (apiVersion, kind).
-/// Kinds that are not served or that may not be listed are left out.
+/// Lists the project's objects in the namespace. `more` are the kinds of the manifests, as
+/// (apiVersion, kind). Kinds that are not served or that may not be listed are left out.
 pub async fn owned(
     client: &Client,
     discovery: &mut Discovery,
     namespace: &str,
     project: &str,
+    more: impl IntoIterator<Item = (String, String)>,
+) -> Result<Vec<Owned>, KubeError> {
+    let of_project = ListParams::default().labels(&format!("{APPLY_SET}={project}"));
+    list(client, discovery, namespace, &of_project, more).await
+}
+
+/// Lists everything that somebody deployed into the namespace, whoever it was.
+pub async fn everything(
+    client: &Client,
+    discovery: &mut Discovery,
+    namespace: &str,
+    more: impl IntoIterator<Item = (String, String)>,
+) -> Result<Vec<Owned>, KubeError> {
+    let mut found = list(client, discovery, namespace, &ListParams::default(), more).await?;
+    found.retain(|owned| !is_furniture(owned));
+    Ok(found)
+}
+
+/// What every namespace has, and what tools keep their books in.
+fn is_furniture(owned: &Owned) -> bool {
+    let metadata = &owned.object["metadata"];
+    let (labels, annotations) = (&metadata["labels"], &metadata["annotations"]);
+    match owned.kind() {
+        "ServiceAccount" => owned.name() == "default",
+        "ConfigMap" if owned.name() == "kube-root-ca.crt" => true,
+        "ConfigMap" | "Secret" => {
+            labels["owner"] == "helm"
+                || labels[RECORD_OF].is_string()
+                || annotations["kubernetes.io/service-account.name"].is_string()
+        }
+        _ => false,
+    }
+}
+
+async fn list(
+    client: &Client,
+    discovery: &mut Discovery,
+    namespace: &str,
+    params: &ListParams,
     more: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Vec<Owned>, KubeError> {
     let kinds: BTreeSet<(String, String)> = COMMON
@@ -67,7 +121,6 @@ pub async fn owned(
         .chain(more)
         .collect();
     let mut found = Vec::new();
-    let params = ListParams::default().labels(&format!("{APPLY_SET}={project}"));
     for (version, kind) in kinds {
         let Some(served) = discovery.find(client, &version, &kind).await? else {
             continue;
@@ -75,25 +128,32 @@ pub async fn owned(
         if !served.namespaced || !served.can_list {
             continue;
         }
-        let list = within(REQUEST_LIMIT, api(client, &served, namespace).list(&params)).await;
-        let items = match list {
-            Ok(list) => list.items,
-            Err(error) if error.is_forbidden() || error.is_not_found() => continue,
-            Err(error) => return Err(error),
-        };
-        found.extend(items.into_iter().filter_map(|item| {
-            // What a controller made carries its owner's labels sometimes; it goes with its owner.
-            let controlled = item
-                .metadata
-                .owner_references
-                .as_ref()
-                .is_some_and(|owners| !owners.is_empty());
-            let object = serde_json::to_value(&item).ok()?;
-            (!controlled).then(|| Owned {
-                served: served.clone(),
-                object,
-            })
-        }));
+        let api = api(client, &served, namespace);
+        let mut params = params.clone().limit(PAGE);
+        loop {
+            let page = match within(REQUEST_LIMIT, api.list_metadata(&params)).await {
+                Ok(page) => page,
+                Err(error) if error.is_forbidden() || error.is_not_found() => break,
+                Err(error) => return Err(error),
+            };
+            found.extend(page.items.iter().filter_map(|item| {
+                // What a controller made carries its owner's labels sometimes; it goes with its owner.
+                let controlled = item
+                    .metadata
+                    .owner_references
+                    .as_ref()
+                    .is_some_and(|owners| !owners.is_empty());
+                let object = serde_json::to_value(item).ok()?;
+                (!controlled).then(|| Owned {
+                    served: served.clone(),
+                    object,
+                })
+            }));
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => break,
+            }
+        }
     }
     Ok(found)
 }

@@ -5,10 +5,12 @@ mod apply_run;
 pub mod diff;
 mod down;
 mod follow_rollout;
+mod handovers;
 pub mod hopeless;
 pub mod identity;
 pub mod inventory;
 pub mod manifests;
+pub mod ownership;
 mod plan;
 pub mod policy;
 mod restart;
@@ -16,7 +18,7 @@ pub mod templates;
 mod words;
 pub mod workload;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use app::model::{ComponentName, DeployPlan, Failure, PanelEvent, RunId, RunKind};
@@ -32,6 +34,7 @@ use crate::project::Project;
 use crate::secrets::SecretsRoom;
 
 pub use down::DownScope;
+pub use handovers::ChartObjects;
 
 /// How often the objects are asked what deploy they carry.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -44,6 +47,8 @@ pub struct DeployRoom {
     secrets: Arc<SecretsRoom>,
     /// Plans are made one after the other, so that the newest one is the one that is shown.
     planning: Mutex<()>,
+    /// Who renders the project's chart; set once by the panel.
+    chart: OnceLock<Arc<dyn ChartObjects>>,
 }
 
 impl DeployRoom {
@@ -59,6 +64,7 @@ impl DeployRoom {
             cluster,
             secrets,
             planning: Mutex::default(),
+            chart: OnceLock::new(),
         }
     }
 
@@ -78,10 +84,8 @@ impl DeployRoom {
         let mut clusters = self.cluster.watch();
         loop {
             let connected = clusters.borrow_and_update().clone();
-            if let Some(connected) = connected
-                && let Err(error) = self.look(&connected).await
-            {
-                tracing::debug!(%error, "could not look what is deployed");
+            if let Some(connected) = connected {
+                self.look_quietly(&connected).await;
             }
             tokio::select! {
                 changed = clusters.changed() => {
@@ -97,19 +101,32 @@ impl DeployRoom {
     /// Reads from the live objects which deploy they carry, and says so.
     pub async fn look(&self, connected: &Connected) -> Result<(), KubeError> {
         let spec = self.project.spec();
-        let owned = inventory::owned(
+        let there = inventory::everything(
             &connected.client,
             &mut Discovery::default(),
             spec.namespace.as_str(),
-            &spec.name,
             [],
         )
         .await?;
         if !connected.gone.is_cancelled() {
-            let deployed = inventory::deployed(owned.iter().map(|owned| &owned.object));
-            self.core.hub.publish(PanelEvent::Deployed(deployed));
+            let own = there
+                .iter()
+                .map(|owned| &owned.object)
+                .filter(|object| identity::belongs_to(object, &spec.name));
+            let ownership = self.ownership(connected, &there);
+            self.core.hub.publish_all(vec![
+                PanelEvent::Deployed(inventory::deployed(own)),
+                PanelEvent::Ownership(Some(Box::new(ownership))),
+            ]);
         }
         Ok(())
+    }
+
+    /// The same after something was done: whatever came of it, the page shows what the objects say.
+    async fn look_quietly(&self, connected: &Connected) {
+        if let Err(error) = self.look(connected).await {
+            tracing::debug!(%error, "could not look what is deployed");
+        }
     }
 
     async fn plan_and_show(&self, connected: &Connected) -> Result<plan::Prepared, Failure> {

@@ -133,6 +133,7 @@ impl DeployRoom {
             .try_collect()
             .await
             .map_err(no)?;
+        findings.extend(self.guard(connected, compared.iter().map(|compared| &compared.live)));
         let kinds: BTreeSet<(String, String)> = compared
             .iter()
             .map(|compared| {

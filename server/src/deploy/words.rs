@@ -19,7 +19,7 @@ pub(super) fn about(finding: Finding, kind: &str, name: &str) -> Finding {
     })
 }
 
-fn advice(text: impl Into<String>) -> NextAction {
+pub(super) fn advice(text: impl Into<String>) -> NextAction {
     NextAction::Advice { text: text.into() }
 }
 

@@ -201,6 +201,8 @@ fn is_news(state: &PanelState, event: &PanelEvent) -> bool {
         PanelEvent::Image(image) => !state.images.contains(image),
         PanelEvent::Plan(plan) => state.plan.as_ref() != plan.as_deref(),
         PanelEvent::Deployed(deployed) => &state.deployed != deployed,
+        PanelEvent::Ownership(ownership) => state.ownership.as_ref() != ownership.as_deref(),
+        PanelEvent::Handover(handover) => state.handover.as_ref() != handover.as_deref(),
         PanelEvent::Component(component) => {
             state.components.get(&component.component) != Some(component)
         }

@@ -307,6 +307,9 @@ fn what_now(kind: RunKind) -> &'static str {
         RunKind::Restart => {
             "Slipway ended while pods were restarting. The cluster goes on by itself; Live shows how far it is."
         }
+        RunKind::Handover => {
+            "Slipway ended while the project changed hands. Plan the switch again: it does what is left to do."
+        }
         RunKind::Down => {
             "Slipway ended while removing. Some objects may still be there; remove again to finish."
         }

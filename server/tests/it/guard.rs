@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use app::model::*;
-use app::ports::{Deploys, Images, Live, Ports, RunBook, Secrets, Setup};
+use app::ports::{Deploys, Handovers, Images, Live, Ports, RunBook, Secrets, Setup};
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
@@ -74,6 +74,21 @@ impl Deploys for Counting {
     }
 }
 #[async_trait]
+impl Handovers for Counting {
+    async fn plan_handover(&self, _: DeployMode) -> Result<Handover, Failure> {
+        self.called();
+        Err(Finding::new("X", "x", "x").into())
+    }
+    async fn hand_over(&self, _: DeployMode, _: String) -> Result<RunId, Failure> {
+        self.called();
+        Ok(RunId(10))
+    }
+    async fn dismiss_handover(&self) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+}
+#[async_trait]
 impl Live for Counting {
     async fn logs(&self, _: LogQuery) -> Result<Vec<String>, Failure> {
         self.called();
@@ -107,6 +122,7 @@ fn bench() -> Bench {
         secrets: calls.clone(),
         images: calls.clone(),
         deploys: calls.clone(),
+        handovers: calls.clone(),
         live: calls.clone(),
         runs: calls.clone(),
     };
