@@ -3,6 +3,7 @@
 
 mod build_run;
 mod cargo_output;
+pub mod context;
 mod docker_build;
 mod findings;
 mod known;
