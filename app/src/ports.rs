@@ -7,22 +7,34 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::model::{
+<<<<<<< HEAD
     ClusterChoice, ComponentName, DeployMode, DeployPlan, Failure, Handover, LogLine, LogQuery,
+=======
+    ClusterChoice, ComponentName, ContextName, DeployPlan, Failure, GoingRuns, LogLine, LogQuery,
+>>>>>>> a719dab (Let only a voice bound to a cluster speak of it, and look at foreign clusters before they may be changed)
     RunId, SecretInput, SecretKey,
 };
 
-/// What is here, what is missing, and which cluster to use.
+/// What is here, and what is missing.
 #[async_trait]
 pub trait Setup: Send + Sync {
-    /// Starts to use a cluster; the practice cluster is started if it is not running.
-    /// A remote context needs `typed_name` to equal its name, once; the choice is remembered.
-    async fn use_cluster(
-        &self,
-        choice: ClusterChoice,
-        typed_name: Option<String>,
-    ) -> Result<(), Failure>;
     /// Runs all checks again; their news arrive as events.
     async fn recheck(&self) -> Result<(), Failure>;
+}
+
+/// Which cluster is in use, and whether it may be changed.
+#[async_trait]
+pub trait Clusters: Send + Sync {
+    /// Starts to use a cluster; the practice cluster is started if it is not running.
+    /// A cluster that is not on this machine can only be looked at until its name was typed.
+    async fn use_cluster(&self, choice: ClusterChoice, going: GoingRuns) -> Result<(), Failure>;
+    /// Allows changes on a cluster that is not on this machine: `typed_name` must be its context's
+    /// name. Remembered for this name, address and certificate authority.
+    async fn allow_changes(&self, context: ContextName, typed_name: String) -> Result<(), Failure>;
+    /// From now on the cluster can only be looked at, until its name is typed again.
+    async fn forget_allowance(&self, context: ContextName) -> Result<(), Failure>;
+    /// Reads the kubeconfig again and asks what may be asked without anyone noticing.
+    async fn look_again(&self) -> Result<(), Failure>;
 }
 
 /// Values go in and never come back.
@@ -80,6 +92,7 @@ pub trait RunBook: Send + Sync {
 #[derive(Clone)]
 pub struct Ports {
     pub setup: Arc<dyn Setup>,
+    pub clusters: Arc<dyn Clusters>,
     pub secrets: Arc<dyn Secrets>,
     pub images: Arc<dyn Images>,
     pub deploys: Arc<dyn Deploys>,

@@ -6,7 +6,9 @@ use leptos_router::components::{FlatRoutes, Route, Router};
 use leptos_router::hooks::use_location;
 use leptos_router::path;
 
-use crate::components::{Announcer, Arrival, ConnectionBanner, Header, TokenScreen, Walk};
+use crate::components::{
+    Announcer, Arrival, AskForName, ConnectionBanner, GuardBanner, Header, TokenScreen, Walk,
+};
 use crate::live::{Connection, Live};
 use crate::pages::*;
 use crate::token;
@@ -18,6 +20,7 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     let live = Live::provide();
     provide_context(Arrival(StoredValue::new(true)));
+    AskForName::provide();
     Effect::new(move |_| {
         token::take_from_address();
         live.start();
@@ -65,6 +68,7 @@ fn Chrome(has_token: Memo<bool>) -> impl IntoView {
             <Header />
             <Walk />
             <ConnectionBanner />
+            <GuardBanner />
             <Announcer />
         </Show>
     }

@@ -12,7 +12,7 @@ const HARMLESS = /^(Theme: \w+|Copy .+|Follow|Pause|Show all .+)$/
 
 /** Every server function there is, with arguments that would work for the operator. */
 const FUNCTIONS: Record<string, unknown> = {
-  'setup/use-cluster': { choice: { type: 'practice' }, typed_name: null },
+  'clusters/use': { choice: { type: 'practice' }, going: 'refuse' },
   'setup/recheck': {},
   'secrets/set': { key: 'OPENAI_API_KEY', value: 'sk-from-a-viewer-0123' },
   'secrets/generate': { key: 'AUTH_SECRET' },

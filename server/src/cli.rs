@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use app::model::ClusterChoice;
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 /// From source to a healthy app on Kubernetes.
 #[derive(Debug, Parser)]
@@ -40,6 +41,18 @@ pub enum Command {
     Practice,
 }
 
+impl Command {
+    fn target_mut(&mut self) -> Option<&mut Target> {
+        match self {
+            Self::Serve(args) => Some(&mut args.target),
+            Self::Up(args) => Some(&mut args.target),
+            Self::Down(args) => Some(&mut args.target),
+            Self::Check(args) => Some(&mut args.target),
+            Self::Practice => None,
+        }
+    }
+}
+
 /// Which project and which cluster.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Target {
@@ -49,6 +62,10 @@ pub struct Target {
     /// `practice` or a kubeconfig context [default: the current context if it answers, else practice]
     #[arg(long, env = "SLIPWAY_CLUSTER", value_name = "practice|CONTEXT", value_parser = parse_cluster)]
     pub cluster: Option<ClusterChoice>,
+    /// Whether a person typed the cluster's name on this command line, as opposed to a variable that
+    /// was set once and forgotten.
+    #[arg(skip)]
+    pub cluster_typed: bool,
 }
 
 #[derive(Debug, Args)]
@@ -124,13 +141,27 @@ impl Cli {
         let starts_with_option = args
             .get(1)
             .is_none_or(|first| first.to_string_lossy().starts_with('-'));
-        match Self::try_parse_from(&args) {
+        match Self::parse_marked(&args) {
             Err(error) if starts_with_option && !has_command(&error) => {
                 args.insert(args.len().min(1), "serve".into());
-                Self::try_parse_from(args)
+                Self::parse_marked(&args)
             }
             read => read,
         }
+    }
+
+    fn parse_marked(args: &[OsString]) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(args)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        let typed = matches
+            .subcommand()
+            .and_then(|(_, matches)| matches.try_contains_id("cluster").ok().map(|_| matches))
+            .and_then(|matches| matches.value_source("cluster"))
+            == Some(ValueSource::CommandLine);
+        if let Some(target) = cli.command.target_mut() {
+            target.cluster_typed = typed;
+        }
+        Ok(cli)
     }
 }
 

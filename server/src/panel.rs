@@ -38,6 +38,7 @@ impl Panel {
         options: ClusterOptions,
     ) -> Result<Self, Finding> {
         core.hub
+            .voice()
             .publish(PanelEvent::Project(Box::new(project.view())));
         let cluster = ClusterRoom::new(core.clone(), options);
         let secrets = Arc::new(SecretsRoom::new(
@@ -102,6 +103,7 @@ impl Panel {
     pub fn ports(&self) -> Ports {
         Ports {
             setup: self.setup.clone(),
+            clusters: Arc::new(self.cluster.clone()),
             secrets: self.secrets.clone(),
             images: self.images.clone(),
             deploys: self.deploys.clone(),

@@ -58,6 +58,9 @@ fn clusters() -> Vec<ClusterOption> {
         server: server.into(),
         reach,
         current,
+        access: Access::Free,
+        who: None,
+        login_program: None,
     };
     let version = |version: &str| Reach::Reachable {
         version: version.into(),
@@ -472,6 +475,10 @@ pub fn healthy() -> PanelState {
             version: Some("v1.35.1".into()),
             freshness: Freshness::heard_at(ago(900)),
             problem: None,
+            era: 0,
+            access: Access::Free,
+            who: None,
+            warnings: Vec::new(),
         }),
         steps: BTreeMap::from([
             (

@@ -2,6 +2,7 @@
 //! JSON only, with the token's header and `x-slipway`, so that no foreign page can forge one.
 
 mod client;
+pub mod clusters;
 pub mod deploys;
 pub mod handovers;
 pub mod images;

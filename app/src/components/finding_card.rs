@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::remedy::carry_out;
-use super::{Wish, wish, words};
+use super::{AskForName, Wish, wish, words};
 use crate::live::Live;
 use crate::model::{Failure, Finding, NextAction, Remedy, Slice};
 use crate::ui::{Button, ButtonKind, CommandBlock, LinkButton, StatusBadge};
@@ -13,6 +13,7 @@ use crate::ui::{Button, ButtonKind, CommandBlock, LinkButton, StatusBadge};
 pub fn FindingCard(finding: Finding) -> impl IntoView {
     let live = Live::expect();
     let (tone, word) = words::severity(finding.severity);
+    let asked = AskForName::expect();
     let remedy = wish(move |remedy: Remedy| {
         let kind = live.peek(|state| state.cluster.as_ref().map(|cluster| cluster.kind.clone()));
         carry_out(remedy, kind)
@@ -33,7 +34,7 @@ pub fn FindingCard(finding: Finding) -> impl IntoView {
             <p class="finding-why" dir="auto">
                 {finding.why}
             </p>
-            {has_acts.then(|| view! { <div class="finding-acts">{acts_view(acts, remedy)}</div> })}
+            {has_acts.then(|| view! { <div class="finding-acts">{acts_view(acts, remedy, asked)}</div> })}
             {advice
                 .into_iter()
                 .map(|next| match next {
@@ -85,7 +86,7 @@ pub fn FindingCard(finding: Finding) -> impl IntoView {
     .into_any()
 }
 
-fn acts_view(acts: Vec<NextAction>, remedy: Wish<Remedy>) -> impl IntoView {
+fn acts_view(acts: Vec<NextAction>, remedy: Wish<Remedy>, asked: AskForName) -> impl IntoView {
     let live = Live::expect();
     acts.into_iter()
         .enumerate()
@@ -109,7 +110,10 @@ fn acts_view(acts: Vec<NextAction>, remedy: Wish<Remedy>) -> impl IntoView {
                             <Button
                                 kind
                                 busy=remedy.is_pending()
-                                on_press=move |()| remedy.send(action.clone())
+                                on_press=move |()| match action.clone() {
+                                    Remedy::AllowChanges { context } => asked.open(context),
+                                    action => remedy.send(action),
+                                }
                             >
                                 {label}
                             </Button>

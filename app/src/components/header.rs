@@ -76,6 +76,7 @@ fn ClusterChip() -> impl IntoView {
                 cluster.choice.label().to_owned(),
                 words::cluster_kind(&cluster.kind),
                 cluster.version.clone(),
+                cluster.access.is_guarded(),
             )
         })
     });
@@ -113,12 +114,16 @@ fn ClusterChip() -> impl IntoView {
             }
         >
             <a
-                class=move || format!("cluster-chip {}", tone.get().class())
+                class=move || {
+                    let guarded = cluster.with(|cluster| cluster.as_ref().is_some_and(|cluster| cluster.3));
+                    let guard = if guarded { " cluster-chip-guarded" } else { "" };
+                    format!("cluster-chip {}{guard}", tone.get().class())
+                }
                 href="/setup"
                 title=move || {
                     cluster
                         .get()
-                        .map(|(_, kind, version)| {
+                        .map(|(_, kind, version, _)| {
                             format!("{kind} {}", version.unwrap_or_default())
                         })
                 }

@@ -3,6 +3,7 @@
 mod age;
 mod announcer;
 mod check_row;
+mod cluster_guard;
 mod cluster_picker;
 mod component_card;
 mod connection_banner;
@@ -31,6 +32,7 @@ pub mod words;
 pub use age::{Age, Elapsed};
 pub use announcer::Announcer;
 pub use check_row::CheckRow;
+pub use cluster_guard::{AskForName, GuardBanner, guarded};
 pub use cluster_picker::ClusterPicker;
 pub use component_card::ComponentCard;
 pub use connection_banner::ConnectionBanner;

@@ -1,14 +1,19 @@
 //! What a finding's button does: the remedies that Slipway can carry out itself.
 
-use crate::api::{deploys, handovers, images, runs, setup};
+use crate::api::{clusters, deploys, handovers, images, runs, setup};
 use crate::model::{
-    Change, ClusterChoice, ClusterKind, Failure, Finding, NextAction, Remedy, StepId,
+    Change, ClusterChoice, ClusterKind, Failure, Finding, GoingRuns, NextAction, Remedy, StepId,
 };
 
 /// Carries a remedy out. A deploy that needs a look first is handed to the Deploy page instead.
 pub async fn carry_out(remedy: Remedy, kind: Option<ClusterKind>) -> Result<(), Failure> {
     match remedy {
-        Remedy::UsePractice => setup::use_cluster(ClusterChoice::Practice, None).await,
+        Remedy::UsePractice => {
+            clusters::use_cluster(ClusterChoice::Practice, GoingRuns::Refuse).await
+        }
+        Remedy::UseCluster { choice, going } => clusters::use_cluster(choice, going).await,
+        // Only a person can type it: the finding's button opens the dialog instead.
+        Remedy::AllowChanges { .. } => Ok(()),
         Remedy::Recheck => setup::recheck().await,
         Remedy::BuildImages => images::build_images(Vec::new()).await.map(drop),
         Remedy::Deploy => deploy_what_needs_no_look(kind).await,

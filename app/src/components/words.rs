@@ -64,8 +64,9 @@ pub fn cluster_kind(kind: &ClusterKind) -> String {
         ClusterKind::Minikube { profile } => format!("minikube, profile {profile}"),
         ClusterKind::Kind { name } => format!("kind, {name}"),
         ClusterKind::K3d { name } => format!("k3d, {name}"),
-        ClusterKind::OtherLocal => "On this machine or network".to_owned(),
-        ClusterKind::Remote => "Remote".to_owned(),
+        ClusterKind::Desktop { app } => app.title().to_owned(),
+        ClusterKind::OtherLocal => "On this machine".to_owned(),
+        ClusterKind::Remote => "Not on this machine".to_owned(),
     }
 }
 

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+<<<<<<< HEAD
 use super::{ComponentName, DeployMode, RunId, SecretKey, StepId};
+=======
+use super::{ClusterChoice, ComponentName, ContextName, GoingRuns, RunId, SecretKey, StepId};
+>>>>>>> a719dab (Let only a voice bound to a cluster speak of it, and look at foreign clusters before they may be changed)
 
 /// A problem in words, with a stable code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,16 +122,27 @@ pub enum NextAction {
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Remedy {
     UsePractice,
+    UseCluster {
+        choice: ClusterChoice,
+        going: GoingRuns,
+    },
+    /// Asks for the typed name of a cluster that is not on this machine.
+    AllowChanges {
+        context: ContextName,
+    },
     Recheck,
     BuildImages,
     Deploy,
     RestartComponent {
         component: ComponentName,
     },
+<<<<<<< HEAD
     /// Plans the switch to raw or Helm; the page shows the plan and asks.
     PlanHandover {
         to: DeployMode,
     },
+=======
+>>>>>>> a719dab (Let only a voice bound to a cluster speak of it, and look at foreign clusters before they may be changed)
     CancelRun {
         run: RunId,
     },

@@ -7,8 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Check, ClusterOption, ClusterView, ComponentLive, ComponentName, DeployPlan, DeployedView,
+<<<<<<< HEAD
     Ending, EventRow, Finding, Freshness, Handover, ImageView, LogLine, OwnershipView, PodRow,
     ProjectView, RunId, RunView, SecretView, StageState, StepId, StepState,
+=======
+    Ending, EventRow, Finding, Freshness, ImageView, KubeconfigFile, LogLine, PodRow, ProjectView,
+    RunId, RunView, SecretView, StageState, StepId, StepState,
+>>>>>>> a719dab (Let only a voice bound to a cluster speak of it, and look at foreign clusters before they may be changed)
 };
 
 /// How many events are kept; the oldest go first.
@@ -22,6 +27,8 @@ pub struct PanelState {
     /// Why the project cannot be used (a broken `slipway.toml`), if so.
     pub project_problem: Option<Finding>,
     pub clusters: Vec<ClusterOption>,
+    /// The kubeconfig files the contexts come from, in kubectl's order of precedence.
+    pub kubeconfig_files: Vec<KubeconfigFile>,
     pub cluster: Option<ClusterView>,
     pub steps: BTreeMap<StepId, StepState>,
     pub checks: Vec<Check>,
@@ -96,6 +103,7 @@ pub enum PanelEvent {
     Project(Box<ProjectView>),
     ProjectProblem(Box<Finding>),
     Clusters(Vec<ClusterOption>),
+    KubeconfigFiles(Vec<KubeconfigFile>),
     /// Another cluster (or none): everything that was read from the old one is gone with this event.
     ClusterChosen(Option<Box<ClusterView>>),
     /// News about the cluster in use.
@@ -148,7 +156,7 @@ impl PanelEvent {
     pub fn slices(&self) -> &'static [Slice] {
         match self {
             Self::Project(_) | Self::ProjectProblem(_) => &[Slice::Project],
-            Self::Clusters(_) => &[Slice::Clusters],
+            Self::Clusters(_) | Self::KubeconfigFiles(_) => &[Slice::Clusters],
             Self::ClusterChosen(_) => &Slice::ALL,
             Self::Cluster(_) | Self::ClusterFreshness(_) => &[Slice::Cluster],
             Self::Step { .. } => &[Slice::Steps],
@@ -169,6 +177,41 @@ impl PanelEvent {
             Self::Viewers(_) => &[Slice::Viewers],
         }
     }
+
+    /// Whether it tells something that was read from, or concluded about, the cluster in use: with
+    /// another cluster chosen it is not true any more.
+    pub fn is_of_cluster(&self) -> bool {
+        match self {
+            Self::Cluster(_)
+            | Self::ClusterFreshness(_)
+            | Self::Step { .. }
+            | Self::Secrets(_)
+            | Self::Image(_)
+            | Self::Plan(_)
+            | Self::Deployed(_)
+            | Self::Component(_)
+            | Self::ComponentGone(_)
+            | Self::Pod(_)
+            | Self::PodGone { .. }
+            | Self::PodsReplaced(_)
+            | Self::Event(_)
+            | Self::EventGone { .. }
+            | Self::Watch(_)
+            | Self::Findings(_) => true,
+            Self::Check(check) => check.id == "cluster",
+            // The choice itself: the store makes it, nobody tells it.
+            Self::ClusterChosen(_)
+            | Self::Project(_)
+            | Self::ProjectProblem(_)
+            | Self::Clusters(_)
+            | Self::KubeconfigFiles(_)
+            | Self::RunStarted(_)
+            | Self::RunStage { .. }
+            | Self::RunLog { .. }
+            | Self::RunEnded { .. }
+            | Self::Viewers(_) => false,
+        }
+    }
 }
 
 impl PanelState {
@@ -181,6 +224,7 @@ impl PanelState {
             }
             PanelEvent::ProjectProblem(finding) => self.project_problem = Some((**finding).clone()),
             PanelEvent::Clusters(clusters) => self.clusters.clone_from(clusters),
+            PanelEvent::KubeconfigFiles(files) => self.kubeconfig_files.clone_from(files),
             PanelEvent::ClusterChosen(cluster) => self.choose_cluster(cluster.as_deref()),
             PanelEvent::Cluster(cluster) => self.cluster = Some((**cluster).clone()),
             PanelEvent::ClusterFreshness(freshness) => {
@@ -259,6 +303,15 @@ impl PanelState {
     }
 
     fn choose_cluster(&mut self, cluster: Option<&ClusterView>) {
+        // What happened on a cluster that was in use says nothing about the next one; the journal
+        // keeps it. At the start there was none, and what was interrupted has to be seen.
+        let was_used = self
+            .cluster
+            .as_ref()
+            .is_some_and(|cluster| cluster.version.is_some());
+        if was_used {
+            self.runs.retain(|_, run| run.is_going());
+        }
         self.cluster = cluster.cloned();
         self.checks.retain(|check| check.id != "cluster");
         self.steps.clear();

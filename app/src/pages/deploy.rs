@@ -7,8 +7,7 @@ use crate::api::deploys::{deploy, make_plan};
 use crate::components::{Age, FailureNote, FindingCard, PageFrame, PlanDiff, RunPanel, wish};
 use crate::live::Live;
 use crate::model::{
-    Change, ClusterKind, DeployPlan, DeployedView, PanelState, RunKind, RunView, Severity, Slice,
-    StepId,
+    Change, DeployPlan, DeployedView, PanelState, RunKind, RunView, Severity, Slice, StepId,
 };
 use crate::ui::{
     Button, ButtonKind, Card, ConfirmDialog, DialogAct, EmptyMessage, Icon, IconShape, Notice, Tone,
@@ -206,7 +205,7 @@ fn remote_name(state: &PanelState) -> Option<String> {
     state
         .cluster
         .as_ref()
-        .filter(|cluster| cluster.kind == ClusterKind::Remote)
+        .filter(|cluster| cluster.access.is_guarded())
         .map(|cluster| cluster.choice.label().to_owned())
 }
 

@@ -9,6 +9,7 @@ mod order;
 mod rules;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use app::model::{Finding, PanelEvent, PanelState, UnixMillis};
@@ -16,7 +17,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::cluster::{ClusterRoom, Connected};
-use crate::engine::{Core, clock};
+use crate::engine::{Core, Voice, clock};
 use crate::project::Project;
 
 use cluster_facts::SharedFacts;
@@ -55,6 +56,8 @@ struct Inner {
     cluster: ClusterRoom,
     cluster_facts: SharedFacts,
     logs: CrashLogs,
+    /// Which choice of a cluster the facts and logs are of.
+    era: AtomicU64,
     look: Notify,
 }
 
@@ -68,6 +71,7 @@ impl AssistRoom {
                 cluster,
                 cluster_facts: SharedFacts::default(),
                 logs,
+                era: AtomicU64::new(0),
                 look: Notify::new(),
             }),
         }
@@ -88,21 +92,22 @@ impl AssistRoom {
 
     /// What is wrong at this moment, without waiting for it to last.
     pub fn diagnose_now(&self) -> Vec<Finding> {
-        self.inner.diagnose()
+        self.inner.diagnose().0
     }
 }
 
 impl Inner {
     async fn follow_cluster(&self) {
         let mut clusters = self.cluster.watch();
-        let mut id_before = None;
         loop {
             let connected = clusters.borrow_and_update().clone();
-            let id = connected.as_ref().map(|connected| connected.id.clone());
-            if id != id_before {
+            let era = connected
+                .as_ref()
+                .map_or(0, |connected| connected.voice.era());
+            if era != self.era.load(Ordering::Acquire) {
                 self.cluster_facts.replace(ClusterFacts::default());
                 self.logs.forget();
-                id_before = id;
+                self.era.store(era, Ordering::Release);
             }
             let following = async {
                 let Some(connected) = connected else {
@@ -134,20 +139,16 @@ impl Inner {
     async fn keep_diagnosing(&self) {
         let mut changed = self.core.hub.changed();
         let mut debounce = Debounce::default();
-        let mut clusters = self.cluster.watch();
-        let mut id_before = None;
+        let mut era = 0;
         loop {
             changed.mark_unchanged();
-            let id = clusters
-                .borrow_and_update()
-                .as_ref()
-                .map(|connected| connected.id.clone());
-            if id != id_before {
+            let (findings, voice) = self.diagnose();
+            if era != voice.era() {
                 debounce.forget();
-                id_before = id;
+                era = voice.era();
             }
-            let (findings, next) = debounce.lasting(self.diagnose(), Instant::now());
-            self.core.hub.publish(PanelEvent::Findings(findings));
+            let (findings, next) = debounce.lasting(findings, Instant::now());
+            voice.publish(PanelEvent::Findings(findings));
             let ripe = async {
                 match next {
                     Some(at) => tokio::time::sleep_until(at).await,
@@ -165,14 +166,20 @@ impl Inner {
         }
     }
 
-    fn diagnose(&self) -> Vec<Finding> {
-        let cluster_facts = self.cluster_facts.read();
-        let logs = self.logs.read();
-        let mut findings = self.core.hub.read(|state| {
+    /// What is wrong, and the voice to say it with.
+    fn diagnose(&self) -> (Vec<Finding>, Voice) {
+        // The era first: the facts are emptied before it moves on.
+        let era = self.era.load(Ordering::Acquire);
+        let (cluster_facts, logs) = (self.cluster_facts.read(), self.logs.read());
+        let (nothing, no_logs) = (ClusterFacts::default(), LogTails::new());
+        let (mut findings, voice) = self.core.hub.read_to_tell(|state| {
+            let seen = state.cluster.as_ref().map_or(0, |cluster| cluster.era);
+            // Just after a choice the facts may still be the old cluster's.
+            let ours = era == seen;
             diagnose(&Facts {
                 state,
-                cluster: &cluster_facts,
-                logs: &logs,
+                cluster: if ours { &cluster_facts } else { &nothing },
+                logs: if ours { &logs } else { &no_logs },
                 now: clock::now(),
             })
         });
@@ -182,6 +189,6 @@ impl Inner {
                 evidence.text = self.core.redactor.redact(&evidence.text).into_owned();
             }
         }
-        findings
+        (findings, voice)
     }
 }

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use app::model::{ClusterChoice, ClusterKind, Failure};
+use app::model::{Access, ClusterChoice, ClusterKind, Failure};
 use kube::Client;
 use practice::images::ImageStore;
 use tokio_util::sync::CancellationToken;
 
+use super::guard::ChangeGate;
 use super::{ANSWER_LIMIT, ClusterRoom, words};
 use crate::adapters::kube::client::{self, client};
 use crate::adapters::kube::kubeconfig;
+use crate::engine::Voice;
 
 /// What everyone works with who talks to the cluster.
 #[derive(Clone)]
@@ -25,6 +27,12 @@ pub struct Connected {
     pub kubeconfig: PathBuf,
     /// The context's name in it.
     pub context: String,
+    /// Whether it may be changed, as it was when the connection was made.
+    pub access: Access,
+    /// Whether it may be changed now. The client refuses changes while it is shut.
+    pub gate: ChangeGate,
+    /// Publishes what is read here, as long as this cluster is the chosen one.
+    pub voice: Voice,
     /// The practice cluster's images; none elsewhere.
     pub practice: Option<ImageStore>,
     /// Cancelled when another cluster is chosen, or this one was made anew. A rebuilt client of the
@@ -59,6 +67,7 @@ impl ClusterRoom {
                 let Some(row) = self.context(name.as_str()) else {
                     return Err(words::unknown_context(name, &self.contexts()).into());
                 };
+                let access = self.access(&row);
                 let client = client(self.kubeconfig(), name.as_str())
                     .await
                     .map_err(|why| words::unusable_context(name, &why))?;
@@ -71,6 +80,9 @@ impl ClusterRoom {
                     id: String::new(),
                     kubeconfig: PathBuf::from(variable),
                     context: name.to_string(),
+                    access,
+                    gate: ChangeGate::of(access),
+                    voice: self.inner.core.hub.voice(),
                     practice: None,
                     gone: self.inner.core.shutdown.child_token(),
                 })
@@ -104,6 +116,9 @@ impl ClusterRoom {
             id: String::new(),
             kubeconfig: path,
             context,
+            access: Access::Free,
+            gate: ChangeGate::open(),
+            voice: self.inner.core.hub.voice(),
             practice: Some(images),
             gone: self.inner.core.shutdown.child_token(),
         })

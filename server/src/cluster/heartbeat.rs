@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{ClusterView, Finding, Freshness, PanelEvent};
+use app::model::{Finding, Freshness, PanelEvent};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{ClusterRoom, Connected, words};
@@ -62,7 +62,7 @@ impl ClusterRoom {
                     Ok(()) => {
                         let was_lost = pulse.is_lost();
                         pulse.answered(clock::now());
-                        self.tell(&pulse, None, was_lost);
+                        tell(&connected, &pulse, was_lost.then_some(None));
                     }
                     Err(error) => {
                         pulse.missed(clock::now(), is_refusal(&error));
@@ -73,7 +73,7 @@ impl ClusterRoom {
                                 &error.to_string(),
                             )
                         });
-                        self.tell(&pulse, problem, true);
+                        tell(&connected, &pulse, Some(problem));
                         if pulse.wants_rebuild() && !self.rebuild(&mut connected).await {
                             return;
                         }
@@ -87,28 +87,13 @@ impl ClusterRoom {
         }
     }
 
-    fn tell(&self, pulse: &Pulse, problem: Option<Finding>, all: bool) {
-        let hub = &self.inner.core.hub;
-        if !all {
-            hub.publish(PanelEvent::ClusterFreshness(pulse.freshness));
-            return;
-        }
-        let view = hub.read(|state| state.cluster.clone());
-        if let Some(view) = view {
-            hub.publish(PanelEvent::Cluster(Box::new(ClusterView {
-                freshness: pulse.freshness,
-                problem,
-                ..view
-            })));
-        }
-    }
-
     /// Connects anew by the kubeconfig as it is now. False when that is another cluster: then this
     /// heartbeat ends, and the new one has its own.
     async fn rebuild(&self, connected: &mut Arc<Connected>) -> bool {
-        let Ok(mut established) = self.establish_again(connected).await else {
+        let Ok(established) = self.establish_again(connected).await else {
             return true;
         };
+        let _one = self.inner.choosing.lock().await;
         if connected.gone.is_cancelled() {
             return false;
         }
@@ -117,10 +102,7 @@ impl ClusterRoom {
             self.activate(established);
             return false;
         }
-        established.connected.gone = connected.gone.clone();
-        let again = Arc::new(established.connected);
-        *connected = again.clone();
-        self.inner.current.send_replace(Some(again));
+        *connected = self.take_up_again(connected, established);
         true
     }
 
@@ -136,6 +118,19 @@ impl ClusterRoom {
             return Err(words::no_cluster().into());
         }
         self.establish(&connected.choice).await
+    }
+}
+
+/// The beat's news; `problem` where that changes too.
+fn tell(connected: &Connected, pulse: &Pulse, problem: Option<Option<Finding>>) {
+    match problem {
+        None => connected
+            .voice
+            .publish(PanelEvent::ClusterFreshness(pulse.freshness)),
+        Some(problem) => connected.voice.change_cluster(|view| {
+            view.freshness = pulse.freshness;
+            view.problem = problem;
+        }),
     }
 }
 

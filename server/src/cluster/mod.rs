@@ -2,6 +2,7 @@
 //! Everyone else asks this room for the connection and lets go of it when it says that it is gone.
 
 mod connected;
+mod guard;
 mod heartbeat;
 mod options;
 mod practice;
@@ -12,14 +13,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::model::{
-    ClusterChoice, ClusterKind, ClusterView, Failure, Finding, Freshness, PanelEvent,
+    Access, ClusterChoice, ClusterKind, ClusterView, ContextName, Failure, Finding, Freshness,
+    GoingRuns, RunId, RunKind,
 };
+use app::ports::Clusters;
+use async_trait::async_trait;
 use kube::config::Kubeconfig;
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use connected::Connected;
 use connected::Established;
+pub use guard::ChangeGate;
 use practice::PracticeKeeper;
 
 use crate::adapters::kube::kubeconfig::{self, ContextRow};
@@ -30,14 +35,16 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// The current context must be quicker: a person waits for the first page.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(2);
 const RETRY_EVERY: Duration = Duration::from_secs(5);
-/// Facts: remote clusters whose name a person typed.
-const CONFIRMED: &str = "cluster-confirmed";
+/// How long runs may take to end after they were cancelled for another cluster.
+const RUNS_END: Duration = Duration::from_secs(20);
 
 /// What the command line said.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterOptions {
-    /// `--cluster`; typing a remote context's name there counts as typing its name.
+    /// `--cluster`.
     pub wanted: Option<ClusterChoice>,
+    /// Whether a person typed that name on the command line: it counts as typing it.
+    pub typed: bool,
     /// Kubeconfig files to use instead of `KUBECONFIG` and `~/.kube/config`.
     pub kubeconfig: Option<Vec<PathBuf>>,
 }
@@ -114,8 +121,15 @@ impl ClusterRoom {
     pub async fn start_default(&self) {
         self.refresh_options().await;
         if let Some(wanted) = self.inner.options.wanted.clone() {
-            let name = wanted.label().to_owned();
-            if let Err(failure) = self.choose(wanted.clone(), Some(name)).await {
+            if self.inner.options.typed
+                && let ClusterChoice::Context(name) = &wanted
+                && self.context(name.as_str()).map(|row| self.access(&row))
+                    == Some(Access::LookOnly)
+                && let Err(failure) = self.allow(name, name.as_str()).await
+            {
+                tracing::warn!(%failure, "the typed name was not remembered");
+            }
+            if let Err(failure) = self.choose(wanted.clone(), GoingRuns::Refuse).await {
                 self.show_unreachable(&wanted, failure).await;
                 self.keep_trying(wanted).await;
             }
@@ -123,38 +137,41 @@ impl ClusterRoom {
         }
         if let Some(row) = self.quick_current_context().await
             && self
-                .choose(ClusterChoice::Context(row.name.clone()), None)
+                .choose(ClusterChoice::Context(row.name.clone()), GoingRuns::Refuse)
                 .await
                 .is_ok()
         {
             return;
         }
-        if let Err(failure) = self.choose(ClusterChoice::Practice, None).await {
+        let practice = ClusterChoice::Practice;
+        if let Err(failure) = self.choose(practice, GoingRuns::Refuse).await {
             self.show_unreachable(&ClusterChoice::Practice, failure)
                 .await;
         }
     }
 
     /// Starts to use a cluster. The one in use stays when the new one cannot be reached.
-    pub async fn choose(
-        &self,
-        choice: ClusterChoice,
-        typed_name: Option<String>,
-    ) -> Result<(), Failure> {
+    pub async fn choose(&self, choice: ClusterChoice, going: GoingRuns) -> Result<(), Failure> {
         let _one = self.inner.choosing.lock().await;
         if let Some(retrying) = self.inner.retrying.lock().await.take() {
             retrying.cancel();
         }
-        if let Some(current) = self.current()
-            && current.choice == choice
-            && !self.is_lost()
-        {
+        let current = self.current();
+        let is_same = current
+            .as_ref()
+            .is_some_and(|current| current.choice == choice);
+        if is_same && !self.is_lost() {
             return Ok(());
         }
-        self.refuse_while_running()?;
-        self.check_confirmed(&choice, typed_name.as_deref()).await?;
+        if !is_same {
+            self.make_way(&choice, going).await?;
+        }
         let established = self.establish(&choice).await?;
-        self.activate(established);
+        match current.filter(|current| is_same && current.id == established.connected.id) {
+            // The same cluster answers again: nothing that is shown of it becomes wrong.
+            Some(current) => drop(self.take_up_again(&current, established)),
+            None => self.activate(established),
+        }
         self.refresh_options_soon();
         Ok(())
     }
@@ -177,63 +194,40 @@ impl ClusterRoom {
     }
 
     /// A run that changes one cluster must not lose it under its hands.
-    fn refuse_while_running(&self) -> Result<(), Failure> {
+    async fn make_way(&self, choice: &ClusterChoice, going: GoingRuns) -> Result<(), Failure> {
         if self.current().is_none() {
             return Ok(());
         }
-        let going = self.inner.core.hub.read(|state| {
+        let Some((run, kind)) = self.going_run() else {
+            return Ok(());
+        };
+        if going == GoingRuns::Refuse {
+            return Err(words::run_in_the_way(run, kind, choice).into());
+        }
+        let runs = &self.inner.core.runs;
+        runs.cancel_all();
+        if tokio::time::timeout(RUNS_END, runs.idle()).await.is_err() {
+            return Err(words::run_in_the_way(run, kind, choice).into());
+        }
+        Ok(())
+    }
+
+    fn going_run(&self) -> Option<(RunId, RunKind)> {
+        self.inner.core.hub.read(|state| {
             state
                 .runs
                 .values()
                 .find(|run| run.is_going())
                 .map(|run| (run.id, run.kind))
-        });
-        match going {
-            Some((run, kind)) => Err(words::run_in_the_way(run, kind).into()),
-            None => Ok(()),
-        }
-    }
-
-    /// A remote cluster is used only after its name was typed once.
-    async fn check_confirmed(
-        &self,
-        choice: &ClusterChoice,
-        typed_name: Option<&str>,
-    ) -> Result<(), Failure> {
-        let ClusterChoice::Context(name) = choice else {
-            return Ok(());
-        };
-        let Some(row) = self.context(name.as_str()) else {
-            return Err(words::unknown_context(name, &self.contexts()).into());
-        };
-        if row.kind != ClusterKind::Remote || self.is_confirmed(&row) {
-            return Ok(());
-        }
-        if typed_name != Some(name.as_str()) {
-            return Err(words::remote_unconfirmed(&row).into());
-        }
-        self.inner
-            .core
-            .journal
-            .put_fact_durably(CONFIRMED, &confirmation(&row), "typed")
-            .await
-            .map_err(Failure::from)
-    }
-
-    fn is_confirmed(&self, row: &ContextRow) -> bool {
-        self.inner
-            .core
-            .journal
-            .get_fact(CONFIRMED, &confirmation(row))
-            .is_some()
+        })
     }
 
     /// The current context, if it may be used and answers at once.
     async fn quick_current_context(&self) -> Option<ContextRow> {
         let row = self.contexts().into_iter().find(|row| row.current)?;
-        let allowed = row.kind != ClusterKind::Remote || self.is_confirmed(&row);
-        // A login program may open a browser window: never without being asked.
-        if !allowed || row.runs_program {
+        // Others' clusters are asked only when somebody chose them, and a login program may open a
+        // browser window: never without being asked.
+        if self.access(&row) == Access::LookOnly || row.runs_program {
             return None;
         }
         let client = crate::adapters::kube::client::client(self.kubeconfig(), row.name.as_str())
@@ -247,29 +241,51 @@ impl ClusterRoom {
 
     /// Makes the new connection the one in use; the old one's work ends first.
     fn activate(&self, established: Established) {
-        let Established { connected, version } = established;
-        let connected = Arc::new(connected);
+        let Established {
+            mut connected,
+            version,
+        } = established;
         if let Some(old) = self.inner.current.borrow().as_ref() {
             old.gone.cancel();
         }
-        let view = ClusterView {
+        // The page forgets the old cluster before anything of the new one can arrive.
+        connected.voice = self.inner.core.hub.choose_cluster(Some(ClusterView {
             choice: connected.choice.clone(),
             kind: connected.kind.clone(),
             server: connected.server.clone(),
             version: Some(version),
             freshness: Freshness::heard_at(clock::now()),
             problem: None,
-        };
-        // The page forgets the old cluster before anything of the new one can arrive.
-        self.inner
-            .core
-            .hub
-            .publish(PanelEvent::ClusterChosen(Some(Box::new(view))));
+            era: 0,
+            access: connected.access,
+            who: None,
+            warnings: Vec::new(),
+        }));
+        let connected = Arc::new(connected);
         self.inner.current.send_replace(Some(connected.clone()));
         let room = self.clone();
         self.inner.core.tasks.spawn(async move {
             room.heartbeat(connected).await;
         });
+    }
+
+    /// A new client for the cluster in use: the page keeps what it shows, the watches begin anew.
+    fn take_up_again(&self, current: &Connected, established: Established) -> Arc<Connected> {
+        let Established {
+            mut connected,
+            version,
+        } = established;
+        connected.gone = current.gone.clone();
+        connected.voice = current.voice.clone();
+        let (server, access) = (connected.server.clone(), connected.access);
+        connected.voice.change_cluster(|view| {
+            view.server = server;
+            view.version = Some(version);
+            view.access = access;
+        });
+        let again = Arc::new(connected);
+        self.inner.current.send_replace(Some(again.clone()));
+        again
     }
 
     /// Shows a cluster that was wanted and cannot be reached.
@@ -280,25 +296,25 @@ impl ClusterRoom {
                 Finding::new("CLUSTER_UNREACHABLE", "The cluster cannot be used", text)
             }
         };
-        let (kind, server) = match wanted {
-            ClusterChoice::Practice => (ClusterKind::Practice, String::new()),
-            ClusterChoice::Context(name) => self
-                .context(name.as_str())
-                .map_or((ClusterKind::Remote, String::new()), |row| {
-                    (row.kind, row.server)
-                }),
+        let (kind, server, access) = match wanted {
+            ClusterChoice::Practice => (ClusterKind::Practice, String::new(), Access::Free),
+            ClusterChoice::Context(name) => match self.context(name.as_str()) {
+                Some(row) => (row.kind.clone(), row.server.clone(), self.access(&row)),
+                None => (ClusterKind::Remote, String::new(), Access::LookOnly),
+            },
         };
-        self.inner
-            .core
-            .hub
-            .publish(PanelEvent::ClusterChosen(Some(Box::new(ClusterView {
-                choice: wanted.clone(),
-                kind,
-                server,
-                version: None,
-                freshness: Freshness::default().lost_at(clock::now()),
-                problem: Some(problem),
-            }))));
+        self.inner.core.hub.choose_cluster(Some(ClusterView {
+            choice: wanted.clone(),
+            kind,
+            server,
+            version: None,
+            freshness: Freshness::default().lost_at(clock::now()),
+            problem: Some(problem),
+            era: 0,
+            access,
+            who: None,
+            warnings: Vec::new(),
+        }));
     }
 
     async fn keep_trying(&self, wanted: ClusterChoice) {
@@ -354,7 +370,22 @@ impl ClusterRoom {
     }
 }
 
-/// The address belongs to it: a context of the same name may point elsewhere one day.
-fn confirmation(row: &ContextRow) -> String {
-    format!("{} {}", row.name, row.server)
+#[async_trait]
+impl Clusters for ClusterRoom {
+    async fn use_cluster(&self, choice: ClusterChoice, going: GoingRuns) -> Result<(), Failure> {
+        self.choose(choice, going).await
+    }
+
+    async fn allow_changes(&self, context: ContextName, typed_name: String) -> Result<(), Failure> {
+        self.allow(&context, &typed_name).await
+    }
+
+    async fn forget_allowance(&self, context: ContextName) -> Result<(), Failure> {
+        self.forget(&context).await
+    }
+
+    async fn look_again(&self) -> Result<(), Failure> {
+        self.refresh_options_soon();
+        Ok(())
+    }
 }

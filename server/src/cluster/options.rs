@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::model::{ClusterChoice, ClusterKind, ClusterOption, PanelEvent, Reach};
+use app::model::{Access, ClusterChoice, ClusterKind, ClusterOption, PanelEvent, Reach};
 use futures::future::join_all;
 use kube::config::Kubeconfig;
 
@@ -21,7 +21,8 @@ impl ClusterRoom {
         }
     }
 
-    pub(super) fn refresh_options_soon(&self) {
+    /// Looks at all clusters again without waiting for what they say.
+    pub fn refresh_options_soon(&self) {
         let room = self.clone();
         self.inner
             .core
@@ -35,11 +36,15 @@ impl ClusterRoom {
         let rows = kubeconfig::contexts(&config);
         let (practice, contexts) = tokio::join!(
             self.practice_option(),
-            join_all(rows.into_iter().map(|row| context_option(&config, row)))
+            join_all(rows.into_iter().map(|row| {
+                let access = self.access(&row);
+                context_option(&config, row, access)
+            }))
         );
         let mut options = vec![practice];
         options.extend(contexts);
-        self.inner.core.hub.publish(PanelEvent::Clusters(options));
+        let voice = self.inner.core.hub.voice();
+        voice.publish(PanelEvent::Clusters(options));
     }
 
     async fn practice_option(&self) -> ClusterOption {
@@ -69,6 +74,9 @@ impl ClusterRoom {
             server,
             reach,
             current: false,
+            access: Access::Free,
+            who: None,
+            login_program: None,
         }
     }
 
@@ -88,7 +96,7 @@ impl ClusterRoom {
     }
 }
 
-async fn context_option(config: &Kubeconfig, row: ContextRow) -> ClusterOption {
+async fn context_option(config: &Kubeconfig, row: ContextRow, access: Access) -> ClusterOption {
     let reach = if may_ask(&row) {
         match client(config.clone(), row.name.as_str()).await {
             Ok(client) => match version(&client, PROBE_LIMIT).await {
@@ -108,6 +116,9 @@ async fn context_option(config: &Kubeconfig, row: ContextRow) -> ClusterOption {
         server: row.server,
         reach,
         current: row.current,
+        access,
+        who: None,
+        login_program: None,
     }
 }
 

@@ -1,7 +1,8 @@
 //! The findings of this room.
 
 use app::model::{
-    ClusterChoice, ContextName, Finding, NextAction, Remedy, RunId, RunKind, StepId, Subject,
+    ClusterChoice, ContextName, Finding, GoingRuns, NextAction, Remedy, RunId, RunKind, StepId,
+    Subject,
 };
 
 use crate::adapters::kube::kubeconfig::ContextRow;
@@ -106,38 +107,67 @@ pub(super) fn practice_failed(why: &str) -> Finding {
     )
 }
 
-pub(super) fn remote_unconfirmed(row: &ContextRow) -> Finding {
+pub(super) fn remote_unconfirmed(name: &ContextName, server: &str) -> Finding {
     about_setup(
         Finding::new(
             "REMOTE_CLUSTER_UNCONFIRMED",
-            format!("{} is not on this machine", row.name),
+            format!("{name} can only be looked at so far"),
             format!(
-                "Its API server is {}, so others may depend on it. Nothing is changed there before you typed its name.",
-                row.server
+                "Its API server is {server}, which is not this machine, so others may depend on it. Nothing is changed there before you typed its name."
             ),
         )
         .attention()
-        .next(NextAction::Advice {
-            text: format!("Type {} to use it", row.name),
+        .next(NextAction::Do {
+            action: Remedy::AllowChanges {
+                context: name.clone(),
+            },
+            label: "Type its name…".to_owned(),
+        })
+        .next(NextAction::Command {
+            command: format!("slipway up --cluster {}", shell_word(name.as_str())),
+            why: "Typed on the command line, the name counts as typed".to_owned(),
         })
         .next(use_practice()),
     )
 }
 
-pub(super) fn run_in_the_way(run: RunId, kind: RunKind) -> Finding {
+pub(super) fn name_not_typed(name: &ContextName) -> Finding {
+    about_setup(
+        Finding::new(
+            "REMOTE_NAME_DIFFERS",
+            "That is not its name",
+            format!("Changes are allowed once exactly {name} is typed."),
+        )
+        .attention()
+        .next(NextAction::Do {
+            action: Remedy::AllowChanges {
+                context: name.clone(),
+            },
+            label: "Type its name…".to_owned(),
+        }),
+    )
+}
+
+pub(super) fn run_in_the_way(run: RunId, kind: RunKind, wanted: &ClusterChoice) -> Finding {
     about_setup(
         Finding::new(
             "RUN_IN_PROGRESS",
             format!("\"{}\" is still going", kind.title()),
-            "It works with the cluster in use, so that cannot be changed now.",
+            format!(
+                "It works with the cluster in use. Run {run} has to end before {} can be used.",
+                wanted.label()
+            ),
         )
         .attention()
-        .next(NextAction::Advice {
-            text: "Wait for it to end".to_owned(),
-        })
         .next(NextAction::Do {
-            action: Remedy::CancelRun { run },
-            label: "Cancel it".to_owned(),
+            action: Remedy::UseCluster {
+                choice: wanted.clone(),
+                going: GoingRuns::Cancel,
+            },
+            label: "Cancel it and switch".to_owned(),
+        })
+        .next(NextAction::Advice {
+            text: "Or wait for it to end".to_owned(),
         }),
     )
 }
@@ -178,6 +208,7 @@ mod tests {
             server: String::new(),
             current: false,
             runs_program: false,
+            authority: String::new(),
         };
         let finding = unknown_context(&"minkube".parse().expect("a name"), &[row]);
         assert!(

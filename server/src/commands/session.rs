@@ -56,6 +56,7 @@ fn assemble(target: &Target, state_dir: Arc<StateDir>, journal: Journal) -> Resu
     let project = Project::load(&folder)?;
     let options = ClusterOptions {
         wanted: target.cluster.clone(),
+        typed: target.cluster_typed,
         kubeconfig: None,
     };
     let core = Core::start(state_dir, journal);

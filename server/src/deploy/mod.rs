@@ -108,6 +108,7 @@ impl DeployRoom {
             [],
         )
         .await?;
+<<<<<<< HEAD
         if !connected.gone.is_cancelled() {
             let own = there
                 .iter()
@@ -119,6 +120,10 @@ impl DeployRoom {
                 PanelEvent::Ownership(Some(Box::new(ownership))),
             ]);
         }
+=======
+        let deployed = inventory::deployed(owned.iter().map(|owned| &owned.object));
+        connected.voice.publish(PanelEvent::Deployed(deployed));
+>>>>>>> a719dab (Let only a voice bound to a cluster speak of it, and look at foreign clusters before they may be changed)
         Ok(())
     }
 
@@ -132,11 +137,9 @@ impl DeployRoom {
     async fn plan_and_show(&self, connected: &Connected) -> Result<plan::Prepared, Failure> {
         let _one = self.planning.lock().await;
         let prepared = self.prepare(connected).await?;
-        if !connected.gone.is_cancelled() {
-            self.core
-                .hub
-                .publish(PanelEvent::Plan(Some(Box::new(prepared.plan.clone()))));
-        }
+        connected
+            .voice
+            .publish(PanelEvent::Plan(Some(Box::new(prepared.plan.clone()))));
         Ok(prepared)
     }
 }
@@ -149,7 +152,7 @@ impl Deploys for DeployRoom {
     }
 
     async fn deploy(&self, plan_hash: String) -> Result<RunId, Failure> {
-        let connected = self.cluster.connected()?;
+        let connected = self.cluster.changeable()?;
         let prepared = self.plan_and_show(&connected).await?;
         if prepared.plan.hash != plan_hash {
             return Err(words::plan_outdated().into());

@@ -19,7 +19,7 @@ const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 impl DeployRoom {
     pub(super) async fn start_restart(&self, component: ComponentName) -> Result<RunId, Failure> {
-        let connected = self.cluster.connected()?;
+        let connected = self.cluster.changeable()?;
         if self.project.component(&component).is_none() {
             return Err(unknown(&component).into());
         }

@@ -1,9 +1,11 @@
 //! The one store: events are folded into the state and sent to every listener under one lock,
 //! so that a snapshot and the events after it never overlap and never have a gap.
+//! Only a [`Voice`] publishes, and a voice speaks of one cluster: once another is chosen, what it
+//! says about the old one is not heard any more.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use app::model::{LiveMessage, PanelEvent, PanelState, StateRevision};
+use app::model::{ClusterView, LiveMessage, PanelEvent, PanelState, StateRevision};
 use tokio::sync::{broadcast, watch};
 
 /// How many events a listener may be behind before it is sent a fresh snapshot instead.
@@ -26,6 +28,62 @@ struct Shared {
 struct Store {
     state: PanelState,
     revision: u64,
+    /// Counts the choices of a cluster.
+    era: u64,
+}
+
+/// Publishes for someone who looks at one cluster. Whoever looks takes the voice before looking;
+/// with another cluster chosen meanwhile, what was seen on the old one is dropped under the same
+/// lock that made the choice, so that the page never shows a mix.
+#[derive(Clone, Debug)]
+pub struct Voice {
+    hub: Hub,
+    era: u64,
+}
+
+impl Voice {
+    /// Folds the event into the state and sends it to every listener. An event that changes nothing
+    /// is dropped, and so is one about a cluster that is not the chosen one any more.
+    pub fn publish(&self, event: PanelEvent) {
+        self.publish_all(vec![event]);
+    }
+
+    /// Publishes several events with nothing in between.
+    pub fn publish_all(&self, events: Vec<PanelEvent>) {
+        let mut store = self.hub.lock();
+        let before = store.revision;
+        for event in events {
+            if event.is_of_cluster() && store.era != self.era {
+                continue;
+            }
+            if is_news(&store.state, &event) {
+                self.hub.put(&mut store, event);
+            }
+        }
+        self.hub.tell_if_changed(&store, before);
+    }
+
+    /// Changes what is shown of the chosen cluster, with nothing in between; nothing happens when
+    /// another one was chosen.
+    pub fn change_cluster(&self, change: impl FnOnce(&mut ClusterView)) {
+        let mut store = self.hub.lock();
+        let before = store.revision;
+        if store.era == self.era
+            && let Some(mut view) = store.state.cluster.clone()
+        {
+            change(&mut view);
+            let event = PanelEvent::Cluster(Box::new(view));
+            if is_news(&store.state, &event) {
+                self.hub.put(&mut store, event);
+            }
+        }
+        self.hub.tell_if_changed(&store, before);
+    }
+
+    /// Which choice of a cluster it speaks of.
+    pub fn era(&self) -> u64 {
+        self.era
+    }
 }
 
 /// An event with its place in the row. Encoded at most once, however many are listening.
@@ -89,29 +147,53 @@ impl Hub {
         }
     }
 
-    /// Folds the event into the state and sends it to every listener. An event that changes nothing
-    /// is dropped.
-    pub fn publish(&self, event: PanelEvent) {
-        self.publish_all(vec![event]);
+    /// The voice of whoever begins to look now, at the cluster chosen now or at no cluster at all.
+    /// Who works with a connection uses the connection's own.
+    pub fn voice(&self) -> Voice {
+        Voice {
+            hub: self.clone(),
+            era: self.lock().era,
+        }
     }
 
-    /// Publishes several events with nothing in between.
-    pub fn publish_all(&self, events: Vec<PanelEvent>) {
+    /// Looks at the state and takes the voice of that very moment, for those who conclude from it.
+    pub fn read_to_tell<R>(&self, look: impl FnOnce(&PanelState) -> R) -> (R, Voice) {
+        let store = self.lock();
+        let voice = Voice {
+            hub: self.clone(),
+            era: store.era,
+        };
+        (look(&store.state), voice)
+    }
+
+    /// Another cluster, or none: everything read from the old one is gone with this, and every voice
+    /// so far is silent about clusters. The view's `era` is set here.
+    pub fn choose_cluster(&self, view: Option<ClusterView>) -> Voice {
         let mut store = self.lock();
         let before = store.revision;
-        for event in events {
-            if !is_news(&store.state, &event) {
-                continue;
-            }
-            store.state.apply(&event);
-            store.revision += 1;
-            // No listener is no error.
-            let _ = self.shared.sender.send(Arc::new(Published {
-                revision: StateRevision(store.revision),
-                event,
-                json: OnceLock::new(),
-            }));
+        store.era += 1;
+        let era = store.era;
+        let view = view.map(|view| Box::new(ClusterView { era, ..view }));
+        self.put(&mut store, PanelEvent::ClusterChosen(view));
+        self.tell_if_changed(&store, before);
+        Voice {
+            hub: self.clone(),
+            era,
         }
+    }
+
+    fn put(&self, store: &mut Store, event: PanelEvent) {
+        store.state.apply(&event);
+        store.revision += 1;
+        // No listener is no error.
+        let _ = self.shared.sender.send(Arc::new(Published {
+            revision: StateRevision(store.revision),
+            event,
+            json: OnceLock::new(),
+        }));
+    }
+
+    fn tell_if_changed(&self, store: &Store, before: u64) {
         if store.revision != before {
             self.shared.changed.send_replace(store.revision);
         }
@@ -190,6 +272,7 @@ fn is_news(state: &PanelState, event: &PanelEvent) -> bool {
         }
         PanelEvent::ProjectProblem(finding) => state.project_problem.as_ref() != Some(finding),
         PanelEvent::Clusters(clusters) => &state.clusters != clusters,
+        PanelEvent::KubeconfigFiles(files) => &state.kubeconfig_files != files,
         PanelEvent::Cluster(cluster) => state.cluster.as_ref() != Some(cluster),
         PanelEvent::ClusterFreshness(freshness) => state
             .cluster
@@ -240,11 +323,12 @@ mod tests {
     #[tokio::test]
     async fn a_listener_gets_the_state_and_then_each_event_once() {
         let hub = Hub::new();
-        hub.publish(PanelEvent::Viewers(1));
+        hub.voice().publish(PanelEvent::Viewers(1));
         let mut listener = hub.subscribe();
         let (revision, mut state) = snapshot(&mut listener).await;
         assert_eq!((revision, state.viewers), (1, 1));
-        hub.publish_all(vec![PanelEvent::Viewers(2), PanelEvent::Viewers(3)]);
+        hub.voice()
+            .publish_all(vec![PanelEvent::Viewers(2), PanelEvent::Viewers(3)]);
         for expected in [2, 3] {
             let Delivery::Event(published) = listener.next().await else {
                 panic!("an event was due");
@@ -261,11 +345,11 @@ mod tests {
         let mut listener = hub.subscribe();
         snapshot(&mut listener).await;
         for viewers in 1..=100 {
-            hub.publish(PanelEvent::Viewers(viewers));
+            hub.voice().publish(PanelEvent::Viewers(viewers));
         }
         let (revision, state) = snapshot(&mut listener).await;
         assert_eq!((revision, state.viewers), (100, 100));
-        hub.publish(PanelEvent::Viewers(7));
+        hub.voice().publish(PanelEvent::Viewers(7));
         assert!(matches!(listener.next().await, Delivery::Event(event)
             if event.event == PanelEvent::Viewers(7)));
     }
@@ -274,8 +358,8 @@ mod tests {
     async fn an_event_that_changes_nothing_is_not_sent() {
         let hub = Hub::new();
         let changed = hub.changed();
-        hub.publish(PanelEvent::Viewers(0));
-        hub.publish(PanelEvent::PodGone { uid: "x".into() });
+        hub.voice().publish(PanelEvent::Viewers(0));
+        hub.voice().publish(PanelEvent::PodGone { uid: "x".into() });
         assert_eq!(hub.revision(), StateRevision(0));
         assert!(!changed.has_changed().expect("the hub lives"));
     }
@@ -286,7 +370,7 @@ mod tests {
         let (mut one, mut two) = (hub.subscribe(), hub.subscribe());
         snapshot(&mut one).await;
         snapshot(&mut two).await;
-        hub.publish(PanelEvent::Viewers(4));
+        hub.voice().publish(PanelEvent::Viewers(4));
         let (Delivery::Event(a), Delivery::Event(b)) = (one.next().await, two.next().await) else {
             panic!("events were due");
         };
@@ -299,5 +383,25 @@ mod tests {
                 event: PanelEvent::Viewers(4)
             }
         );
+    }
+
+    #[test]
+    fn what_was_seen_on_the_old_cluster_is_not_heard_after_a_choice() {
+        let hub = Hub::new();
+        let old = hub.choose_cluster(None);
+        let at =
+            |at| PanelEvent::Watch(app::model::Freshness::heard_at(app::model::UnixMillis(at)));
+        old.publish(at(1));
+        assert!(hub.read(|state| state.watch.heard.is_some()));
+        let (seen, kept) = hub.read_to_tell(|state| state.watch);
+        let new = hub.choose_cluster(None);
+        old.publish(at(2));
+        kept.publish(PanelEvent::Watch(seen));
+        assert!(hub.read(|state| state.watch.heard.is_none()));
+        // What belongs to no cluster is heard from everyone.
+        old.publish(PanelEvent::Viewers(3));
+        new.publish(at(3));
+        let (viewers, watch) = hub.read(|state| (state.viewers, state.watch));
+        assert_eq!((viewers, watch.heard), (3, Some(app::model::UnixMillis(3))));
     }
 }

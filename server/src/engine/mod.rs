@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use hub::Hub;
+pub use hub::{Hub, Voice};
 pub use journal::Journal;
 pub use redact::Redactor;
 pub use run_handle::{RunHandle, StageHandle};
@@ -51,7 +51,7 @@ impl Core {
             redactor.clone(),
             tasks.clone(),
         );
-        hub.publish_all(
+        hub.voice().publish_all(
             journal
                 .earlier_runs()
                 .into_iter()

@@ -128,7 +128,7 @@ impl RunHandle {
         self.run
             .journal
             .append_log(self.run.id, first, lines.clone());
-        self.run.hub.publish(PanelEvent::RunLog {
+        self.run.hub.voice().publish(PanelEvent::RunLog {
             run: self.run.id,
             lines,
         });
@@ -285,7 +285,7 @@ impl StageHandle {
                 .journal
                 .stage_changed(self.run.id(), &self.id, &state);
         }
-        self.run.run.hub.publish(PanelEvent::RunStage {
+        self.run.run.hub.voice().publish(PanelEvent::RunStage {
             run: self.run.id(),
             stage: self.id.clone(),
             state,

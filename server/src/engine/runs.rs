@@ -134,6 +134,7 @@ impl Runs {
         );
         self.shared
             .hub
+            .voice()
             .publish(PanelEvent::RunStarted(Box::new(view)));
         let runs = self.clone();
         self.shared.tasks.spawn(async move {
@@ -231,7 +232,7 @@ impl Runs {
         }
         self.going().remove(&handle.id());
         tell.send_replace(Some(ending.outcome.clone()));
-        self.shared.hub.publish(PanelEvent::RunEnded {
+        self.shared.hub.voice().publish(PanelEvent::RunEnded {
             run: handle.id(),
             ending,
         });

@@ -22,12 +22,12 @@ pub fn spawn(core: &Core) {
         loop {
             changed.mark_unchanged();
             let now = clock::now();
-            let steps = core.hub.read(|state| gates(state, now));
+            let (steps, voice) = core.hub.read_to_tell(|state| gates(state, now));
             let news = steps
                 .into_iter()
                 .map(|(step, state)| PanelEvent::Step { step, state })
                 .collect();
-            core.hub.publish_all(news);
+            voice.publish_all(news);
             tokio::select! {
                 () = core.shutdown.cancelled() => return,
                 _ = changed.changed() => {}

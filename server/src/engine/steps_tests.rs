@@ -1,7 +1,7 @@
 use app::model::{
-    Builder, BuiltImage, ClusterChoice, ClusterKind, ClusterView, ComponentLive, ComponentView,
-    DeployedView, Ending, Freshness, ImageView, LoadBalancer, PodRow, ProbePaths, ProjectView,
-    RunId, RunView, SecretKind, ServiceRow,
+    Access, Builder, BuiltImage, ClusterChoice, ClusterKind, ClusterView, ComponentLive,
+    ComponentView, DeployedView, Ending, Freshness, ImageView, LoadBalancer, PodRow, ProbePaths,
+    ProjectView, RunId, RunView, SecretKind, ServiceRow,
 };
 
 use super::*;
@@ -48,6 +48,10 @@ fn fresh() -> PanelState {
             version: Some("v1.35.1".into()),
             freshness: Freshness::heard_at(NOW),
             problem: None,
+            era: 0,
+            access: Access::Free,
+            who: None,
+            warnings: Vec::new(),
         }),
         secrets: vec![SecretView {
             key: "KEY".parse().expect("a key"),

@@ -159,14 +159,12 @@ async fn finish(
             image: image.clone(),
         },
     };
-    // Another cluster may have been chosen meanwhile; its page must not show this one's image.
-    if !connected.gone.is_cancelled() {
-        inner.set_state(ImageView {
-            component: name.clone(),
-            builder: job.builder,
-            state,
-        });
-    }
+    let view = ImageView {
+        component: name.clone(),
+        builder: job.builder,
+        state,
+    };
+    inner.set_state(&connected.voice, view);
     if let Err(finding) = proved {
         if cancel.is_cancelled() {
             return Err(RunError::Cancelled);

@@ -209,7 +209,7 @@ pub async fn load(
             // The daemon may count with manifests; the practice cluster shows the config's digest.
             image.id = imported.id;
         }
-        ClusterKind::OtherLocal | ClusterKind::Remote => {
+        ClusterKind::Desktop { .. } | ClusterKind::OtherLocal | ClusterKind::Remote => {
             return Err(findings::cannot_load().into());
         }
     }

@@ -24,7 +24,7 @@ use async_trait::async_trait;
 use tokio::sync::{Notify, watch};
 
 use crate::cluster::{ClusterRoom, Connected};
-use crate::engine::{Core, clock};
+use crate::engine::{Core, Voice, clock};
 use crate::project::Project;
 
 use nodes::NodeImages;
@@ -150,19 +150,21 @@ impl Inner {
     }
 
     /// Puts the state of a component into the store.
-    fn set_state(&self, view: ImageView) {
+    fn set_state(&self, voice: &Voice, view: ImageView) {
         self.states().insert(view.component.clone(), view.clone());
-        self.core.hub.publish(PanelEvent::Image(Box::new(view)));
+        voice.publish(PanelEvent::Image(Box::new(view)));
     }
 
     fn publish_unbuilt(&self) {
         let builds = self.project.spec();
+        let voice = self.core.hub.voice();
         for component in &builds.components {
-            self.set_state(ImageView {
+            let view = ImageView {
                 component: component.name.clone(),
                 builder: plan::usual_builder(component, None),
                 state: ImageState::NotBuilt,
-            });
+            };
+            self.set_state(&voice, view);
         }
     }
 
@@ -197,11 +199,12 @@ impl Inner {
                     },
                 },
             };
-            self.set_state(ImageView {
+            let view = ImageView {
                 component: component.name.clone(),
                 builder: plan::usual_builder(component, Some(&connected.kind)),
                 state,
-            });
+            };
+            self.set_state(&connected.voice, view);
         }
     }
 }
@@ -209,17 +212,19 @@ impl Inner {
 #[async_trait]
 impl ports::Images for ImagesRoom {
     async fn build(&self, components: Vec<ComponentName>) -> Result<RunId, Failure> {
-        let connected = self.inner.cluster.connected()?;
+        let connected = self.inner.cluster.changeable()?;
         if let Err(finding) = self.inner.project.reload() {
             self.inner
                 .core
                 .hub
+                .voice()
                 .publish(PanelEvent::ProjectProblem(Box::new(finding.clone())));
             return Err(finding.into());
         }
         self.inner
             .core
             .hub
+            .voice()
             .publish(PanelEvent::Project(Box::new(self.inner.project.view())));
         let jobs = plan::jobs(&self.inner.project.spec(), &components, &connected.kind).await?;
         let stages = plan::stages(&jobs);

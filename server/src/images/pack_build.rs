@@ -223,7 +223,10 @@ async fn load_archive(
         ClusterKind::Minikube { profile } => minikube::image_load(profile, &archive),
         ClusterKind::Kind { name } => kind::kind_load_archive(name, &archive),
         ClusterKind::K3d { name } => kind::k3d_load_archive(name, &archive),
-        ClusterKind::Practice | ClusterKind::OtherLocal | ClusterKind::Remote => {
+        ClusterKind::Practice
+        | ClusterKind::Desktop { .. }
+        | ClusterKind::OtherLocal
+        | ClusterKind::Remote => {
             return Err(findings::cannot_load().into());
         }
     };

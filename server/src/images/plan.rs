@@ -58,7 +58,10 @@ pub async fn jobs(
         })
         .into());
     }
-    if matches!(kind, ClusterKind::Remote | ClusterKind::OtherLocal) {
+    if matches!(
+        kind,
+        ClusterKind::Remote | ClusterKind::OtherLocal | ClusterKind::Desktop { .. }
+    ) {
         return Err(findings::cannot_load().into());
     }
     let docker_usable = docker_answers(kind).await;

@@ -91,7 +91,8 @@ impl ServiceFacts {
         }
         let node_port = port.node_port?;
         let host = match kind {
-            ClusterKind::Practice => "127.0.0.1",
+            // Desktop apps forward the ports of their machine to this one.
+            ClusterKind::Practice | ClusterKind::Desktop { .. } => "127.0.0.1",
             ClusterKind::Minikube { .. } | ClusterKind::Kind { .. } | ClusterKind::OtherLocal => {
                 node_ip?
             }

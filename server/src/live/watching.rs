@@ -90,16 +90,13 @@ impl LiveRoom {
                 _ = ticks.tick() => {
                     store.tick();
                     self.publish(&mut store, connected);
-                    self.publish_freshness(&store);
+                    self.publish_freshness(&store, connected);
                 }
             }
         }
     }
 
     fn publish(&self, store: &mut LiveStore, connected: &Connected) {
-        if connected.gone.is_cancelled() {
-            return;
-        }
         let components: Vec<ComponentName> = self
             .project
             .spec()
@@ -121,9 +118,9 @@ impl LiveRoom {
             .into_iter()
             .map(|event| self.redacted(event))
             .collect();
-        self.core.hub.publish_all(events);
+        connected.voice.publish_all(events);
         if let Connection::Lost { .. } = store.connection() {
-            self.publish_freshness(store);
+            self.publish_freshness(store, connected);
         }
     }
 
@@ -152,7 +149,7 @@ impl LiveRoom {
     }
 
     /// The watches are believed only while they are open and the API server answers besides.
-    fn publish_freshness(&self, store: &LiveStore) {
+    fn publish_freshness(&self, store: &LiveStore, connected: &Connected) {
         let now = clock::now();
         let (watch, lost) = self.core.hub.read(|state| {
             let lost = state
@@ -166,7 +163,7 @@ impl LiveRoom {
             Connection::Starting if watch.heard.is_none() => return,
             _ => watch.lost_at(now),
         };
-        self.core.hub.publish(PanelEvent::Watch(freshness));
+        connected.voice.publish(PanelEvent::Watch(freshness));
     }
 
     fn start_watches(

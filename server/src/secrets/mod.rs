@@ -30,7 +30,7 @@ use live_secret::{Entered, LiveSecret};
 use crate::adapters::kube::FIELD_MANAGER;
 use crate::adapters::kube::client::{KubeError, REQUEST_LIMIT, within};
 use crate::cluster::{ClusterRoom, Connected};
-use crate::engine::{Core, clock};
+use crate::engine::{Core, Voice, clock};
 use crate::project::{Project, SecretSpec};
 
 /// The least a generated value has, whatever the project asks for.
@@ -114,7 +114,7 @@ impl SecretsRoom {
         check_secret_shape(&spec.kind, spec.rehearsal.is_some(), &value)
             .map_err(|why| words::wrong_shape(spec, &why))?;
         self.core.redactor.learn(&value);
-        let connected = self.cluster.connected()?;
+        let connected = self.cluster.changeable()?;
         self.core
             .journal
             .audit("operator", &format!("set secret {}", spec.key))
@@ -133,7 +133,7 @@ impl SecretsRoom {
             Err(error) => Err(words::not_stored(&spec.key, &error).into()),
         };
         self.entering().remove(spec.key.as_str());
-        self.publish();
+        self.publish(&connected.voice);
         result
     }
 
@@ -250,15 +250,15 @@ impl SecretsRoom {
         entered
     }
 
-    /// Puts the state of every key into the store.
-    fn publish(&self) {
+    /// Puts the state of every key into the store, for whoever looked at this cluster.
+    fn publish(&self, voice: &Voice) {
         let spec = self.project.spec();
         let views: Vec<SecretView> = spec.secrets.iter().map(unseen).collect();
         let states = {
             let observed = self.observed.borrow();
             live_secret::states(&views, &observed, &self.entered())
         };
-        self.core.hub.publish(PanelEvent::Secrets(states));
+        voice.publish(PanelEvent::Secrets(states));
     }
 
     fn api(&self, connected: &Connected) -> Api<Secret> {
@@ -345,7 +345,7 @@ impl Secrets for SecretsRoom {
 
     async fn delete(&self, key: SecretKey) -> Result<(), Failure> {
         let spec = self.spec_of(&key)?;
-        let connected = self.cluster.connected()?;
+        let connected = self.cluster.changeable()?;
         self.core
             .journal
             .audit("operator", &format!("delete secret {key}"))
@@ -365,7 +365,7 @@ impl Secrets for SecretsRoom {
         self.core
             .journal
             .delete_fact(&self.scope(&connected), key.as_str());
-        self.publish();
+        self.publish(&connected.voice);
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use super::{NOT_ASKED, Observed, SecretsRoom};
 use crate::adapters::kube::client::KubeError;
 use crate::adapters::kube::follow::{News, Scope, follow};
 use crate::cluster::Connected;
+use crate::engine::Voice;
 
 impl SecretsRoom {
     /// One watch at a time, on the cluster in use.
@@ -23,7 +24,7 @@ impl SecretsRoom {
                 match connected {
                     Some(connected) => self.watch_secret(&connected, stop).await,
                     None => {
-                        self.see(Err(NOT_ASKED.to_owned()));
+                        self.see(&self.core.hub.voice(), Err(NOT_ASKED.to_owned()));
                         std::future::pending::<()>().await;
                     }
                 }
@@ -41,7 +42,8 @@ impl SecretsRoom {
     }
 
     async fn watch_secret(&self, connected: &Connected, stop: CancellationToken) {
-        self.see(Err(NOT_ASKED.to_owned()));
+        let voice = &connected.voice;
+        self.see(voice, Err(NOT_ASKED.to_owned()));
         let name = self.project.spec().secret_name.clone();
         let mut listed = None;
         follow(
@@ -51,25 +53,24 @@ impl SecretsRoom {
             |news| match news {
                 News::ListBegin => listed = None,
                 News::Listed(secret) => listed = Some(self.learn(&secret)),
-                News::ListEnd => self.see(Ok(listed.take())),
+                News::ListEnd => self.see(voice, Ok(listed.take())),
                 News::Applied(secret) => {
                     let live = self.learn(&secret);
-                    self.see(Ok(Some(live)));
+                    self.see(voice, Ok(Some(live)));
                 }
-                News::Deleted(_) => self.see(Ok(None)),
+                News::Deleted(_) => self.see(voice, Ok(None)),
                 // Its silence is the cluster's: the heartbeat tells.
                 News::Heard => {}
-                News::Lost(error) => self.lost(&error),
+                News::Lost(error) => self.lost(voice, &error),
             },
         )
         .await;
     }
 
-    fn lost(&self, error: &KubeError) {
+    fn lost(&self, voice: &Voice, error: &KubeError) {
         if error.is_forbidden() {
-            self.see(Err(format!(
-                "The cluster does not let you look at Secrets: {error}"
-            )));
+            let why = format!("The cluster does not let you look at Secrets: {error}");
+            self.see(voice, Err(why));
         }
     }
 
@@ -82,12 +83,12 @@ impl SecretsRoom {
         LiveSecret::of(secret, &self.key)
     }
 
-    fn see(&self, observed: Observed) {
+    fn see(&self, voice: &Voice, observed: Observed) {
         self.observed.send_if_modified(|known| {
             let changed = *known != observed;
             *known = observed;
             changed
         });
-        self.publish();
+        self.publish(voice);
     }
 }

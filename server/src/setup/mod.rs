@@ -9,16 +9,14 @@ mod tool;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{
-    Check, CheckState, ClusterChoice, ClusterKind, Failure, Freshness, Need, PanelEvent,
-};
+use app::model::{Check, CheckState, ClusterKind, Failure, Freshness, Need, PanelEvent};
 use app::ports;
 use async_trait::async_trait;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
 use crate::cluster::ClusterRoom;
-use crate::engine::{Core, clock};
+use crate::engine::{Core, Voice, clock};
 use crate::images::ImagesRoom;
 use crate::project::Project;
 
@@ -147,7 +145,7 @@ impl Inner {
                 }))
             })
             .collect();
-        self.core.hub.publish_all(events);
+        self.core.hub.voice().publish_all(events);
     }
 
     fn context(&self) -> checks::Context {
@@ -196,7 +194,7 @@ impl Inner {
         let state = match self.project.reload() {
             Ok(changed) => {
                 let event = PanelEvent::Project(Box::new(self.project.view()));
-                self.core.hub.publish(event);
+                self.core.hub.voice().publish(event);
                 if changed {
                     self.images.recheck();
                 }
@@ -207,6 +205,7 @@ impl Inner {
             Err(finding) => {
                 self.core
                     .hub
+                    .voice()
                     .publish(PanelEvent::ProjectProblem(Box::new(finding.clone())));
                 CheckState::Broken {
                     finding: Box::new(finding),
@@ -218,18 +217,30 @@ impl Inner {
 
     fn check_cluster(&self, same: Same) {
         let now = clock::now();
-        let state = self.core.hub.read(|state| {
+        let (state, voice) = self.core.hub.read_to_tell(|state| {
             let freshness = state
                 .cluster
                 .as_ref()
                 .map_or(Freshness::default(), |cluster| cluster.freshness);
             checks::cluster_state(state.cluster.as_ref(), freshness.is_fresh(now))
         });
-        self.publish("cluster", "Cluster", Need::Required, state, same);
+        self.publish_by(&voice, "cluster", "Cluster", Need::Required, state, same);
     }
 
     /// Into the store.
     fn publish(&self, id: &str, title: &str, need: Need, state: CheckState, same: Same) {
+        self.publish_by(&self.core.hub.voice(), id, title, need, state, same);
+    }
+
+    fn publish_by(
+        &self,
+        voice: &Voice,
+        id: &str,
+        title: &str,
+        need: Need,
+        state: CheckState,
+        same: Same,
+    ) {
         let is_known = || {
             self.core.hub.read(|panel| {
                 panel
@@ -241,7 +252,7 @@ impl Inner {
         if same == Same::Keep && is_known() {
             return;
         }
-        self.core.hub.publish(PanelEvent::Check(Box::new(Check {
+        voice.publish(PanelEvent::Check(Box::new(Check {
             id: id.to_owned(),
             title: title.to_owned(),
             need,
@@ -253,16 +264,9 @@ impl Inner {
 
 #[async_trait]
 impl ports::Setup for SetupRoom {
-    async fn use_cluster(
-        &self,
-        choice: ClusterChoice,
-        typed_name: Option<String>,
-    ) -> Result<(), Failure> {
-        self.inner.cluster.choose(choice, typed_name).await
-    }
-
     async fn recheck(&self) -> Result<(), Failure> {
         self.inner.again.notify_one();
+        self.inner.cluster.refresh_options_soon();
         self.inner.images.recheck();
         Ok(())
     }

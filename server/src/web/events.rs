@@ -123,7 +123,7 @@ struct Presence {
 impl Presence {
     fn new(stage: &Stage) -> Self {
         let watching = stage.watching.fetch_add(1, Ordering::SeqCst) + 1;
-        stage.hub.publish(PanelEvent::Viewers(watching));
+        stage.hub.voice().publish(PanelEvent::Viewers(watching));
         Self {
             hub: stage.hub.clone(),
             watching: Arc::clone(&stage.watching),
@@ -134,6 +134,6 @@ impl Presence {
 impl Drop for Presence {
     fn drop(&mut self) {
         let watching = self.watching.fetch_sub(1, Ordering::SeqCst) - 1;
-        self.hub.publish(PanelEvent::Viewers(watching));
+        self.hub.voice().publish(PanelEvent::Viewers(watching));
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::model::{
-    Change, ClusterChoice, ComponentName, DeployPlan, Failure, Finding, Outcome, PanelState,
-    Rollout, SecretInput, SecretState,
+    Change, ClusterChoice, ComponentName, DeployPlan, Failure, Finding, GoingRuns, Outcome,
+    PanelState, Rollout, SecretInput, SecretState,
 };
 use app::ports::{Deploys, Images, Live, Secrets};
 use k8s_openapi::api::core::v1::Secret;
@@ -44,6 +44,7 @@ impl World {
         let project = Arc::new(Project::load(&project).expect("a project"));
         let options = ClusterOptions {
             wanted: None,
+            typed: false,
             kubeconfig: Some(vec![]),
         };
         let cluster = ClusterRoom::new(core.clone(), options);
@@ -72,7 +73,7 @@ impl World {
         deploys.spawn();
         live.spawn();
         cluster
-            .choose(ClusterChoice::Practice, None)
+            .choose(ClusterChoice::Practice, GoingRuns::Refuse)
             .await
             .expect("a practice cluster");
         Self {

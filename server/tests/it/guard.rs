@@ -5,7 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use app::model::*;
+<<<<<<< HEAD
 use app::ports::{Deploys, Handovers, Images, Live, Ports, RunBook, Secrets, Setup};
+=======
+use app::ports::{Clusters, Deploys, Images, Live, Ports, RunBook, Secrets, Setup};
+>>>>>>> a719dab (Let only a voice bound to a cluster speak of it, and look at foreign clusters before they may be changed)
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
@@ -27,11 +31,26 @@ impl Counting {
 
 #[async_trait]
 impl Setup for Counting {
-    async fn use_cluster(&self, _: ClusterChoice, _: Option<String>) -> Result<(), Failure> {
+    async fn recheck(&self) -> Result<(), Failure> {
         self.called();
         Ok(())
     }
-    async fn recheck(&self) -> Result<(), Failure> {
+}
+#[async_trait]
+impl Clusters for Counting {
+    async fn use_cluster(&self, _: ClusterChoice, _: GoingRuns) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn allow_changes(&self, _: ContextName, _: String) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn forget_allowance(&self, _: ContextName) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn look_again(&self) -> Result<(), Failure> {
         self.called();
         Ok(())
     }
@@ -119,6 +138,7 @@ fn bench() -> Bench {
     let calls = Arc::new(Counting::default());
     let ports = Ports {
         setup: calls.clone(),
+        clusters: calls.clone(),
         secrets: calls.clone(),
         images: calls.clone(),
         deploys: calls.clone(),
@@ -417,6 +437,7 @@ async fn the_stream_brings_a_snapshot_then_events_and_heartbeats_and_ends_with_t
     assert_eq!((role, state.viewers), (Role::Operator, 1));
     bench
         .hub
+        .voice()
         .publish(PanelEvent::Findings(vec![Finding::new("X", "x", "x")]));
     assert!(matches!(
         next_message(&mut stream).await,
@@ -441,6 +462,7 @@ async fn the_shell_holds_neither_token_nor_data() {
     let mark = "MARK-OF-THE-STATE";
     bench
         .hub
+        .voice()
         .publish(PanelEvent::Findings(vec![Finding::new("X", mark, mark)]));
     for path in [
         "/", "/setup", "/secrets", "/images", "/deploy", "/assist", "/live", "/demo",

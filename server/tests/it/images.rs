@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{ClusterChoice, ImageState, Outcome, StageState};
+use app::model::{ClusterChoice, GoingRuns, ImageState, Outcome, StageState};
 use app::ports::Images;
 use server::cluster::{ClusterOptions, ClusterRoom};
 use server::engine::{Core, Journal, StateDir};
@@ -40,7 +40,7 @@ impl World {
         ));
         room.spawn();
         cluster
-            .choose(ClusterChoice::Practice, None)
+            .choose(ClusterChoice::Practice, GoingRuns::Refuse)
             .await
             .expect("a practice cluster");
         Self {

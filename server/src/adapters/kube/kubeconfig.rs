@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use app::model::{ClusterKind, ContextName};
 use kube::config::{Kubeconfig, NamedExtension};
+use sha2::{Digest as _, Sha256};
 use url::{Host, Url};
 
 /// A context as the kubeconfig has it.
@@ -18,6 +19,8 @@ pub struct ContextRow {
     pub current: bool,
     /// Its credentials come from a program; asking such a cluster may open a login window.
     pub runs_program: bool,
+    /// Which certificate authority proves the server: a digest of it, or why there is none.
+    pub authority: String,
 }
 
 /// The kubeconfig files in use, in kubectl's order of precedence.
@@ -100,9 +103,25 @@ pub fn contexts(config: &Kubeconfig) -> Vec<ContextRow> {
                 server,
                 current: config.current_context.as_deref() == Some(named.name.as_str()),
                 runs_program,
+                authority: authority(cluster),
             })
         })
         .collect()
+}
+
+fn authority(cluster: &kube::config::Cluster) -> String {
+    if cluster.insecure_skip_tls_verify == Some(true) {
+        return "not verified".to_owned();
+    }
+    let bytes = match (
+        &cluster.certificate_authority_data,
+        &cluster.certificate_authority,
+    ) {
+        (Some(data), _) => data.trim().as_bytes().to_vec(),
+        (None, Some(path)) => std::fs::read(path).unwrap_or_default(),
+        (None, None) => return "the system's".to_owned(),
+    };
+    hex::encode(Sha256::digest(bytes))
 }
 
 fn minikube_profile(

@@ -236,7 +236,7 @@ fn pending_on(kind: &ClusterKind) -> (String, Vec<NextAction>) {
             "The practice cluster has not given it an address yet.".to_owned(),
             vec![advice("Look at the Service's events; its port may be taken on this machine")],
         ),
-        ClusterKind::OtherLocal | ClusterKind::Remote => (
+        ClusterKind::Desktop { .. } | ClusterKind::OtherLocal | ClusterKind::Remote => (
             "The cluster has not given it an address yet; clouds take a minute or two, clusters without a load balancer never do.".to_owned(),
             vec![advice("Wait a little; else install a load balancer controller or use type NodePort")],
         ),

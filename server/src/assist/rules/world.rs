@@ -32,6 +32,10 @@ impl World {
             version: Some("v1.36.0".into()),
             freshness: Freshness::heard_at(NOW),
             problem: None,
+            era: 0,
+            access: Access::Free,
+            who: None,
+            warnings: Vec::new(),
         });
         world.state.project = Some(ProjectView {
             name: "todo".into(),
