@@ -7,12 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::model::{
-<<<<<<< HEAD
-    ClusterChoice, ComponentName, DeployMode, DeployPlan, Failure, Handover, LogLine, LogQuery,
-=======
-    ClusterChoice, ComponentName, ContextName, DeployPlan, Failure, GoingRuns, LogLine, LogQuery,
->>>>>>> a719dab (Let only a voice bound to a cluster speak of it, and look at foreign clusters before they may be changed)
-    RunId, SecretInput, SecretKey,
+    ClusterChoice, ComponentName, ContextName, DeployMode, DeployPlan, Failure, GoingRuns,
+    Handover, LogLine, LogQuery, RunId, SecretInput, SecretKey,
 };
 
 /// What is here, and what is missing.

@@ -2,11 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-<<<<<<< HEAD
-use super::{ComponentName, DeployMode, RunId, SecretKey, StepId};
-=======
-use super::{ClusterChoice, ComponentName, ContextName, GoingRuns, RunId, SecretKey, StepId};
->>>>>>> a719dab (Let only a voice bound to a cluster speak of it, and look at foreign clusters before they may be changed)
+use super::{
+    ClusterChoice, ComponentName, ContextName, DeployMode, GoingRuns, RunId, SecretKey, StepId,
+};
 
 /// A problem in words, with a stable code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,13 +134,10 @@ pub enum Remedy {
     RestartComponent {
         component: ComponentName,
     },
-<<<<<<< HEAD
     /// Plans the switch to raw or Helm; the page shows the plan and asks.
     PlanHandover {
         to: DeployMode,
     },
-=======
->>>>>>> a719dab (Let only a voice bound to a cluster speak of it, and look at foreign clusters before they may be changed)
     CancelRun {
         run: RunId,
     },

@@ -7,13 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Check, ClusterOption, ClusterView, ComponentLive, ComponentName, DeployPlan, DeployedView,
-<<<<<<< HEAD
-    Ending, EventRow, Finding, Freshness, Handover, ImageView, LogLine, OwnershipView, PodRow,
-    ProjectView, RunId, RunView, SecretView, StageState, StepId, StepState,
-=======
-    Ending, EventRow, Finding, Freshness, ImageView, KubeconfigFile, LogLine, PodRow, ProjectView,
-    RunId, RunView, SecretView, StageState, StepId, StepState,
->>>>>>> a719dab (Let only a voice bound to a cluster speak of it, and look at foreign clusters before they may be changed)
+    Ending, EventRow, Finding, Freshness, Handover, ImageView, KubeconfigFile, LogLine,
+    OwnershipView, PodRow, ProjectView, RunId, RunView, SecretView, StageState, StepId, StepState,
 };
 
 /// How many events are kept; the oldest go first.
@@ -196,6 +191,8 @@ impl PanelEvent {
             | Self::PodsReplaced(_)
             | Self::Event(_)
             | Self::EventGone { .. }
+            | Self::Ownership(_)
+            | Self::Handover(_)
             | Self::Watch(_)
             | Self::Findings(_) => true,
             Self::Check(check) => check.id == "cluster",

@@ -147,16 +147,8 @@ impl DeployRoom {
         run: RunHandle,
     ) -> Result<String, RunError> {
         let result = self.apply_and_follow(&connected, &prepared, &run).await;
-<<<<<<< HEAD
         self.look_quietly(&connected).await;
-        self.core.hub.publish(PanelEvent::Plan(None));
-=======
-        // Whatever came of it, the page shows what the objects say now.
-        if let Err(error) = self.look(&connected).await {
-            tracing::debug!(%error, "could not look what is deployed");
-        }
         connected.voice.publish(PanelEvent::Plan(None));
->>>>>>> a719dab (Let only a voice bound to a cluster speak of it, and look at foreign clusters before they may be changed)
         result
     }
 

@@ -82,15 +82,8 @@ impl DeployRoom {
             .runs
             .start(RunKind::Down, stages, move |run| async move {
                 let result = room.remove_all(&connected, &doomed, &run).await;
-<<<<<<< HEAD
                 room.look_quietly(&connected).await;
-                room.core.hub.publish(PanelEvent::Plan(None));
-=======
-                if let Err(error) = room.look(&connected).await {
-                    tracing::debug!(%error, "could not look what is deployed");
-                }
                 connected.voice.publish(PanelEvent::Plan(None));
->>>>>>> a719dab (Let only a voice bound to a cluster speak of it, and look at foreign clusters before they may be changed)
                 result?;
                 Ok(match doomed.len() {
                     0 => "There was nothing to remove".to_owned(),

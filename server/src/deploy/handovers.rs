@@ -169,18 +169,18 @@ impl Handovers for DeployRoom {
     async fn plan_handover(&self, to: DeployMode) -> Result<Handover, Failure> {
         let connected = self.cluster.connected()?;
         let (_, handover) = self.plan_switch(&connected, to).await?;
-        self.core
-            .hub
+        connected
+            .voice
             .publish(PanelEvent::Handover(Some(Box::new(handover.clone()))));
         Ok(handover)
     }
 
     async fn hand_over(&self, to: DeployMode, hash: String) -> Result<RunId, Failure> {
-        let connected = self.cluster.connected()?;
+        let connected = self.cluster.changeable()?;
         let (handing, handover) = self.plan_switch(&connected, to).await?;
         if handover.hash != hash {
-            self.core
-                .hub
+            connected
+                .voice
                 .publish(PanelEvent::Handover(Some(Box::new(handover))));
             return Err(words::plan_outdated().into());
         }
@@ -191,7 +191,7 @@ impl Handovers for DeployRoom {
         // Serializing the model cannot fail; an empty fact would only lose the reminder.
         let fact = serde_json::to_string(&handover).unwrap_or_default();
         journal.put_fact_durably(SCOPE, &place, &fact).await?;
-        self.core.hub.publish(PanelEvent::Handover(None));
+        connected.voice.publish(PanelEvent::Handover(None));
         let room = self.handle();
         let stages = ownership::stages(&handover);
         self.core
@@ -202,13 +202,13 @@ impl Handovers for DeployRoom {
                     room.core.journal.delete_fact(SCOPE, &place);
                 }
                 room.look_quietly(&connected).await;
-                room.core.hub.publish(PanelEvent::Plan(None));
+                connected.voice.publish(PanelEvent::Plan(None));
                 done
             })
     }
 
     async fn dismiss_handover(&self) -> Result<(), Failure> {
-        self.core.hub.publish(PanelEvent::Handover(None));
+        self.core.hub.voice().publish(PanelEvent::Handover(None));
         Ok(())
     }
 }

@@ -108,22 +108,15 @@ impl DeployRoom {
             [],
         )
         .await?;
-<<<<<<< HEAD
-        if !connected.gone.is_cancelled() {
-            let own = there
-                .iter()
-                .map(|owned| &owned.object)
-                .filter(|object| identity::belongs_to(object, &spec.name));
-            let ownership = self.ownership(connected, &there);
-            self.core.hub.publish_all(vec![
-                PanelEvent::Deployed(inventory::deployed(own)),
-                PanelEvent::Ownership(Some(Box::new(ownership))),
-            ]);
-        }
-=======
-        let deployed = inventory::deployed(owned.iter().map(|owned| &owned.object));
-        connected.voice.publish(PanelEvent::Deployed(deployed));
->>>>>>> a719dab (Let only a voice bound to a cluster speak of it, and look at foreign clusters before they may be changed)
+        let own = there
+            .iter()
+            .map(|owned| &owned.object)
+            .filter(|object| identity::belongs_to(object, &spec.name));
+        let ownership = self.ownership(connected, &there);
+        connected.voice.publish_all(vec![
+            PanelEvent::Deployed(inventory::deployed(own)),
+            PanelEvent::Ownership(Some(Box::new(ownership))),
+        ]);
         Ok(())
     }
 

@@ -5,11 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use app::model::*;
-<<<<<<< HEAD
-use app::ports::{Deploys, Handovers, Images, Live, Ports, RunBook, Secrets, Setup};
-=======
-use app::ports::{Clusters, Deploys, Images, Live, Ports, RunBook, Secrets, Setup};
->>>>>>> a719dab (Let only a voice bound to a cluster speak of it, and look at foreign clusters before they may be changed)
+use app::ports::{Clusters, Deploys, Handovers, Images, Live, Ports, RunBook, Secrets, Setup};
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
