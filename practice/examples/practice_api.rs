@@ -1,6 +1,8 @@
-//! Runs a practice cluster of a state folder until Ctrl-C, for trying `kubectl` on it:
-//! `practice_api STATE_DIR`.
+//! Runs a practice cluster of a state folder until Ctrl-C, for trying `kubectl` and `helm` on it:
+//! `practice_api STATE_DIR [PROGRAM]`. With a program, it is packed together with a shell and tar
+//! as the image `testpod:v1`.
 
+use practice::images::{PackFile, PackSpec, pack};
 use practice::{PracticeCluster, PracticeConfig};
 
 #[tokio::main]
@@ -8,12 +10,28 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .init();
-    let state_dir = std::env::args()
-        .nth(1)
-        .ok_or("usage: practice_api STATE_DIR")?;
+    let mut args = std::env::args().skip(1);
+    let state_dir = args.next().ok_or("usage: practice_api STATE_DIR [PROGRAM]")?;
     let cluster = PracticeCluster::start(PracticeConfig::new(state_dir)).await?;
+    if let (Some(program), Some(store)) = (args.next(), cluster.images()) {
+        let tools = ["sh", "tar", "cat", "sleep", "ls"];
+        let spec = PackSpec {
+            binary: program.into(),
+            files: tools.map(tool).into(),
+            ..PackSpec::default()
+        };
+        let image = pack(&spec, &mut |_| {})?;
+        image.store_in(store, &["testpod:v1".to_owned()])?;
+    }
     println!("{}", cluster.kubeconfig().display());
     tokio::signal::ctrl_c().await?;
     cluster.shutdown().await;
     Ok(())
+}
+
+fn tool(name: &str) -> PackFile {
+    PackFile {
+        source: format!("/bin/{name}").into(),
+        dest: format!("/bin/{name}"),
+    }
 }

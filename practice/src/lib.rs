@@ -7,4 +7,7 @@ pub mod controllers;
 pub mod images;
 pub mod node;
 
+/// The Kubernetes version whose behaviour is rehearsed, of the API server and the node alike.
+pub const KUBERNETES_VERSION: &str = "v1.35.1+slipway-practice";
+
 pub use cluster::{PracticeCluster, PracticeConfig, RunningPractice, StartError};

@@ -11,9 +11,6 @@ use super::openapi;
 use super::serve::json_response;
 use super::status::StatusError;
 
-/// The Kubernetes version whose behaviour is rehearsed.
-pub const GIT_VERSION: &str = "v1.35.1+slipway-practice";
-
 /// Answers everything that is no resource.
 pub fn answer(segments: &[&str], request: &Request<Body>) -> Result<Response, StatusError> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -82,7 +79,7 @@ fn version() -> Value {
     json!({
         "major": "1", "minor": "35", "emulationMajor": "1", "emulationMinor": "35",
         "minCompatibilityMajor": "1", "minCompatibilityMinor": "34",
-        "gitVersion": GIT_VERSION, "gitCommit": "", "gitTreeState": "clean",
+        "gitVersion": crate::KUBERNETES_VERSION, "gitCommit": "", "gitTreeState": "clean",
         "buildDate": "2026-01-01T00:00:00Z", "goVersion": "", "compiler": "rustc",
         "platform": format!("{}/{}", std::env::consts::OS, go_arch())
     })

@@ -31,6 +31,7 @@ pub enum Sub {
     Status,
     Scale,
     Log,
+    Attach,
     Exec,
     PortForward,
     Proxy,
@@ -46,6 +47,7 @@ impl Sub {
             Self::Status => "status",
             Self::Scale => "scale",
             Self::Log => "log",
+            Self::Attach => "attach",
             Self::Exec => "exec",
             Self::PortForward => "portforward",
             Self::Proxy => "proxy",
@@ -71,6 +73,7 @@ impl Sub {
             Self::Status => (parent.kind, "", "", GET_PATCH_UPDATE),
             Self::Scale => ("Scale", "autoscaling", "v1", GET_PATCH_UPDATE),
             Self::Log => (parent.kind, "", "", &["get"]),
+            Self::Attach => ("PodAttachOptions", "", "", CREATE_GET),
             Self::Exec => ("PodExecOptions", "", "", CREATE_GET),
             Self::PortForward => ("PodPortForwardOptions", "", "", CREATE_GET),
             Self::Proxy => (
@@ -247,6 +250,7 @@ pub static KINDS: &[Kind] = &[
     subs(
         in_all(row("", "v1", "Pod", ("pods", "pod"), &["po"])),
         &[
+            Sub::Attach,
             Sub::Binding,
             Sub::Eviction,
             Sub::Exec,

@@ -39,7 +39,7 @@ pub fn document(group: &str, version: &str) -> Result<Value, StatusError> {
     schemas.add("meta.v1.DeleteOptions");
     Ok(json!({
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": super::discovery::GIT_VERSION},
+        "info": {"title": "Kubernetes", "version": crate::KUBERNETES_VERSION},
         "paths": paths,
         "components": {"schemas": schemas.finish(&served)}
     }))

@@ -126,6 +126,9 @@ async fn resource(
         return proxy::answer(api, &target, request).await;
     }
     match target.subresource.as_deref() {
+        Some("attach") if target.kind.has(Sub::Attach) => {
+            return streams::attach(api, &target, &query, request).await;
+        }
         Some("exec") if target.kind.has(Sub::Exec) => {
             return streams::exec(api, &target, &query, request).await;
         }

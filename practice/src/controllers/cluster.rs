@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::apps::v1::{
+    ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet,
+};
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Endpoints, Namespace, Node, Pod, Service, ServiceAccount,
+    ConfigMap, Endpoints, Namespace, Node, PersistentVolumeClaim, Pod, Service, ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::DynamicObject;
@@ -30,6 +33,11 @@ pub struct Cluster {
     pub namespaces: Informer<Namespace>,
     pub service_accounts: Informer<ServiceAccount>,
     pub config_maps: Informer<ConfigMap>,
+    pub stateful_sets: Informer<StatefulSet>,
+    pub daemon_sets: Informer<DaemonSet>,
+    pub revisions: Informer<ControllerRevision>,
+    pub jobs: Informer<Job>,
+    pub claims: Informer<PersistentVolumeClaim>,
     /// Every other kind that can own or be owned, by its metadata only.
     pub others: Vec<(ServedKind, Informer<DynamicObject>)>,
     /// Every kind the server stores.
@@ -65,7 +73,7 @@ impl ServedKind {
 }
 
 /// The kinds with a typed cache of their own.
-const TYPED: [(&str, &str); 10] = [
+const TYPED: [(&str, &str); 15] = [
     ("", "Pod"),
     ("apps", "ReplicaSet"),
     ("apps", "Deployment"),
@@ -76,6 +84,11 @@ const TYPED: [(&str, &str); 10] = [
     ("", "Namespace"),
     ("", "ServiceAccount"),
     ("", "ConfigMap"),
+    ("apps", "StatefulSet"),
+    ("apps", "DaemonSet"),
+    ("apps", "ControllerRevision"),
+    ("batch", "Job"),
+    ("", "PersistentVolumeClaim"),
 ];
 
 impl Cluster {
@@ -101,6 +114,11 @@ impl Cluster {
             namespaces: Informer::default(),
             service_accounts: Informer::default(),
             config_maps: Informer::default(),
+            stateful_sets: Informer::default(),
+            daemon_sets: Informer::default(),
+            revisions: Informer::default(),
+            jobs: Informer::default(),
+            claims: Informer::default(),
             others,
             served,
         })
@@ -139,6 +157,11 @@ impl Cluster {
                     namespaces: |_| {},
                     service_accounts: |account| account.metadata.managed_fields = None,
                     config_maps: keep_root_ca_only,
+                    stateful_sets: |_| {},
+                    daemon_sets: |_| {},
+                    revisions: |_| {},
+                    jobs: |_| {},
+                    claims: |_| {},
                 )
             },
             futures::future::join_all(others),
@@ -158,6 +181,11 @@ impl Cluster {
             self.namespaces.wait_synced(),
             self.service_accounts.wait_synced(),
             self.config_maps.wait_synced(),
+            self.stateful_sets.wait_synced(),
+            self.daemon_sets.wait_synced(),
+            self.revisions.wait_synced(),
+            self.jobs.wait_synced(),
+            self.claims.wait_synced(),
             futures::future::join_all(self.others.iter().map(|(_, cache)| cache.wait_synced())),
         );
     }

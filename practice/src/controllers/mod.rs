@@ -8,9 +8,11 @@ mod expectations;
 mod expiry;
 mod garbage;
 mod informer;
+mod job;
 mod key;
 mod namespaces;
 mod owner;
+mod pod_control;
 mod pods;
 mod queue;
 mod recorder;
@@ -30,6 +32,7 @@ use cluster::Cluster;
 use deployment::DeploymentController;
 use endpoints::EndpointsController;
 use garbage::GarbageCollector;
+use job::JobController;
 use namespaces::NamespaceController;
 use replica_set::ReplicaSetController;
 use scheduler::Scheduler;
@@ -47,6 +50,7 @@ pub async fn run(client: Client, shutdown: CancellationToken) {
     let cluster = Arc::new(cluster);
     let deployments = Arc::new(DeploymentController::new(Arc::clone(&cluster)));
     let replica_sets = Arc::new(ReplicaSetController::new(Arc::clone(&cluster)));
+    let jobs = Arc::new(JobController::new(Arc::clone(&cluster)));
     let scheduler = Arc::new(Scheduler::new(Arc::clone(&cluster)));
     let endpoints = Arc::new(EndpointsController::new(Arc::clone(&cluster)));
     let namespaces = Arc::new(NamespaceController::new(Arc::clone(&cluster)));
@@ -62,6 +66,7 @@ pub async fn run(client: Client, shutdown: CancellationToken) {
         tokio::join!(
             run_workers(deployments, WORKERS, shutdown.clone()),
             run_workers(replica_sets, WORKERS, shutdown.clone()),
+            run_workers(jobs, WORKERS, shutdown.clone()),
             run_workers(scheduler, 1, shutdown.clone()),
             run_workers(endpoints, WORKERS, shutdown.clone()),
             run_workers(namespaces, 2, shutdown.clone()),

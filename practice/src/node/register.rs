@@ -122,7 +122,7 @@ fn status(core: &NodeCore, version: &str, existing: &Node, images: Vec<Value>) -
             "kernelVersion": kernel_version(),
             "osImage": os_image(),
             "containerRuntimeVersion": format!("slipway-practice://{version}"),
-            "kubeletVersion": "v1.36.0",
+            "kubeletVersion": crate::KUBERNETES_VERSION,
             "kubeProxyVersion": "",
             "operatingSystem": "linux",
             "architecture": architecture(),

@@ -46,6 +46,11 @@ impl GarbageCollector {
         collector.listen_typed(&cluster.namespaces);
         collector.listen_typed(&cluster.service_accounts);
         collector.listen_typed(&cluster.config_maps);
+        collector.listen_typed(&cluster.stateful_sets);
+        collector.listen_typed(&cluster.daemon_sets);
+        collector.listen_typed(&cluster.revisions);
+        collector.listen_typed(&cluster.jobs);
+        collector.listen_typed(&cluster.claims);
         for (kind, informer) in &cluster.others {
             collector.listen(kind.clone(), informer);
         }

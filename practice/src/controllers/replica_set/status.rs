@@ -7,16 +7,9 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
+use crate::controllers::pod_control::Failure;
 use crate::controllers::pods;
 use crate::controllers::selector::Labels;
-
-/// What went wrong when pods were created or deleted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// `FailedCreate` or `FailedDelete`.
-    pub reason: &'static str,
-    pub message: String,
-}
 
 /// The status these pods give. `terminating` counts own pods on their way out.
 pub fn calculate(
