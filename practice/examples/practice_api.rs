@@ -11,13 +11,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_writer(std::io::stderr)
         .init();
     let mut args = std::env::args().skip(1);
-    let state_dir = args.next().ok_or("usage: practice_api STATE_DIR [PROGRAM]")?;
+    let state_dir = args
+        .next()
+        .ok_or("usage: practice_api STATE_DIR [PROGRAM]")?;
     let cluster = PracticeCluster::start(PracticeConfig::new(state_dir)).await?;
     if let (Some(program), Some(store)) = (args.next(), cluster.images()) {
-        let tools = ["sh", "tar", "cat", "sleep", "ls"];
+        let tools = ["sh", "tar", "cat", "sleep", "ls"].map(tool);
         let spec = PackSpec {
             binary: program.into(),
-            files: tools.map(tool).into(),
+            files: tools.into_iter().collect::<Result<_, _>>()?,
             ..PackSpec::default()
         };
         let image = pack(&spec, &mut |_| {})?;
@@ -29,9 +31,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn tool(name: &str) -> PackFile {
-    PackFile {
-        source: format!("/bin/{name}").into(),
-        dest: format!("/bin/{name}"),
-    }
+/// A program of this machine; often a link to another one.
+fn tool(name: &str) -> std::io::Result<PackFile> {
+    let dest = format!("/bin/{name}");
+    Ok(PackFile {
+        source: std::fs::canonicalize(&dest)?,
+        dest,
+    })
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::super::pod_backend::{ExecSession, PodBackend, PodRef};
-use super::{pipe, session};
+use super::{pipe, session, transport};
 
 const STDIN: u8 = 0;
 const STDOUT: u8 = 1;
@@ -52,7 +52,7 @@ async fn run_exec(session: ExecSession, mut sink: Sink, source: Source) {
         }
         let status = session::last_word(end).await;
         send(&mut sink, ERROR, status.to_string().as_bytes()).await?;
-        sink.send(Message::Close(None)).await
+        sink.send(transport::good_bye()).await
     };
     tokio::pin!(output);
     tokio::select! {
@@ -137,7 +137,7 @@ pub async fn forward(
         while let Some((channel, bytes)) = outgoing.recv().await {
             send(&mut sink, channel, &bytes).await?;
         }
-        sink.send(Message::Close(None)).await
+        sink.send(transport::good_bye()).await
     };
     let read = async {
         while let Some(Ok(message)) = source.next().await {

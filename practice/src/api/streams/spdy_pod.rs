@@ -97,7 +97,10 @@ async fn run_on(mut streams: mpsc::Receiver<Stream>, wanted: ExecRequest, sessio
         }
     };
     let output = async {
-        tokio::join!(forward(&mut stdout, "stdout"), forward(&mut stderr, "stderr"));
+        tokio::join!(
+            forward(&mut stdout, "stdout"),
+            forward(&mut stderr, "stderr")
+        );
         let status = session::last_word(end).await.to_string();
         if error.send(status.as_bytes()).await.is_ok() {
             error.finish().await;
@@ -116,7 +119,10 @@ pub async fn forward<T: AsyncRead + AsyncWrite>(
     backend: &Arc<dyn PodBackend>,
     pod: &PodRef,
 ) {
-    on_streams(io, |streams| forward_on(streams, backend.clone(), pod.clone())).await;
+    on_streams(io, |streams| {
+        forward_on(streams, backend.clone(), pod.clone())
+    })
+    .await;
 }
 
 async fn forward_on(

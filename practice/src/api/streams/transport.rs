@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::FromRequestParts as _;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
 use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
@@ -130,6 +130,14 @@ impl SpdyUpgrade {
     }
 }
 
+/// The end of a connection as it should be: clients take a close without a code for an error.
+pub fn good_bye() -> Message {
+    Message::Close(Some(CloseFrame {
+        code: close_code::NORMAL,
+        reason: "".into(),
+    }))
+}
+
 /// The messages of a WebSocket as one stream of bytes, and the future that moves them.
 pub fn as_bytes(socket: WebSocket) -> (DuplexStream, impl Future<Output = ()>) {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
@@ -156,7 +164,7 @@ pub fn as_bytes(socket: WebSocket) -> (DuplexStream, impl Future<Output = ()>) {
                 }
             }
             // A client that is gone needs no good-bye.
-            let _ = sink.send(Message::Close(None)).await;
+            let _ = sink.send(good_bye()).await;
         };
         tokio::join!(inward, outward);
     };

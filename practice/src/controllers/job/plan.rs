@@ -100,10 +100,25 @@ pub fn plan(observed: &Observed<'_>) -> Plan {
         plan.status.start_time = Some(Time(now));
     }
     if let Some((reason, message)) = failure(spec, &counted, &plan.status, now) {
-        finish(&counted, ("FailureTarget", "Failed"), (&reason, &message), now, &mut plan);
+        finish(
+            &counted,
+            ("FailureTarget", "Failed"),
+            (&reason, &message),
+            now,
+            &mut plan,
+        );
     } else if is_complete(spec, &counted, done) {
-        let words = ("CompletionsReached", "Reached expected number of succeeded pods");
-        finish(&counted, ("SuccessCriteriaMet", "Complete"), words, now, &mut plan);
+        let words = (
+            "CompletionsReached",
+            "Reached expected number of succeeded pods",
+        );
+        finish(
+            &counted,
+            ("SuccessCriteriaMet", "Complete"),
+            words,
+            now,
+            &mut plan,
+        );
     } else if suspended {
         plan.delete = counted.active.iter().map(|pod| Arc::clone(pod)).collect();
     } else {
@@ -200,7 +215,11 @@ fn restarted_too_often(spec: &JobSpec, counted: &Counted<'_>, limit: i32) -> boo
         })
         .map(|container| container.restart_count)
         .sum();
-    if limit == 0 { restarts > 0 } else { restarts >= limit }
+    if limit == 0 {
+        restarts > 0
+    } else {
+        restarts >= limit
+    }
 }
 
 fn ends_at(spec: &JobSpec, status: &JobStatus) -> Option<Timestamp> {
@@ -272,13 +291,17 @@ fn manage(
         // Those that have done the least work first.
         victims.sort_by_key(|pod| {
             let started = pod.status.as_ref().and_then(|s| s.start_time.as_ref());
-            (pods::is_ready(pod), std::cmp::Reverse(started.map(|time| time.0)))
+            (
+                pods::is_ready(pod),
+                std::cmp::Reverse(started.map(|time| time.0)),
+            )
         });
         plan.delete = victims.into_iter().take(surplus).cloned().collect();
         return;
     }
     // Pods on their way out are replaced when they have gone.
-    let missing = usize::try_from(wanted - active - number(counted.terminating)).unwrap_or_default();
+    let missing =
+        usize::try_from(wanted - active - number(counted.terminating)).unwrap_or_default();
     if missing == 0 {
         return;
     }
@@ -355,7 +378,8 @@ fn new_pod(job: &Job, spec: &JobSpec, index: Option<i32>) -> Pod {
     let annotations = meta.annotations.get_or_insert_default();
     annotations.insert(INDEX.to_owned(), text);
     if let Some(spec) = &mut pod.spec {
-        spec.hostname.get_or_insert_with(|| format!("{name}-{index}"));
+        spec.hostname
+            .get_or_insert_with(|| format!("{name}-{index}"));
         let field = EnvVarSource {
             field_ref: Some(ObjectFieldSelector {
                 api_version: None,
@@ -416,7 +440,11 @@ mod tests {
     }
 
     fn decide(job: &Job, pods: &[Arc<Pod>], now: i64) -> Plan {
-        plan(&Observed { job, pods, now: at(now) })
+        plan(&Observed {
+            job,
+            pods,
+            now: at(now),
+        })
     }
 
     #[test]
@@ -443,7 +471,10 @@ mod tests {
         assert!(waits.create.is_empty());
         assert_eq!(waits.look_again, Some(Duration::from_secs(5)));
         assert_eq!(decide(&job, &failed(1), 100).create.len(), 1);
-        assert_eq!(decide(&job, &failed(2), 100).look_again, Some(Duration::from_secs(11)));
+        assert_eq!(
+            decide(&job, &failed(2), 100).look_again,
+            Some(Duration::from_secs(11))
+        );
         let given_up = decide(&job, &failed(3), 100);
         let (reason, _) = status::why(&given_up.status, "Failed").expect("failed");
         assert_eq!(reason, "BackoffLimitExceeded");
@@ -451,7 +482,10 @@ mod tests {
 
     #[test]
     fn a_deadline_ends_what_runs_before_the_job_is_failed() {
-        let job = job(json!({"activeDeadlineSeconds": 10}), json!({"startTime": at(80).to_string()}));
+        let job = job(
+            json!({"activeDeadlineSeconds": 10}),
+            json!({"startTime": at(80).to_string()}),
+        );
         let running = pod("Running", 0);
         let plan = decide(&job, std::slice::from_ref(&running), 100);
         assert_eq!(plan.delete.len(), 1);
@@ -460,7 +494,10 @@ mod tests {
 
     #[test]
     fn a_suspended_job_keeps_no_pods_and_resumes() {
-        let suspended = job(json!({"suspend": true}), json!({"startTime": at(80).to_string()}));
+        let suspended = job(
+            json!({"suspend": true}),
+            json!({"startTime": at(80).to_string()}),
+        );
         let plan = decide(&suspended, &[pod("Running", 0)], 100);
         assert_eq!(plan.delete.len(), 1);
         assert!(has(&plan.status, "Suspended") && plan.status.start_time.is_none());

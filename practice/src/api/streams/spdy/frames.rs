@@ -80,10 +80,16 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         let fin = flags & FIN != 0;
         if word >> 31 == 0 {
             let bytes = Bytes::from(body);
-            return Ok(Some(Frame::Data { id: word, fin, bytes }));
+            return Ok(Some(Frame::Data {
+                id: word,
+                fin,
+                bytes,
+            }));
         }
         let number = |at: usize| -> std::io::Result<u32> {
-            let four = body.get(at..at + 4).ok_or_else(|| broken("a short frame"))?;
+            let four = body
+                .get(at..at + 4)
+                .ok_or_else(|| broken("a short frame"))?;
             Ok(u32::from_be_bytes([four[0], four[1], four[2], four[3]]) & 0x7fff_ffff)
         };
         #[expect(clippy::cast_possible_truncation, reason = "the low half is the type")]
@@ -319,9 +325,16 @@ mod tests {
         assert_eq!(reader.next().await.expect("reads"), Some(Frame::Other));
         assert_eq!(reader.next().await.expect("reads"), Some(Frame::Other));
         let bytes = Bytes::from_static(b"hello");
-        let hello = Frame::Data { id: 3, fin: true, bytes };
+        let hello = Frame::Data {
+            id: 3,
+            fin: true,
+            bytes,
+        };
         assert_eq!(reader.next().await.expect("reads"), Some(hello));
-        assert_eq!(reader.next().await.expect("reads"), Some(Frame::Ping { id: 7 }));
+        assert_eq!(
+            reader.next().await.expect("reads"),
+            Some(Frame::Ping { id: 7 })
+        );
     }
 
     #[tokio::test]

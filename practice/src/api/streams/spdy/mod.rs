@@ -8,8 +8,8 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
-use frames::{Frame, FrameReader, FrameWriter};
 pub use frames::Headers;
+use frames::{Frame, FrameReader, FrameWriter};
 
 /// Messages a stream may hold before the connection waits for its reader.
 const DEPTH: usize = 64;
