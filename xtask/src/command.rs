@@ -32,6 +32,14 @@ impl Step {
         self
     }
 
+    pub fn envs(
+        mut self,
+        variables: impl IntoIterator<Item = (&'static str, &'static str)>,
+    ) -> Self {
+        self.0.envs(variables);
+        self
+    }
+
     pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
         self.0.current_dir(dir);
         self

@@ -105,19 +105,29 @@ pub fn test_runner() -> Vec<&'static str> {
     }
 }
 
-fn apt_install(what: &str, packages: &[&str]) -> Result<()> {
+/// Whether a program of this name is on the `PATH`.
+pub fn has(program: &str) -> bool {
+    env::var_os("PATH")
+        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+}
+
+pub fn is_root() -> bool {
+    Step::new("id")
+        .arg("-u")
+        .output()
+        .is_some_and(|uid| uid.trim() == "0")
+}
+
+/// Installs Debian packages, with sudo where that takes it.
+pub fn apt_install(what: &str, packages: &[&str]) -> Result<()> {
     if Step::new("apt-get").arg("--version").output().is_none() {
         bail!(
             "{what}: this is not a Debian system; install {} with your package manager",
             packages.join(", ")
         );
     }
-    let is_root = Step::new("id")
-        .arg("-u")
-        .output()
-        .is_some_and(|uid| uid.trim() == "0");
     let apt = || {
-        if is_root {
+        if is_root() {
             Step::new("apt-get")
         } else {
             Step::new("sudo").arg("apt-get")

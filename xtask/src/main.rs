@@ -3,6 +3,7 @@
 
 mod assets;
 mod command;
+mod docker;
 mod machine;
 mod tests;
 mod tools;
@@ -43,7 +44,7 @@ enum Verb {
     },
     /// Formatting, clippy for the server and for the browser
     Lint,
-    /// Get the real helm 3, helm 4 and kubectl for the tests; prints their folder
+    /// Get the real helm 3, helm 4, kubectl and Docker for the tests; prints the tools' folder
     Tools,
 }
 
@@ -56,6 +57,7 @@ fn main() -> Result<()> {
         Verb::Css { check: false } => assets::write_css(),
         Verb::Lint => tests::lint(),
         Verb::Tools => {
+            docker::ensure_docker();
             println!("{}", std::path::absolute(tools::ensure_tools()?)?.display());
             Ok(())
         }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::command::{PACKAGES, Step, cargo};
-use crate::{assets, machine, tools};
+use crate::{assets, docker, machine, tools};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
@@ -29,6 +29,7 @@ pub fn run(part: Option<Part>) -> Result<()> {
         cargo(machine::test_runner())
             .args(PACKAGES)
             .env("SLIPWAY_TEST_TOOLS", tools)
+            .envs(docker::ensure_docker())
             .run("Unit and integration tests")?;
     }
     if wants(Part::Example) {

@@ -1,6 +1,7 @@
 //! The pure types both sides share: no I/O, compiles to wasm.
 //! The server folds the world into these; the browser folds the same events and draws them.
 
+pub mod build;
 pub mod cluster;
 pub mod deploy;
 pub mod finding;
@@ -19,6 +20,7 @@ pub mod step;
 pub mod time;
 pub mod workload;
 
+pub use build::*;
 pub use cluster::*;
 pub use deploy::*;
 pub use finding::*;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::pack_build::Tail;
 use super::{Inner, build_run, findings};
-use crate::adapters::docker::{self, BuildStep, DaemonEnv};
+use crate::adapters::docker::{self, BuildCommand, Daemon, ProgressReader};
 use crate::adapters::{kind, minikube};
 use crate::cluster::Connected;
 use crate::engine::{RunError, StageHandle, clock};
@@ -22,7 +22,7 @@ const BUILD_DEADLINE: Duration = Duration::from_secs(30 * 60);
 #[derive(Debug)]
 pub struct Built {
     pub image: BuiltImage,
-    daemon: DaemonEnv,
+    daemon: Daemon,
 }
 
 /// The daemon to build in: minikube's own, asked for anew each time, or the user's.
@@ -30,9 +30,9 @@ async fn daemon_of(
     connected: &Connected,
     stage: &StageHandle,
     cancel: &CancellationToken,
-) -> DaemonEnv {
+) -> Daemon {
     let ClusterKind::Minikube { profile } = &connected.kind else {
-        return DaemonEnv::new();
+        return Daemon::Users;
     };
     let answer = process::capture(&minikube::docker_env(profile), cancel).await;
     let variables = answer
@@ -44,13 +44,13 @@ async fn daemon_of(
             stage.log(format!(
                 "Building in the docker daemon of minikube profile {profile}"
             ));
-            variables
+            Daemon::Named(variables)
         }
         None => {
             stage.log(format!(
                 "The minikube profile {profile} has no docker daemon to build in; building here and loading"
             ));
-            DaemonEnv::new()
+            Daemon::Users
         }
     }
 }
@@ -69,24 +69,40 @@ pub async fn build(
     stage.start();
     let daemon = daemon_of(connected, stage, cancel).await;
     let working = format!("{}:slipway-building", component.image);
-    let spec = docker::build(
-        &daemon,
-        &working,
-        &inner.project.path(dockerfile),
-        &inner.project.path(&component.context),
-        BUILD_DEADLINE,
-    );
+    let engine = engine(cancel).await;
+    let id_folder = tempfile::tempdir().map_err(|error| {
+        findings::load_failed(
+            &component.name,
+            &format!("A temporary folder could not be made: {error}"),
+            &[],
+        )
+    })?;
+    let spec = BuildCommand {
+        daemon: &daemon,
+        engine: &engine,
+        reference: &working,
+        dockerfile: &inner.project.path(dockerfile),
+        context: &inner.project.path(&component.context),
+        args: &[],
+        secrets: &[],
+        id_file: &id_folder.path().join("id"),
+        deadline: BUILD_DEADLINE,
+    }
+    .spec();
     let mut tail = Tail::default();
-    let ending = process::run(&spec, cancel, |_, line| {
-        if let Some(BuildStep::Begins { name, at, of }) = docker::parse_step(line) {
+    let mut reader = ProgressReader::new(engine.format());
+    let ending = process::stream(&spec, cancel, |pipe, bytes| {
+        reader.push(pipe, bytes, clock::now(), |line| {
+            stage.log(line);
+            tail.push(line);
+        });
+        if let Some((done, total, step)) = reader.steps().now() {
             stage.progress(Progress {
-                done: at.saturating_sub(1),
-                total: Some(of),
-                note: name,
+                done,
+                total: Some(total),
+                note: step.name.clone(),
             });
         }
-        stage.log(line);
-        tail.push(line);
     })
     .await
     .map_err(|error| findings::spawn_failed(&component.name, &error))?;
@@ -122,6 +138,17 @@ pub async fn build(
     })
 }
 
+/// What builds on this machine.
+async fn engine(cancel: &CancellationToken) -> docker::BuildEngine {
+    let buildx = process::capture(&docker::buildx_version(), cancel)
+        .await
+        .ok()
+        .filter(|captured| captured.ending.is_success())
+        .map(|captured| captured.stdout);
+    let switch = std::env::var("DOCKER_BUILDKIT").ok();
+    docker::engine(buildx.as_deref(), switch.as_deref())
+}
+
 fn build_lost(component: &ComponentSpec) -> app::model::Finding {
     findings::load_failed(
         &component.name,
@@ -131,7 +158,7 @@ fn build_lost(component: &ComponentSpec) -> app::model::Finding {
 }
 
 async fn inspect(
-    daemon: &DaemonEnv,
+    daemon: &Daemon,
     reference: &str,
     cancel: &CancellationToken,
 ) -> Option<docker::InspectedImage> {
@@ -160,7 +187,7 @@ pub async fn load(
     })?;
     let archive = archive_folder.path().join("image.tar");
     match &connected.kind {
-        ClusterKind::Minikube { .. } if !daemon.is_empty() => {
+        ClusterKind::Minikube { .. } if daemon != Daemon::Users => {
             stage.skip("built in the cluster's own docker daemon");
             return Ok(image);
         }
@@ -219,7 +246,7 @@ pub async fn load(
 
 async fn save(
     component: &ComponentSpec,
-    daemon: &DaemonEnv,
+    daemon: &Daemon,
     reference: &str,
     archive: &Path,
     stage: &StageHandle,

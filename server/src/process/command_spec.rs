@@ -14,6 +14,8 @@ pub struct CommandSpec {
     pub program: OsString,
     pub args: Vec<OsString>,
     pub env: Vec<(OsString, OsString)>,
+    /// Variables of Slipway's own that the program does not get.
+    pub env_removed: Vec<OsString>,
     /// Start from an empty environment instead of Slipway's own.
     pub env_clear: bool,
     pub cwd: Option<PathBuf>,
@@ -44,6 +46,7 @@ impl CommandSpec {
             program: program.into(),
             args: Vec::new(),
             env: Vec::new(),
+            env_removed: Vec::new(),
             env_clear: false,
             cwd: None,
             stdin: Stdin::Null,
@@ -69,6 +72,13 @@ impl CommandSpec {
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Keeps a variable of Slipway's own from the program.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+        self.env_removed.push(name.into());
         self
     }
 

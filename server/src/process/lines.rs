@@ -8,15 +8,32 @@ pub const LONGEST_LINE: usize = 64 * 1024;
 pub const CUT_MARK: &str = " … (line cut)";
 
 /// Puts chunks together into lines.
-#[derive(Debug, Default)]
-pub(super) struct Lines {
+#[derive(Debug)]
+pub struct Lines {
     partial: Vec<u8>,
     /// The line is too long already; its rest is skipped.
     cut: bool,
+    longest: usize,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self::up_to(LONGEST_LINE)
+    }
 }
 
 impl Lines {
-    pub(super) fn push(&mut self, mut bytes: &[u8], mut on_line: impl FnMut(&str)) {
+    /// Lines of at most so many bytes.
+    pub fn up_to(longest: usize) -> Self {
+        Self {
+            partial: Vec::new(),
+            cut: false,
+            longest,
+        }
+    }
+
+    /// Takes in a chunk and hands over every line that ends in it.
+    pub fn push(&mut self, mut bytes: &[u8], mut on_line: impl FnMut(&str)) {
         while let Some(at) = bytes.iter().position(|&b| b == b'\n') {
             self.extend(&bytes[..at]);
             self.emit(&mut on_line);
@@ -26,21 +43,23 @@ impl Lines {
     }
 
     /// The last line, if it had no line break.
-    pub(super) fn finish(mut self, mut on_line: impl FnMut(&str)) {
+    pub fn finish(mut self, mut on_line: impl FnMut(&str)) {
         if !self.partial.is_empty() {
             self.emit(&mut on_line);
         }
     }
 
     fn extend(&mut self, bytes: &[u8]) {
-        let room = LONGEST_LINE - self.partial.len();
+        let room = self.longest - self.partial.len();
         self.cut |= bytes.len() > room;
         self.partial
             .extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     fn emit(&mut self, on_line: &mut impl FnMut(&str)) {
-        let bytes = self.partial.strip_suffix(b"\r").unwrap_or(&self.partial);
+        // Before a line break it starts nothing over; some tools write several.
+        let end = self.partial.iter().rposition(|&b| b != b'\r');
+        let bytes = &self.partial[..end.map_or(0, |at| at + 1)];
         // A carriage return starts the line over, as on a terminal: the last version counts.
         let bytes = match bytes.iter().rposition(|&b| b == b'\r') {
             Some(at) => &bytes[at + 1..],
@@ -123,6 +142,7 @@ mod tests {
     #[test]
     fn only_the_last_version_of_an_overwritten_line_counts() {
         assert_eq!(lines(&[b"10%\r50%\r100%\n"]), ["100%"]);
+        assert_eq!(lines(&[b"10kB\r20kB\r\r\n"]), ["20kB"]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 pub use command_spec::{CommandSpec, Stdin};
-pub use lines::{CUT_MARK, LONGEST_LINE, strip_escapes};
+pub use lines::{CUT_MARK, LONGEST_LINE, Lines, strip_escapes};
 pub use nix::sys::signal::Signal;
 
 /// How a program came to its end.
@@ -90,6 +90,16 @@ pub async fn run(
     out.finish(|line| on_line(Pipe::Stdout, line));
     err.finish(|line| on_line(Pipe::Stderr, line));
     Ok(ending)
+}
+
+/// Runs a program and hands over the bytes of its output as they come, for formats that are not made
+/// of lines. Dropping the future kills the whole process group.
+pub async fn stream(
+    spec: &CommandSpec,
+    cancel: &CancellationToken,
+    on_bytes: impl FnMut(Pipe, &[u8]) + Send,
+) -> Result<Ending, SpawnError> {
+    drive::drive(spec, cancel, on_bytes).await
 }
 
 /// Runs a program and keeps its output. Dropping the future kills the whole process group.

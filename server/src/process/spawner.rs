@@ -111,6 +111,9 @@ fn command(spec: &CommandSpec) -> Command {
     if spec.env_clear {
         command.env_clear();
     }
+    for name in &spec.env_removed {
+        command.env_remove(name);
+    }
     command.envs(spec.env.iter().map(|(name, value)| (name, value)));
     if let Some(folder) = &spec.cwd {
         command.current_dir(folder);

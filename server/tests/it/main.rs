@@ -4,6 +4,8 @@ mod assist_docs;
 mod cli;
 mod crash;
 mod deploy_on_practice;
+mod docker_builds;
+mod dockerd;
 mod guard;
 mod images;
 mod project;

@@ -1,7 +1,9 @@
 //! The docker CLI: its version and daemon, builds with plain progress, and image inspection.
 //! Reads output recorded from docker 28 and 29; the daemon is chosen by variables, never by context.
 
+mod build;
 mod progress;
+mod sizes;
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +12,9 @@ use serde::Deserialize;
 
 use crate::process::CommandSpec;
 
-pub use progress::{BuildStep, parse_step};
+pub use build::{BuildCommand, BuildEngine, BuildSecret, SecretSource, buildx_version, engine};
+pub use progress::{FailedStep, Format, ProgressReader, Steps};
+pub use sizes::parse_bytes;
 
 /// Asks client and daemon for their versions. Exits with 1 and still prints the client's part when
 /// the daemon does not answer.
@@ -71,56 +75,111 @@ pub fn daemon_problem(stderr: &str) -> DaemonProblem {
     }
 }
 
-/// Variables that choose a daemon, such as minikube's; empty for the user's own.
-pub type DaemonEnv = Vec<(String, String)>;
-
-fn on_daemon(daemon: &DaemonEnv) -> CommandSpec {
-    let mut spec = CommandSpec::new("docker");
-    if !daemon.is_empty() {
-        // A selected context would beat nothing here, but a selected builder would.
-        spec = spec
-            .env("DOCKER_CONTEXT", "")
-            .env("BUILDX_BUILDER", "default");
-    }
-    for (name, value) in daemon {
-        spec = spec.env(name, value);
-    }
-    spec
+/// Which daemon the docker CLI talks to. Chosen by variables of that one child, never by a
+/// `--context` argument, which would silently beat them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Daemon {
+    /// The user's own, whichever context is selected.
+    #[default]
+    Users,
+    /// Another one, by the variables that lead there: `DOCKER_HOST` at least.
+    Named(Vec<(String, String)>),
 }
 
-/// Builds an image with BuildKit's plain progress on stderr.
-pub fn build(
-    daemon: &DaemonEnv,
-    reference: &str,
-    dockerfile: &Path,
-    context: &Path,
-    deadline: Duration,
-) -> CommandSpec {
-    on_daemon(daemon)
-        .env("BUILDKIT_PROGRESS", "plain")
-        .args(["build", "--progress=plain", "--tag", reference, "--file"])
-        .arg(dockerfile)
-        .arg(context)
-        .deadline(deadline)
+impl Daemon {
+    /// The one at this address.
+    pub fn at(host: &str) -> Self {
+        Self::Named(vec![("DOCKER_HOST".to_owned(), host.to_owned())])
+    }
+
+    fn command(&self) -> CommandSpec {
+        let mut spec = CommandSpec::new("docker");
+        if let Self::Named(variables) = self {
+            // An empty context is none, and a builder selected for another daemon is not meant. Our
+            // own TLS variables lead nowhere there.
+            spec = spec
+                .env("DOCKER_CONTEXT", "")
+                .env("BUILDX_BUILDER", "default")
+                .env_remove("DOCKER_TLS_VERIFY")
+                .env_remove("DOCKER_CERT_PATH");
+            for (name, value) in variables {
+                spec = spec.env(name, value);
+            }
+        }
+        spec
+    }
 }
 
 /// Gives an image another name.
-pub fn tag(daemon: &DaemonEnv, from: &str, to: &str) -> CommandSpec {
-    on_daemon(daemon)
+pub fn tag(daemon: &Daemon, from: &str, to: &str) -> CommandSpec {
+    daemon
+        .command()
         .args(["image", "tag", from, to])
         .deadline(Duration::from_secs(20))
 }
 
 /// Asks a daemon for one image.
-pub fn inspect(daemon: &DaemonEnv, reference: &str) -> CommandSpec {
-    on_daemon(daemon)
+pub fn inspect(daemon: &Daemon, reference: &str) -> CommandSpec {
+    daemon
+        .command()
         .args(["image", "inspect", "--format", "{{json .}}", reference])
         .deadline(Duration::from_secs(20))
 }
 
+/// Takes the images of an archive into a daemon.
+pub fn load(daemon: &Daemon, archive: &Path) -> CommandSpec {
+    daemon
+        .command()
+        .args(["image", "load", "--input"])
+        .arg(archive)
+        .deadline(Duration::from_secs(300))
+}
+
+/// Pushes an image to its registry; the digest stands in the output.
+pub fn push(daemon: &Daemon, reference: &str) -> CommandSpec {
+    daemon
+        .command()
+        .args(["image", "push", reference])
+        .deadline(Duration::from_secs(30 * 60))
+}
+
+/// The digest in the output of [`push`]: `1f2e: digest: sha256:ab… size: 1234`.
+pub fn pushed_digest(output: &str) -> Option<String> {
+    let after = output
+        .lines()
+        .rev()
+        .find_map(|line| line.split_once("digest: "))?
+        .1;
+    let digest = after.split_whitespace().next()?;
+    let hex = digest.strip_prefix("sha256:")?;
+    (hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| digest.to_owned())
+}
+
+/// Asks where a context of the CLI leads; fails when there is none of that name.
+pub fn context_host(name: &str) -> CommandSpec {
+    CommandSpec::new("docker")
+        .args([
+            "context",
+            "inspect",
+            name,
+            "--format",
+            "{{.Endpoints.docker.Host}}",
+        ])
+        .deadline(Duration::from_secs(8))
+}
+
+/// Lists a node's images by its own runtime, for clusters whose nodes are containers.
+pub fn node_images(daemon: &Daemon, node: &str) -> CommandSpec {
+    daemon
+        .command()
+        .args(["exec", node, "crictl", "images", "--output", "json"])
+        .deadline(Duration::from_secs(20))
+}
+
 /// Writes an image as an archive.
-pub fn save(daemon: &DaemonEnv, reference: &str, archive: &Path) -> CommandSpec {
-    on_daemon(daemon)
+pub fn save(daemon: &Daemon, reference: &str, archive: &Path) -> CommandSpec {
+    daemon
+        .command()
         .args(["image", "save", "--output"])
         .arg(archive)
         .arg(reference)
@@ -204,10 +263,7 @@ mod tests {
 
     #[test]
     fn minikube_s_variables_beat_the_user_s_context() {
-        let daemon = vec![(
-            "DOCKER_HOST".to_owned(),
-            "tcp://192.168.49.2:2376".to_owned(),
-        )];
+        let daemon = Daemon::at("tcp://192.168.49.2:2376");
         let spec = inspect(&daemon, "app:1");
         assert!(spec.env.iter().any(|(name, _)| name == "DOCKER_HOST"));
         assert!(!spec.args.iter().any(|arg| arg == "--context"));
