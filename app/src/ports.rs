@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::model::{
     ClusterChoice, ComponentName, ContextName, DeployMode, DeployPlan, Failure, GoingRuns,
-    Handover, LogLine, LogQuery, RunId, SecretInput, SecretKey,
+    Handover, LogLine, LogQuery, ObjectDiff, PlanChoices, RunId, SecretInput, SecretKey,
 };
 
 /// What is here, and what is missing.
@@ -52,7 +52,17 @@ pub trait Images: Send + Sync {
 #[async_trait]
 pub trait Deploys: Send + Sync {
     /// Makes the plan anew by a server-side dry run; it also arrives as an event.
-    async fn plan(&self) -> Result<DeployPlan, Failure>;
+    async fn plan(&self, choices: PlanChoices) -> Result<DeployPlan, Failure>;
+    /// Stops the plan that is being made, if one is.
+    async fn stop_planning(&self) -> Result<(), Failure>;
+    /// What changes in one object of a plan; `everything` also shows what the server keeps and
+    /// fills in. Refused for a plan that is no longer kept.
+    async fn object_diff(
+        &self,
+        plan_hash: String,
+        key: String,
+        everything: bool,
+    ) -> Result<ObjectDiff, Failure>;
     /// Applies the plan with this hash and follows the rollout; refused when the world has moved on.
     async fn deploy(&self, plan_hash: String) -> Result<RunId, Failure>;
     /// Restarts a component's pods by a rolling update.

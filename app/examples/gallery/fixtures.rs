@@ -337,14 +337,27 @@ fn event(uid: &str, warning: bool, reason: &str, message: &str, age: i64) -> Eve
     }
 }
 
-fn object(kind: &str, text: &str, change: Change, fields: Vec<FieldChange>) -> PlannedObject {
+fn object(kind: &str, text: &str, change: Change, added: u32, removed: u32) -> PlannedObject {
+    let namespace = if kind == "Namespace" { "" } else { "todo" };
+    let api_version = if kind == "Deployment" {
+        "apps/v1"
+    } else {
+        "v1"
+    };
     PlannedObject {
+        key: format!("{api_version}/{kind}/{namespace}/{text}"),
+        api_version: api_version.into(),
         kind: kind.into(),
         name: text.into(),
-        namespace: if kind == "Namespace" { "" } else { "todo" }.into(),
+        namespace: namespace.into(),
+        source: format!("k8s/{text}.yaml:1"),
         change,
-        fields,
-        more_fields: 0,
+        fields: added.max(removed),
+        added,
+        removed,
+        conflicts: vec![],
+        chosen: false,
+        problem: None,
     }
 }
 
@@ -353,36 +366,11 @@ fn plan() -> DeployPlan {
         hash: "c0ffee".into(),
         at: ago(21_000),
         objects: vec![
-            object("Namespace", "todo", Change::Unchanged, vec![]),
-            object("ConfigMap", "todo-config", Change::Unchanged, vec![]),
-            object(
-                "Deployment",
-                "backend",
-                Change::Update,
-                vec![
-                    FieldChange {
-                        path: ".spec.template.spec.containers[name=backend].image".into(),
-                        before: Some("todo-backend:8812ab03ff10".into()),
-                        after: Some("todo-backend:3f9a0c12be77".into()),
-                    },
-                    FieldChange {
-                        path: ".spec.replicas".into(),
-                        before: Some("1".into()),
-                        after: Some("2".into()),
-                    },
-                ],
-            ),
-            object(
-                "Service",
-                "frontend",
-                Change::Create,
-                vec![FieldChange {
-                    path: ".spec.type".into(),
-                    before: None,
-                    after: Some("LoadBalancer".into()),
-                }],
-            ),
-            object("Service", "old-api", Change::Delete, vec![]),
+            object("Namespace", "todo", Change::Unchanged, 0, 0),
+            object("ConfigMap", "todo-config", Change::Unchanged, 0, 0),
+            object("Deployment", "backend", Change::Update, 2, 2),
+            object("Service", "frontend", Change::Create, 14, 0),
+            object("Service", "old-api", Change::Delete, 0, 12),
         ],
         findings: vec![],
     }

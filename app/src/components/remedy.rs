@@ -2,7 +2,8 @@
 
 use crate::api::{clusters, deploys, handovers, images, runs, setup};
 use crate::model::{
-    Change, ClusterChoice, ClusterKind, Failure, Finding, GoingRuns, NextAction, Remedy, StepId,
+    Change, ClusterChoice, ClusterKind, Failure, Finding, GoingRuns, NextAction, PlanChoices,
+    Remedy, StepId,
 };
 
 /// Carries a remedy out. A deploy that needs a look first is handed to the Deploy page instead.
@@ -26,11 +27,11 @@ pub async fn carry_out(remedy: Remedy, kind: Option<ClusterKind>) -> Result<(), 
 }
 
 async fn deploy_what_needs_no_look(kind: Option<ClusterKind>) -> Result<(), Failure> {
-    let plan = deploys::make_plan().await?;
+    let plan = deploys::make_plan(PlanChoices::default()).await?;
     let deletes = plan
         .objects
         .iter()
-        .any(|object| object.change == Change::Delete);
+        .any(|object| matches!(object.change, Change::Delete | Change::Replace));
     if deletes || kind == Some(ClusterKind::Remote) {
         return Err(Finding::new(
             "PLAN_NEEDS_A_LOOK",

@@ -220,6 +220,8 @@ pub fn change(change: Change) -> Said {
         Change::Update => said(Tone::ToDo, "Update"),
         Change::Unchanged => said(Tone::Off, "Unchanged"),
         Change::Delete => said(Tone::Failed, "Delete"),
+        Change::Replace => said(Tone::Attention, "Replace"),
+        Change::Refused => said(Tone::Failed, "Refused"),
     }
 }
 

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Check, ClusterOption, ClusterView, ComponentLive, ComponentName, DeployPlan, DeployedView,
-    Ending, EventRow, Finding, Freshness, Handover, ImageView, KubeconfigFile, LogLine,
-    OwnershipView, PodRow, ProjectView, RunId, RunView, SecretView, StageState, StepId, StepState,
+    DriftedObject, Ending, EventRow, Finding, Freshness, Handover, ImageView, KubeconfigFile,
+    LogLine, OwnershipView, Planning, PodRow, ProjectView, RunId, RunView, SecretView, StageState,
+    StepId, StepState,
 };
 
 /// How many events are kept; the oldest go first.
@@ -30,6 +31,10 @@ pub struct PanelState {
     pub secrets: Vec<SecretView>,
     pub images: Vec<ImageView>,
     pub plan: Option<DeployPlan>,
+    /// How far the plan is that is being made; none while none is.
+    pub planning: Option<Planning>,
+    /// What is no longer as it was applied last; none before anybody has looked.
+    pub drift: Option<Vec<DriftedObject>>,
     pub deployed: Option<DeployedView>,
     /// Who owns what is in the namespace; none until it was looked at.
     pub ownership: Option<OwnershipView>,
@@ -112,6 +117,8 @@ pub enum PanelEvent {
     Secrets(Vec<SecretView>),
     Image(Box<ImageView>),
     Plan(Option<Box<DeployPlan>>),
+    Planning(Option<Planning>),
+    Drift(Vec<DriftedObject>),
     Deployed(Option<DeployedView>),
     Ownership(Option<Box<OwnershipView>>),
     Handover(Option<Box<Handover>>),
@@ -158,7 +165,9 @@ impl PanelEvent {
             Self::Check(_) => &[Slice::Checks],
             Self::Secrets(_) => &[Slice::Secrets],
             Self::Image(_) => &[Slice::Images],
-            Self::Plan(_) | Self::Deployed(_) => &[Slice::Deploy],
+            Self::Plan(_) | Self::Planning(_) | Self::Drift(_) | Self::Deployed(_) => {
+                &[Slice::Deploy]
+            }
             Self::Ownership(_) | Self::Handover(_) => &[Slice::Ownership],
             Self::RunStarted(_)
             | Self::RunStage { .. }
@@ -183,6 +192,8 @@ impl PanelEvent {
             | Self::Secrets(_)
             | Self::Image(_)
             | Self::Plan(_)
+            | Self::Planning(_)
+            | Self::Drift(_)
             | Self::Deployed(_)
             | Self::Component(_)
             | Self::ComponentGone(_)
@@ -240,6 +251,8 @@ impl PanelState {
                 replace_or_push(&mut self.images, image, |a, b| a.component == b.component)
             }
             PanelEvent::Plan(plan) => self.plan = plan.as_deref().cloned(),
+            PanelEvent::Planning(planning) => self.planning = *planning,
+            PanelEvent::Drift(drift) => self.drift = Some(drift.clone()),
             PanelEvent::Deployed(deployed) => self.deployed.clone_from(deployed),
             PanelEvent::Ownership(ownership) => self.ownership = ownership.as_deref().cloned(),
             PanelEvent::Handover(handover) => self.handover = handover.as_deref().cloned(),
@@ -315,6 +328,8 @@ impl PanelState {
         self.secrets.clear();
         self.images.clear();
         self.plan = None;
+        self.planning = None;
+        self.drift = None;
         self.deployed = None;
         self.ownership = None;
         self.handover = None;

@@ -7,7 +7,8 @@ use crate::api::deploys::{deploy, make_plan};
 use crate::components::{Age, FailureNote, FindingCard, PageFrame, PlanDiff, RunPanel, wish};
 use crate::live::Live;
 use crate::model::{
-    Change, DeployPlan, DeployedView, PanelState, RunKind, RunView, Severity, Slice, StepId,
+    Change, DeployPlan, DeployedView, PanelState, PlanChoices, RunKind, RunView, Severity, Slice,
+    StepId,
 };
 use crate::ui::{
     Button, ButtonKind, Card, ConfirmDialog, DialogAct, EmptyMessage, Icon, IconShape, Notice, Tone,
@@ -16,7 +17,7 @@ use crate::ui::{
 #[component]
 pub fn DeployPage() -> impl IntoView {
     let live = Live::expect();
-    let plan = wish(|()| make_plan());
+    let plan = wish(make_plan);
     let start = wish(deploy);
     let asking = RwSignal::new(false);
     let going = live.memo(&[Slice::Runs], |state| {
@@ -41,7 +42,7 @@ pub fn DeployPage() -> impl IntoView {
             && live.read(&[Slice::Deploy], |state| state.plan.is_none());
         if wanted && !asked.get_value() {
             asked.set_value(true);
-            plan.send(());
+            plan.send(PlanChoices::default());
         }
     });
     let send = move || {
@@ -63,7 +64,7 @@ pub fn DeployPage() -> impl IntoView {
                 <Button
                     busy=plan.is_pending()
                     disabled_why=blocked
-                    on_press=move |()| plan.send(())
+                    on_press=move |()| plan.send(PlanChoices::default())
                 >
                     <Icon shape=IconShape::Refresh />
                     "Refresh plan"

@@ -70,7 +70,10 @@ async fn walk(panel: &Panel, args: &UpArgs) -> Result<(), Stop> {
     }
     enter_secrets(panel, args, connected.choice == ClusterChoice::Practice).await?;
     finish(panel, panel.images.build(Vec::new()).await?).await?;
-    let plan = panel.deploys.plan().await?;
+    let plan = panel
+        .deploys
+        .plan(app::model::PlanChoices::default())
+        .await?;
     finish(panel, panel.deploys.deploy(plan.hash).await?).await?;
     healthy(&panel.core.hub).await
 }

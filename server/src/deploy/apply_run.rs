@@ -7,6 +7,7 @@ use std::time::Duration;
 use app::model::{Change, ComponentName, PanelEvent, Stage, StageState};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use kube::api::{Api, DynamicObject};
 use serde_json::Value;
 
 use super::follow_rollout::{Follower, Grown};
@@ -14,7 +15,9 @@ use super::identity::stamp;
 use super::manifests::rank;
 use super::plan::{Prepared, Ready};
 use super::{DeployRoom, words};
-use crate::adapters::kube::apply::{api, apply, delete};
+use crate::adapters::kube::FIELD_MANAGER;
+use crate::adapters::kube::apply::{Applying, api, apply_as, delete, get};
+use crate::adapters::kube::client::KubeError;
 use crate::adapters::kube::discovery::Discovery;
 use crate::cluster::Connected;
 use crate::engine::{RunError, RunHandle, StageHandle, clock};
@@ -24,6 +27,9 @@ use crate::project::ProjectSpec;
 const OTHERS_WAIT: Duration = Duration::from_secs(10);
 /// How long a kind may take to be served after its definition was applied.
 const NEW_KIND_WAIT: Duration = Duration::from_secs(15);
+
+/// How long an object that is made anew may take to go: its pods have a grace period.
+const REPLACED_WAIT: Duration = Duration::from_secs(60);
 
 /// The whole run as it is announced.
 pub(super) fn stages(prepared: &Prepared, project: &ProjectSpec) -> Vec<Stage> {
@@ -263,9 +269,41 @@ impl DeployRoom {
                 })?,
         };
         let api = api(&connected.client, &served, &prepared.namespace);
-        apply(&api, ready.name(), object, false)
+        if let Some(uid) = &ready.replaces {
+            self.clear_the_way(&api, ready, uid)
+                .await
+                .map_err(|error| refused(&error))?;
+        }
+        let how = Applying {
+            manager: FIELD_MANAGER,
+            force: ready.force,
+            dry_run: false,
+        };
+        apply_as(&api, ready.name(), object, how)
             .await
             .map_err(|error| refused(&error))
+    }
+
+    /// Deletes the object that is to be made anew, and waits until it is gone.
+    async fn clear_the_way(
+        &self,
+        api: &Api<DynamicObject>,
+        ready: &Ready,
+        uid: &str,
+    ) -> Result<(), KubeError> {
+        delete(api, ready.name(), Some(uid.to_owned())).await?;
+        let give_up = tokio::time::Instant::now() + REPLACED_WAIT;
+        loop {
+            let there = get(api, ready.name()).await?;
+            let is_same = there.is_some_and(|object| object["metadata"]["uid"] == uid);
+            if !is_same {
+                return Ok(());
+            }
+            if tokio::time::Instant::now() > give_up {
+                return Err(KubeError::Silent(REPLACED_WAIT));
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     /// Its definition was applied a moment ago; the API server takes a little while to serve it.

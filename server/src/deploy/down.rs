@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::identity::belongs_to;
 use super::inventory::{Owned, owned};
 use super::manifests::rank;
+use super::preview::key;
 use super::{DeployRoom, words};
 use crate::adapters::kube::apply::{api, delete, get};
 use crate::adapters::kube::client::KubeError;
@@ -38,17 +39,26 @@ impl DeployRoom {
         let namespace = self.project.spec().namespace.to_string();
         Ok(doomed
             .iter()
-            .map(|owned| PlannedObject {
-                kind: owned.kind().to_owned(),
-                name: owned.name().to_owned(),
-                namespace: if owned.served.namespaced {
-                    namespace.clone()
-                } else {
-                    String::new()
-                },
-                change: Change::Delete,
-                fields: Vec::new(),
-                more_fields: 0,
+            .map(|owned| {
+                let namespace = match owned.served.namespaced {
+                    true => namespace.as_str(),
+                    false => "",
+                };
+                PlannedObject {
+                    key: key(&owned.object, namespace),
+                    api_version: owned.served.resource.api_version.clone(),
+                    kind: owned.kind().to_owned(),
+                    name: owned.name().to_owned(),
+                    namespace: namespace.to_owned(),
+                    source: String::new(),
+                    change: Change::Delete,
+                    fields: 0,
+                    added: 0,
+                    removed: 0,
+                    conflicts: Vec::new(),
+                    chosen: false,
+                    problem: None,
+                }
             })
             .collect())
     }

@@ -2,7 +2,6 @@
 //! Nothing is applied that was not planned, and a deploy is done when the rollout is.
 
 mod apply_run;
-pub mod diff;
 mod down;
 mod follow_rollout;
 mod handovers;
@@ -13,6 +12,7 @@ pub mod manifests;
 pub mod ownership;
 mod plan;
 pub mod policy;
+pub mod preview;
 mod restart;
 pub mod templates;
 mod words;
@@ -21,10 +21,13 @@ pub mod workload;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use app::model::{ComponentName, DeployPlan, Failure, PanelEvent, RunId, RunKind};
+use app::model::{
+    ComponentName, DeployPlan, Failure, ObjectDiff, PanelEvent, PlanChoices, RunId, RunKind,
+};
 use app::ports::Deploys;
 use async_trait::async_trait;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use crate::adapters::kube::client::KubeError;
 use crate::adapters::kube::discovery::Discovery;
@@ -35,6 +38,7 @@ use crate::secrets::SecretsRoom;
 
 pub use down::DownScope;
 pub use handovers::ChartObjects;
+use preview::store::PreviewStore;
 
 /// How often the objects are asked what deploy they carry.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -49,6 +53,9 @@ pub struct DeployRoom {
     planning: Mutex<()>,
     /// Who renders the project's chart; set once by the panel.
     chart: OnceLock<Arc<dyn ChartObjects>>,
+    /// Stops the plan that is being made.
+    stop_planning: std::sync::Mutex<CancellationToken>,
+    previews: PreviewStore,
 }
 
 impl DeployRoom {
@@ -65,6 +72,8 @@ impl DeployRoom {
             secrets,
             planning: Mutex::default(),
             chart: OnceLock::new(),
+            stop_planning: std::sync::Mutex::default(),
+            previews: PreviewStore::default(),
         }
     }
 
@@ -127,26 +136,62 @@ impl DeployRoom {
         }
     }
 
-    async fn plan_and_show(&self, connected: &Connected) -> Result<plan::Prepared, Failure> {
+    async fn plan_and_show(
+        &self,
+        connected: &Connected,
+        choices: &PlanChoices,
+    ) -> Result<plan::Prepared, Failure> {
         let _one = self.planning.lock().await;
-        let prepared = self.prepare(connected).await?;
+        let stop = CancellationToken::new();
+        *self.stop_token() = stop.clone();
+        let prepared = tokio::select! {
+            prepared = self.prepare(connected, choices) => prepared,
+            () = stop.cancelled() => Err(words::planning_stopped().into()),
+        };
+        connected.voice.publish(PanelEvent::Planning(None));
+        let prepared = prepared?;
+        self.previews
+            .put(&prepared.plan.hash, choices, &prepared.previewed);
         connected
             .voice
             .publish(PanelEvent::Plan(Some(Box::new(prepared.plan.clone()))));
         Ok(prepared)
     }
+
+    fn stop_token(&self) -> std::sync::MutexGuard<'_, CancellationToken> {
+        self.stop_planning
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 #[async_trait]
 impl Deploys for DeployRoom {
-    async fn plan(&self) -> Result<DeployPlan, Failure> {
+    async fn plan(&self, choices: PlanChoices) -> Result<DeployPlan, Failure> {
         let connected = self.cluster.connected()?;
-        Ok(self.plan_and_show(&connected).await?.plan)
+        Ok(self.plan_and_show(&connected, &choices).await?.plan)
+    }
+
+    async fn stop_planning(&self) -> Result<(), Failure> {
+        self.stop_token().cancel();
+        Ok(())
+    }
+
+    async fn object_diff(
+        &self,
+        plan_hash: String,
+        key: String,
+        everything: bool,
+    ) -> Result<ObjectDiff, Failure> {
+        self.previews
+            .get(&plan_hash, &key, everything)
+            .ok_or_else(|| words::plan_outdated().into())
     }
 
     async fn deploy(&self, plan_hash: String) -> Result<RunId, Failure> {
         let connected = self.cluster.changeable()?;
-        let prepared = self.plan_and_show(&connected).await?;
+        let choices = self.previews.choices(&plan_hash);
+        let prepared = self.plan_and_show(&connected, &choices).await?;
         if prepared.plan.hash != plan_hash {
             return Err(words::plan_outdated().into());
         }

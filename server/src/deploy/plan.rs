@@ -1,24 +1,26 @@
-//! The plan: every object as it would be, compared with the object as it is.
-//! The server itself does the sum, by a dry run, so defaults and admission are part of it.
+//! The plan: what is wanted, what is there, and the preview of getting from one to the other.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use app::model::{Change, ComponentName, DeployPlan, Failure, Finding, PlannedObject, Severity};
-use futures::{StreamExt, TryStreamExt, stream};
-use kube::Client;
+use app::model::{
+    Change, ComponentName, DeployPlan, Failure, Finding, PanelEvent, PlanChoices, Planning,
+    Severity,
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::diff::{all_fields, changes, essence};
 use super::identity::{label, stamped};
 use super::inventory::{Owned, owned};
 use super::manifests::{Manifest, rank, read};
+use super::preview::noise::essence;
+use super::preview::{
+    Applier, Desired, Leaving, NamespaceState, Previewed, Request, namespace_state, preview,
+};
 use super::templates::{place_images, stamp_fingerprint};
 use super::{DeployRoom, policy, words};
-use crate::adapters::kube::apply::{api, apply, get};
-use crate::adapters::kube::client::{KubeError, REQUEST_LIMIT, within};
+use crate::adapters::kube::client::KubeError;
 use crate::adapters::kube::discovery::{Discovery, Served};
 use crate::cluster::Connected;
 use crate::engine::clock;
@@ -32,8 +34,6 @@ const KEPT: [&str; 4] = [
     "Namespace",
     "CustomResourceDefinition",
 ];
-/// Dry runs at the same time.
-const AT_ONCE: usize = 6;
 
 /// One object of the plan, ready to be applied.
 #[derive(Clone, Debug)]
@@ -43,6 +43,10 @@ pub(super) struct Ready {
     pub served: Option<Served>,
     pub source: String,
     pub change: Change,
+    /// A person chose to take conflicting fields over.
+    pub force: bool,
+    /// A person chose to have this very object (its UID) deleted and made anew.
+    pub replaces: Option<String>,
 }
 
 impl Ready {
@@ -59,6 +63,7 @@ impl Ready {
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub plan: DeployPlan,
+    pub previewed: Vec<Previewed>,
     pub objects: Vec<Ready>,
     pub deletions: Vec<Owned>,
     /// The number this deploy gets.
@@ -77,7 +82,11 @@ impl Prepared {
 
 impl DeployRoom {
     /// Makes the plan from the files, the images, the secrets and the cluster as they are now.
-    pub(super) async fn prepare(&self, connected: &Connected) -> Result<Prepared, Failure> {
+    pub(super) async fn prepare(
+        &self,
+        connected: &Connected,
+        choices: &PlanChoices,
+    ) -> Result<Prepared, Failure> {
         let spec = self.project.spec();
         let (manifests, mut findings) = self.manifests(&spec).await?;
         let (objects, more) = self.own(&spec, manifests);
@@ -92,18 +101,7 @@ impl DeployRoom {
             findings.push(words::namespace_terminating(&namespace));
         }
         let objects = with_namespace(objects, &namespace, &room, &spec.name);
-        let mut resolved = Vec::new();
-        for (manifest, object) in objects {
-            let served = discovery
-                .find(&connected.client, manifest.api_version(), manifest.kind())
-                .await
-                .map_err(no)?;
-            if served.is_none() && !defined_here(&resolved, &manifest) {
-                findings.push(words::kind_unknown(&manifest));
-            }
-            resolved.push((manifest, object, served));
-        }
-        findings.extend(check_namespaces(&resolved, &namespace));
+        findings.extend(check_namespaces(&objects, &namespace));
         let secret_keys =
             self.secrets
                 .observe()
@@ -114,47 +112,22 @@ impl DeployRoom {
                     Some(secret) => secret.fingerprints.keys().cloned().collect::<Vec<_>>(),
                     None => Vec::new(),
                 });
-        let all: Vec<&Value> = resolved.iter().map(|(_, object, _)| object).collect();
+        let all: Vec<&Value> = objects.iter().map(|(_, object)| object).collect();
         findings.extend(policy::check(&all, &spec, secret_keys.as_deref()));
 
-        let exists = room == NamespaceState::Active;
-        let compared: Vec<Compared> = stream::iter(resolved)
-            .map(|(manifest, object, served)| {
-                compare(
-                    &connected.client,
-                    &namespace,
-                    exists,
-                    manifest,
-                    object,
-                    served,
-                )
-            })
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await
-            .map_err(no)?;
-        findings.extend(self.guard(connected, compared.iter().map(|compared| &compared.live)));
-        let kinds: BTreeSet<(String, String)> = compared
-            .iter()
-            .map(|compared| {
-                let object = &compared.ready.object;
-                (text(&object["apiVersion"]), text(&object["kind"]))
-            })
-            .collect();
-        let there = if exists {
-            owned(
-                &connected.client,
-                &mut discovery,
-                &namespace,
-                &spec.name,
-                kinds,
-            )
-            .await
-            .map_err(no)?
+        let there = if room == NamespaceState::Active {
+            let kinds: BTreeSet<(String, String)> = all
+                .iter()
+                .map(|object| (text(&object["apiVersion"]), text(&object["kind"])))
+                .collect();
+            let client = &connected.client;
+            owned(client, &mut discovery, &namespace, &spec.name, kinds)
+                .await
+                .map_err(no)?
         } else {
             Vec::new()
         };
-        let (deletions, kept) = no_longer_wanted(&there, &compared, &spec.secret_name);
+        let (deletions, kept) = no_longer_wanted(&there, &all, &spec.secret_name);
         findings.extend(kept);
         let revision = there
             .iter()
@@ -163,8 +136,39 @@ impl DeployRoom {
             .max()
             .unwrap_or(0)
             + 1;
-        Ok(self.finish(
-            connected, namespace, compared, deletions, findings, revision,
+        let request = Request {
+            client: &connected.client,
+            namespace: &namespace,
+            desired: objects
+                .into_iter()
+                .map(|(manifest, object)| Desired {
+                    object,
+                    source: manifest.source,
+                })
+                .collect(),
+            leaving: deletions
+                .iter()
+                .map(|owned| Leaving {
+                    object: owned.object.clone(),
+                    served: Some(owned.served.clone()),
+                })
+                .collect(),
+            applier: &Applier::Slipway,
+            choices,
+            redactor: &self.core.redactor,
+            progress: &|planning: Planning| {
+                connected
+                    .voice
+                    .publish(PanelEvent::Planning(Some(planning)));
+            },
+        };
+        let previewed = preview(request).await.map_err(no)?;
+        let wanted = previewed
+            .iter()
+            .filter(|object| object.planned.change != Change::Delete);
+        findings.extend(self.guard(connected, wanted.map(|object| &object.live)));
+        Ok(finish(
+            connected, namespace, previewed, deletions, findings, revision,
         ))
     }
 
@@ -221,174 +225,87 @@ impl DeployRoom {
         }
         (objects, findings)
     }
-
-    fn finish(
-        &self,
-        connected: &Connected,
-        namespace: String,
-        compared: Vec<Compared>,
-        deletions: Vec<Owned>,
-        mut findings: Vec<Finding>,
-        revision: u64,
-    ) -> Prepared {
-        findings.extend(
-            compared
-                .iter()
-                .filter_map(|compared| compared.refused.clone()),
-        );
-        // Worst first, and in the same order every time.
-        findings.sort_by_key(|finding| {
-            (
-                std::cmp::Reverse(finding.severity),
-                finding.key(),
-                finding.why.clone(),
-            )
-        });
-        let mut hash = Sha256::new();
-        hash.update(connected.id.as_bytes());
-        let mut planned = Vec::new();
-        let mut objects = Vec::new();
-        for compared in compared {
-            hash.update(compared.ready.object.to_string().as_bytes());
-            hash.update([0]);
-            hash.update(essence(&compared.live).to_string().as_bytes());
-            hash.update([0]);
-            planned.push(self.redacted(compared.planned));
-            objects.push(compared.ready);
-        }
-        for owned in &deletions {
-            hash.update(owned.uid().unwrap_or_default().as_bytes());
-            hash.update([0]);
-            planned.push(PlannedObject {
-                kind: owned.kind().to_owned(),
-                name: owned.name().to_owned(),
-                namespace: namespace.clone(),
-                change: Change::Delete,
-                fields: Vec::new(),
-                more_fields: 0,
-            });
-        }
-        for finding in &findings {
-            hash.update(finding.key().as_bytes());
-        }
-        let mut digest = hex::encode(hash.finalize());
-        digest.truncate(16);
-        Prepared {
-            plan: DeployPlan {
-                hash: digest,
-                at: clock::now(),
-                objects: planned,
-                findings,
-            },
-            objects,
-            deletions,
-            revision,
-            namespace,
-        }
-    }
-
-    /// A manifest may hold a secret value in the clear; the plan goes to every page.
-    fn redacted(&self, mut planned: PlannedObject) -> PlannedObject {
-        for field in &mut planned.fields {
-            for text in [&mut field.before, &mut field.after].into_iter().flatten() {
-                *text = self.core.redactor.redact(text).into_owned();
-            }
-        }
-        planned
-    }
 }
 
-/// An object beside its live state.
-#[derive(Debug)]
-struct Compared {
-    ready: Ready,
-    live: Value,
-    planned: PlannedObject,
-    refused: Option<Finding>,
-}
-
-async fn compare(
-    client: &Client,
-    namespace: &str,
-    namespace_exists: bool,
-    manifest: Manifest,
-    object: Value,
-    served: Option<Served>,
-) -> Result<Compared, KubeError> {
-    let (kind, name) = (manifest.kind().to_owned(), manifest.name().to_owned());
-    let namespaced = served.as_ref().is_none_or(|served| served.namespaced);
-    let mut live = Value::Null;
-    let mut refused = None;
-    let mut after = None;
-    if let Some(served) = &served
-        && (namespace_exists || !namespaced)
-    {
-        let api = api(client, served, namespace);
-        live = get(&api, &name).await?.unwrap_or(Value::Null);
-        match apply(&api, &name, &object, true).await {
-            Ok(would_be) => after = Some(would_be),
-            // Without an answer there is no plan; a refusal is part of the plan.
-            Err(error) if error.is_unreachable() => return Err(error),
-            Err(error) => refused = Some(words::refused(&kind, &name, &manifest.source, &error)),
-        }
-    }
-    let (change, (fields, more_fields)) = match (&live, after) {
-        // The server's own reading of a new object has many defaults; the manifest says what is meant.
-        (Value::Null, _) => (Change::Create, all_fields(&object)),
-        (live, Some(after)) => {
-            let found = changes(live, &after);
-            if found.0.is_empty() && found.1 == 0 {
-                (Change::Unchanged, found)
-            } else {
-                (Change::Update, found)
-            }
-        }
-        (_, None) => (Change::Update, (Vec::new(), 0)),
+fn finish(
+    connected: &Connected,
+    namespace: String,
+    previewed: Vec<Previewed>,
+    deletions: Vec<Owned>,
+    mut findings: Vec<Finding>,
+    revision: u64,
+) -> Prepared {
+    findings.extend(
+        previewed
+            .iter()
+            .filter_map(|object| object.planned.problem.as_deref().cloned()),
+    );
+    // Worst first, and in the same order every time.
+    findings.sort_by_key(|finding| {
+        (
+            std::cmp::Reverse(finding.severity),
+            finding.key(),
+            finding.why.clone(),
+        )
+    });
+    findings.dedup_by_key(|finding| (finding.key(), finding.why.clone()));
+    let plan = DeployPlan {
+        hash: digest(&connected.id, &previewed, &findings),
+        at: clock::now(),
+        objects: previewed
+            .iter()
+            .map(|object| object.planned.clone())
+            .collect(),
+        findings,
     };
-    Ok(Compared {
-        planned: PlannedObject {
-            kind,
-            name,
-            namespace: if namespaced {
-                namespace.to_owned()
-            } else {
-                String::new()
-            },
-            change,
-            fields,
-            more_fields,
-        },
-        ready: Ready {
-            object,
-            served,
-            source: manifest.source,
-            change,
-        },
-        live,
-        refused,
-    })
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum NamespaceState {
-    Missing,
-    Active,
-    Terminating,
-}
-
-async fn namespace_state(client: &Client, name: &str) -> Result<NamespaceState, KubeError> {
-    use k8s_openapi::api::core::v1::Namespace;
-    let api: kube::Api<Namespace> = kube::Api::all(client.clone());
-    match within(REQUEST_LIMIT, api.get_opt(name)).await {
-        Ok(None) => Ok(NamespaceState::Missing),
-        Ok(Some(namespace)) if namespace.metadata.deletion_timestamp.is_some() => {
-            Ok(NamespaceState::Terminating)
-        }
-        Ok(Some(_)) => Ok(NamespaceState::Active),
-        // Whoever may not look at namespaces was given one.
-        Err(error) if error.is_forbidden() => Ok(NamespaceState::Active),
-        Err(error) => Err(error),
+    let objects = previewed
+        .iter()
+        .filter(|object| object.planned.change != Change::Delete)
+        .map(|object| {
+            let chosen = object.planned.chosen;
+            let replaces = chosen && object.planned.change == Change::Replace;
+            Ready {
+                object: object.object.clone(),
+                served: object.served.clone(),
+                source: object.source.clone(),
+                change: object.planned.change,
+                force: chosen && !replaces,
+                replaces: replaces.then(|| text(&object.live["metadata"]["uid"])),
+            }
+        })
+        .collect();
+    Prepared {
+        plan,
+        previewed,
+        objects,
+        deletions,
+        revision,
+        namespace,
     }
+}
+
+/// Stands for the objects as they are and as they will be, what was chosen, and what was found.
+fn digest(cluster: &str, previewed: &[Previewed], findings: &[Finding]) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |text: &str| {
+        hash.update(text.as_bytes());
+        hash.update([0]);
+    };
+    add(cluster);
+    for object in previewed {
+        let planned = &object.planned;
+        add(&planned.key);
+        add(&format!("{:?} {}", planned.change, planned.chosen));
+        add(&object.object.to_string());
+        add(&essence(&object.live).to_string());
+        add(object.live["metadata"]["uid"].as_str().unwrap_or_default());
+    }
+    for finding in findings {
+        add(&finding.key());
+    }
+    let mut digest = hex::encode(hash.finalize());
+    digest.truncate(16);
+    digest
 }
 
 /// Adds the namespace in front when nothing else makes it.
@@ -414,27 +331,12 @@ fn with_namespace(
     objects
 }
 
-/// Whether a CustomResourceDefinition before it makes its kind.
-fn defined_here(before: &[(Manifest, Value, Option<Served>)], manifest: &Manifest) -> bool {
-    let group = manifest
-        .api_version()
-        .split_once('/')
-        .map_or("", |(group, _)| group);
-    before.iter().any(|(_, object, _)| {
-        object["kind"] == "CustomResourceDefinition"
-            && object["spec"]["group"] == group
-            && object["spec"]["names"]["kind"] == manifest.kind()
-    })
-}
-
-fn check_namespaces(objects: &[(Manifest, Value, Option<Served>)], wanted: &str) -> Vec<Finding> {
+fn check_namespaces(objects: &[(Manifest, Value)], wanted: &str) -> Vec<Finding> {
     objects
         .iter()
-        .filter_map(|(manifest, _, served)| {
+        .filter_map(|(manifest, _)| {
             let found = if manifest.kind() == "Namespace" {
                 Some(manifest.name())
-            } else if served.as_ref().is_some_and(|served| !served.namespaced) {
-                None
             } else {
                 manifest.namespace()
             }?;
@@ -446,16 +348,16 @@ fn check_namespaces(objects: &[(Manifest, Value, Option<Served>)], wanted: &str)
 /// What carries the project's label and is in no manifest; with findings for what is kept anyway.
 fn no_longer_wanted(
     there: &[Owned],
-    compared: &[Compared],
+    wanted: &[&Value],
     secret_name: &str,
 ) -> (Vec<Owned>, Vec<Finding>) {
     let mut deletions = Vec::new();
     let mut findings = Vec::new();
     for owned in there {
-        let wanted = compared.iter().any(|compared| {
-            compared.ready.kind() == owned.kind() && compared.ready.name() == owned.name()
+        let is_wanted = wanted.iter().any(|object| {
+            object["kind"] == owned.kind() && object["metadata"]["name"] == owned.name()
         });
-        if wanted {
+        if is_wanted {
             continue;
         }
         // The project's Secret holds what was entered here, whoever made it first.

@@ -1,9 +1,11 @@
 //! The findings of planning and applying.
 
-use app::model::{ComponentName, Finding, NextAction, Remedy, StepId, Subject};
+use app::model::{ComponentName, FieldConflict, Finding, NextAction, Remedy, StepId, Subject};
+use serde_json::Value;
 
 use super::manifests::Manifest;
-use crate::adapters::kube::apply::{Conflict, conflicts};
+use super::preview::object_diff::named_owner;
+use crate::adapters::kube::apply::conflicts;
 use crate::adapters::kube::client::KubeError;
 
 pub(super) fn about_deploy(finding: Finding) -> Finding {
@@ -152,7 +154,16 @@ pub(super) fn plan_outdated() -> Finding {
 /// What the API server said about an object, in planning or applying.
 pub(super) fn refused(kind: &str, name: &str, source: &str, error: &KubeError) -> Finding {
     if let Some(conflicts) = conflicts(error) {
-        return conflict(kind, name, source, &conflicts);
+        let conflicts: Vec<FieldConflict> = conflicts
+            .into_iter()
+            .map(|conflict| FieldConflict {
+                path: conflict.field,
+                theirs: None,
+                ours: None,
+                owner: named_owner(&conflict.manager),
+            })
+            .collect();
+        return held_by_others(kind, name, &conflicts);
     }
     let finding = if error.is_unreachable() {
         Finding::new(
@@ -164,6 +175,15 @@ pub(super) fn refused(kind: &str, name: &str, source: &str, error: &KubeError) -
             action: Remedy::Recheck,
             label: "Check again".to_owned(),
         })
+    } else if is_policy(error) {
+        Finding::new(
+            "QUOTA_OR_ADMISSION",
+            format!("The cluster's rules do not let {kind} {name} in"),
+            format!("{source}: {error}."),
+        )
+        .next(advice(
+            "Ask for less, remove what is not needed any more, or give the manifest what the rule asks for",
+        ))
     } else if error.is_forbidden() {
         Finding::new(
             "FORBIDDEN",
@@ -186,18 +206,46 @@ pub(super) fn refused(kind: &str, name: &str, source: &str, error: &KubeError) -
     about(finding, kind, name)
 }
 
-fn conflict(kind: &str, name: &str, source: &str, conflicts: &[Conflict]) -> Finding {
+/// Quotas, limit ranges, pod security, webhooks and admission policies all answer 403, as a missing
+/// right does.
+fn is_policy(error: &KubeError) -> bool {
+    const WORDS: [&str; 7] = [
+        "exceeded quota",
+        "failed quota",
+        "denied the request",
+        "violates podsecurity",
+        "validatingadmissionpolicy",
+        "usage per ",
+        "denied request",
+    ];
+    let text = error.to_string().to_lowercase();
+    error.is_forbidden() && WORDS.iter().any(|words| text.contains(words))
+}
+
+/// Fields of this object are held by other managers.
+pub(super) fn conflict(object: &Value, conflicts: &[FieldConflict]) -> Finding {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (kind, name) = (text(&object["kind"]), text(&object["metadata"]["name"]));
+    held_by_others(&kind, &name, conflicts)
+}
+
+fn held_by_others(kind: &str, name: &str, conflicts: &[FieldConflict]) -> Finding {
     let mut managers: Vec<&str> = conflicts
         .iter()
-        .map(|conflict| conflict.manager.as_str())
+        .map(|conflict| conflict.owner.manager.as_str())
         .collect();
     managers.sort_unstable();
     managers.dedup();
     let fields: Vec<String> = conflicts
         .iter()
-        .map(|conflict| format!("{} (held by {})", conflict.field, conflict.manager))
+        .map(|conflict| {
+            let held = format!("{} (held by {})", conflict.path, conflict.owner.manager);
+            match (&conflict.theirs, &conflict.ours) {
+                (Some(theirs), Some(ours)) => format!("{held}: {theirs}, the manifest says {ours}"),
+                _ => held,
+            }
+        })
         .collect();
-    let file = source.rsplit_once(':').map_or(source, |(file, _)| file);
     about(
         Finding::new(
             "APPLY_CONFLICT",
@@ -208,13 +256,41 @@ fn conflict(kind: &str, name: &str, source: &str, conflicts: &[Conflict]) -> Fin
         kind,
         name,
     )
-    .next(advice("Take the fields out of the manifest, or give them the value they have"))
-    .next(NextAction::Command {
-        command: format!(
-            "kubectl apply --server-side --field-manager=slipway --force-conflicts -f {file}"
+    .next(advice(
+        "Choose Force in the plan to take the fields over, take them out of the manifest, or give them the value they have",
+    ))
+}
+
+/// The object goes into a namespace that is not there and that nothing in the plan makes.
+pub(super) fn namespace_missing(object: &Value, namespace: &str) -> Finding {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (kind, name) = (text(&object["kind"]), text(&object["metadata"]["name"]));
+    about(
+        Finding::new(
+            "NAMESPACE_MISSING",
+            format!("{kind} {name} has nowhere to go"),
+            format!("The namespace {namespace} is not there, and nothing in this plan makes it."),
         ),
-        why: "Takes the fields over for good".to_owned(),
+        &kind,
+        &name,
+    )
+    .next(NextAction::Command {
+        command: format!("kubectl create namespace {namespace}"),
+        why: "Or add the Namespace to the manifests".to_owned(),
     })
+}
+
+/// A person stopped the making of the plan.
+pub(super) fn planning_stopped() -> Finding {
+    about_deploy(
+        Finding::new(
+            "PLANNING_STOPPED",
+            "The plan was not finished",
+            "It was stopped before every object was looked at. Nothing was applied.",
+        )
+        .attention(),
+    )
+    .next(advice("Make the plan again when you like"))
 }
 
 pub(super) fn cluster_says_no(what: &str, error: &KubeError) -> Finding {

@@ -283,6 +283,8 @@ fn is_news(state: &PanelState, event: &PanelEvent) -> bool {
         PanelEvent::Secrets(secrets) => &state.secrets != secrets,
         PanelEvent::Image(image) => !state.images.contains(image),
         PanelEvent::Plan(plan) => state.plan.as_ref() != plan.as_deref(),
+        PanelEvent::Planning(planning) => state.planning != *planning,
+        PanelEvent::Drift(drift) => state.drift.as_ref() != Some(drift),
         PanelEvent::Deployed(deployed) => &state.deployed != deployed,
         PanelEvent::Ownership(ownership) => state.ownership.as_ref() != ownership.as_deref(),
         PanelEvent::Handover(handover) => state.handover.as_ref() != handover.as_deref(),

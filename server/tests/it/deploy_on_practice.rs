@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use app::model::{
     Change, ClusterChoice, ComponentName, DeployPlan, Failure, Finding, GoingRuns, Outcome,
-    PanelState, Rollout, SecretInput, SecretState,
+    PanelState, PlanChoices, Rollout, SecretInput, SecretState,
 };
 use app::ports::{Deploys, Images, Live, Secrets};
 use k8s_openapi::api::core::v1::Secret;
@@ -107,7 +107,10 @@ impl World {
     }
 
     async fn plan(&self) -> DeployPlan {
-        self.deploys.plan().await.expect("a plan")
+        self.deploys
+            .plan(PlanChoices::default())
+            .await
+            .expect("a plan")
     }
 
     async fn deploy(&self) -> Outcome {

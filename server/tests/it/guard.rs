@@ -75,9 +75,17 @@ impl Images for Counting {
 }
 #[async_trait]
 impl Deploys for Counting {
-    async fn plan(&self) -> Result<DeployPlan, Failure> {
+    async fn plan(&self, _: PlanChoices) -> Result<DeployPlan, Failure> {
         self.called();
         Err(Finding::new("X", "x", "x").into())
+    }
+    async fn stop_planning(&self) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn object_diff(&self, _: String, _: String, _: bool) -> Result<ObjectDiff, Failure> {
+        self.called();
+        Ok(ObjectDiff::default())
     }
     async fn deploy(&self, _: String) -> Result<RunId, Failure> {
         self.called();

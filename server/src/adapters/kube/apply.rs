@@ -1,7 +1,9 @@
 //! Server-side apply, dry run, read and delete of any kind, and conflicts taken apart.
 
 use kube::Client;
-use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, ValidationDirective};
+use kube::api::{
+    Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, ValidationDirective,
+};
 use serde_json::Value;
 
 use super::FIELD_MANAGER;
@@ -30,6 +32,16 @@ pub async fn get(api: &Api<DynamicObject>, name: &str) -> Result<Option<Value>, 
     Ok(object.map(|object| to_value(&object)))
 }
 
+/// How an object is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applying<'a> {
+    pub manager: &'a str,
+    /// Take fields from other managers.
+    pub force: bool,
+    /// Only ask what would become of it.
+    pub dry_run: bool,
+}
+
 /// Applies, or with `dry_run` only asks what would become of it. Unknown fields are errors.
 pub async fn apply(
     api: &Api<DynamicObject>,
@@ -37,10 +49,25 @@ pub async fn apply(
     object: &Value,
     dry_run: bool,
 ) -> Result<Value, KubeError> {
-    let params = PatchParams {
-        dry_run,
+    let how = Applying {
+        manager: FIELD_MANAGER,
         force: false,
-        field_manager: Some(FIELD_MANAGER.to_owned()),
+        dry_run,
+    };
+    apply_as(api, name, object, how).await
+}
+
+/// Applies under a manager's name, by force if wished.
+pub async fn apply_as(
+    api: &Api<DynamicObject>,
+    name: &str,
+    object: &Value,
+    how: Applying<'_>,
+) -> Result<Value, KubeError> {
+    let params = PatchParams {
+        dry_run: how.dry_run,
+        force: how.force,
+        field_manager: Some(how.manager.to_owned()),
         field_validation: Some(ValidationDirective::Strict),
     };
     let applied = within(
@@ -49,6 +76,53 @@ pub async fn apply(
     )
     .await?;
     Ok(to_value(&applied))
+}
+
+/// Asks what would become of a patch in the way of `helm`'s client-side apply: a strategic merge
+/// patch where the kind has one, else a JSON merge patch.
+pub async fn dry_run_patch(
+    api: &Api<DynamicObject>,
+    name: &str,
+    patch: &Value,
+    manager: &str,
+    strategic: bool,
+) -> Result<Value, KubeError> {
+    let params = PatchParams {
+        dry_run: true,
+        force: false,
+        field_manager: Some(manager.to_owned()),
+        field_validation: None,
+    };
+    let patched = if strategic {
+        within(
+            REQUEST_LIMIT,
+            api.patch(name, &params, &Patch::Strategic(patch)),
+        )
+        .await?
+    } else {
+        within(
+            REQUEST_LIMIT,
+            api.patch(name, &params, &Patch::Merge(patch)),
+        )
+        .await?
+    };
+    Ok(to_value(&patched))
+}
+
+/// Asks what would become of a new object.
+pub async fn dry_run_create(
+    api: &Api<DynamicObject>,
+    object: &Value,
+    manager: &str,
+) -> Result<Value, KubeError> {
+    let params = PostParams {
+        dry_run: true,
+        field_manager: Some(manager.to_owned()),
+    };
+    let object: DynamicObject = serde_json::from_value(object.clone())
+        .map_err(|error| KubeError::Kube(kube::Error::SerdeError(error)))?;
+    let created = within(REQUEST_LIMIT, api.create(&params, &object)).await?;
+    Ok(to_value(&created))
 }
 
 /// Deletes with everything that depends on it; false when it was gone already.
