@@ -8,7 +8,8 @@ use async_trait::async_trait;
 
 use crate::model::{
     ClusterChoice, ComponentName, ContextName, DeployMode, DeployPlan, Failure, GoingRuns,
-    Handover, LogLine, LogQuery, ObjectDiff, PlanChoices, RunId, SecretInput, SecretKey,
+    Handover, LogLine, LogQuery, NewCluster, ObjectDiff, PlanChoices, ProfileAct, ProfileName,
+    RunId, SecretInput, SecretKey,
 };
 
 /// What is here, and what is missing.
@@ -31,6 +32,15 @@ pub trait Clusters: Send + Sync {
     async fn forget_allowance(&self, context: ContextName) -> Result<(), Failure>;
     /// Reads the kubeconfig again and asks what may be asked without anyone noticing.
     async fn look_again(&self) -> Result<(), Failure>;
+}
+
+/// The clusters minikube makes on this machine, whichever is in use.
+#[async_trait]
+pub trait Minikube: Send + Sync {
+    /// Makes a new cluster and then uses it; refused when the profile exists.
+    async fn create(&self, new: NewCluster) -> Result<RunId, Failure>;
+    /// Does something to a profile. One that was started is then used.
+    async fn act(&self, act: ProfileAct, profile: ProfileName) -> Result<RunId, Failure>;
 }
 
 /// Values go in and never come back.
@@ -99,6 +109,7 @@ pub trait RunBook: Send + Sync {
 pub struct Ports {
     pub setup: Arc<dyn Setup>,
     pub clusters: Arc<dyn Clusters>,
+    pub minikube: Arc<dyn Minikube>,
     pub secrets: Arc<dyn Secrets>,
     pub images: Arc<dyn Images>,
     pub deploys: Arc<dyn Deploys>,

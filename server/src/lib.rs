@@ -11,6 +11,7 @@ mod embedded;
 pub mod engine;
 pub mod images;
 pub mod live;
+pub mod minikube;
 pub mod panel;
 pub mod process;
 pub mod project;

@@ -12,6 +12,8 @@ use crate::deploy::DeployRoom;
 use crate::engine::{Core, Runs, steps};
 use crate::images::ImagesRoom;
 use crate::live::LiveRoom;
+use crate::minikube::MinikubeRoom;
+use crate::process::Surroundings;
 use crate::project::Project;
 use crate::secrets::SecretsRoom;
 use crate::setup::SetupRoom;
@@ -26,6 +28,7 @@ pub struct Panel {
     pub images: Arc<ImagesRoom>,
     pub deploys: Arc<DeployRoom>,
     pub live: Arc<LiveRoom>,
+    pub minikube: MinikubeRoom,
     pub setup: Arc<SetupRoom>,
     pub assist: Arc<AssistRoom>,
 }
@@ -63,6 +66,9 @@ impl Panel {
             cluster.clone(),
             Arc::clone(&secrets),
         ));
+        let around = Surroundings::default();
+        let minikube =
+            MinikubeRoom::new(core.clone(), Arc::clone(&project), cluster.clone(), around);
         let setup = Arc::new(SetupRoom::new(
             core.clone(),
             Arc::clone(&project),
@@ -82,6 +88,7 @@ impl Panel {
             images,
             deploys,
             live,
+            minikube,
             setup,
             assist,
         })
@@ -95,6 +102,7 @@ impl Panel {
         self.images.spawn();
         self.deploys.spawn();
         self.live.spawn();
+        self.minikube.spawn();
         self.setup.spawn();
         self.assist.spawn();
     }
@@ -104,6 +112,7 @@ impl Panel {
         Ports {
             setup: self.setup.clone(),
             clusters: Arc::new(self.cluster.clone()),
+            minikube: Arc::new(self.minikube.clone()),
             secrets: self.secrets.clone(),
             images: self.images.clone(),
             deploys: self.deploys.clone(),

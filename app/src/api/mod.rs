@@ -7,6 +7,7 @@ pub mod deploys;
 pub mod handovers;
 pub mod images;
 pub mod live;
+pub mod minikube;
 pub mod runs;
 pub mod secrets;
 pub mod setup;

@@ -3,7 +3,7 @@
 use crate::model::{
     Change, CheckState, ClusterKind, ContainerState, ImageState, Need, Outcome, PodRow,
     ProbeVerdict, Reach, Rollout, RunKind, SecretKind, SecretState, Severity, StageState,
-    StepState,
+    StepState, humanize_bytes,
 };
 use crate::ui::Tone;
 
@@ -183,7 +183,14 @@ pub fn stage_note(state: &StageState) -> String {
             progress
                 .as_ref()
                 .map_or_else(String::new, |progress| match progress.total {
-                    Some(total) => format!("{} of {total} {}", progress.done, progress.note),
+                    Some(total) => match progress.note.strip_prefix("bytes") {
+                        Some(rest) => format!(
+                            "{} of {}{rest}",
+                            humanize_bytes(progress.done),
+                            humanize_bytes(total)
+                        ),
+                        None => format!("{} of {total} {}", progress.done, progress.note),
+                    },
                     None => progress.note.clone(),
                 })
         }
@@ -200,6 +207,11 @@ pub fn run(kind: RunKind, outcome: Option<&Outcome>) -> Said {
             Tone::Working,
             match kind {
                 RunKind::StartCluster => "Starting",
+                RunKind::StopCluster => "Stopping",
+                RunKind::PauseCluster => "Pausing",
+                RunKind::UnpauseCluster => "Unpausing",
+                RunKind::DeleteCluster => "Deleting",
+                RunKind::RepairContext => "Repairing",
                 RunKind::Build => "Building",
                 RunKind::Deploy => "Deploying",
                 RunKind::Restart => "Restarting",
@@ -298,5 +310,14 @@ mod tests {
         };
         assert_eq!(stage_note(&running(Some(9))), "3 of 9 crates");
         assert_eq!(stage_note(&running(None)), "crates");
+        let download = StageState::Running {
+            since: UnixMillis(0),
+            progress: Some(Progress {
+                done: 2_000_000,
+                total: Some(4_000_000),
+                note: "bytes, 3 s left".into(),
+            }),
+        };
+        assert_eq!(stage_note(&download), "2.0 MB of 4.0 MB, 3 s left");
     }
 }

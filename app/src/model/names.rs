@@ -41,6 +41,24 @@ fn is_context(text: &str) -> bool {
     !text.is_empty() && text.len() <= 1024 && !text.chars().any(char::is_control)
 }
 
+/// Narrow on purpose: both become arguments of a program.
+fn is_profile(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    (2..=63).contains(&bytes.len())
+        && bytes[0].is_ascii_alphanumeric()
+        && bytes
+            .iter()
+            .all(|&b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+fn is_kubernetes_version(text: &str) -> bool {
+    let numbers = text.strip_prefix('v').unwrap_or(text).split('.');
+    matches!(numbers.clone().count(), 2 | 3)
+        && numbers.into_iter().all(|number| {
+            (1..=3).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit())
+        })
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:ident, $rule:expr) => {
         $(#[$doc])*
@@ -86,6 +104,11 @@ name!(/** A component of the project; also its Deployment's and Service's name. 
     ComponentName, "component name", is_dns_label, DNS_LABEL_RULE);
 name!(/** A Kubernetes namespace. */
     Namespace, "namespace", is_dns_label, DNS_LABEL_RULE);
+name!(/** A minikube profile; also its kubeconfig context's name. */
+    ProfileName, "profile name", is_profile,
+    "use 2 to 63 letters, digits, `-`, `_` or `.`, starting with a letter or digit");
+name!(/** A Kubernetes version as minikube takes it: `v1.35.1` or `1.35`. */
+    KubernetesVersion, "Kubernetes version", is_kubernetes_version, "write it like v1.35.1");
 name!(/** A kubeconfig context. Kubernetes itself allows almost any text here. */
     ContextName, "context name", is_context, "use 1 to 1024 characters without control characters");
 name!(/** A key of the project's Secret; also the environment variable's name. */
@@ -111,6 +134,19 @@ mod tests {
             .parse::<SecretKey>()
             .expect_err("starts with a digit");
         assert!(err.to_string().contains("not starting with a digit"));
+    }
+
+    #[test]
+    fn nothing_that_looks_like_an_option_is_a_profile_or_a_version() {
+        for bad in ["", "a", "-p", "--all", "a b", "a\n", "ä1"] {
+            assert!(bad.parse::<ProfileName>().is_err(), "{bad:?}");
+        }
+        assert!("my_old.profile".parse::<ProfileName>().is_ok());
+        for bad in ["", "v", "1", "latest", "-1.2", "v1.2.3.4", "v1..2", "1.x"] {
+            assert!(bad.parse::<KubernetesVersion>().is_err(), "{bad:?}");
+        }
+        assert!("v1.35.1".parse::<KubernetesVersion>().is_ok());
+        assert!("1.35".parse::<KubernetesVersion>().is_ok());
     }
 
     #[test]

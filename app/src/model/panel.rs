@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Check, ClusterOption, ClusterView, ComponentLive, ComponentName, DeployPlan, DeployedView,
     DriftedObject, Ending, EventRow, Finding, Freshness, Handover, ImageView, KubeconfigFile,
-    LogLine, OwnershipView, Planning, PodRow, ProjectView, RunId, RunView, SecretView, StageState,
-    StepId, StepState,
+    LogLine, MinikubeView, OwnershipView, Planning, PodRow, ProjectView, RunId, RunView,
+    SecretView, StageState, StepId, StepState,
 };
 
 /// How many events are kept; the oldest go first.
@@ -28,6 +28,8 @@ pub struct PanelState {
     pub cluster: Option<ClusterView>,
     pub steps: BTreeMap<StepId, StepState>,
     pub checks: Vec<Check>,
+    /// None while minikube is not installed.
+    pub minikube: Option<MinikubeView>,
     pub secrets: Vec<SecretView>,
     pub images: Vec<ImageView>,
     pub plan: Option<DeployPlan>,
@@ -62,6 +64,7 @@ pub enum Slice {
     Cluster,
     Steps,
     Checks,
+    Minikube,
     Secrets,
     Images,
     Deploy,
@@ -76,12 +79,13 @@ pub enum Slice {
 }
 
 impl Slice {
-    pub const ALL: [Slice; 16] = [
+    pub const ALL: [Slice; 17] = [
         Self::Project,
         Self::Clusters,
         Self::Cluster,
         Self::Steps,
         Self::Checks,
+        Self::Minikube,
         Self::Secrets,
         Self::Images,
         Self::Deploy,
@@ -114,6 +118,7 @@ pub enum PanelEvent {
         state: StepState,
     },
     Check(Box<Check>),
+    Minikube(Option<Box<MinikubeView>>),
     Secrets(Vec<SecretView>),
     Image(Box<ImageView>),
     Plan(Option<Box<DeployPlan>>),
@@ -163,6 +168,7 @@ impl PanelEvent {
             Self::Cluster(_) | Self::ClusterFreshness(_) => &[Slice::Cluster],
             Self::Step { .. } => &[Slice::Steps],
             Self::Check(_) => &[Slice::Checks],
+            Self::Minikube(_) => &[Slice::Minikube],
             Self::Secrets(_) => &[Slice::Secrets],
             Self::Image(_) => &[Slice::Images],
             Self::Plan(_) | Self::Planning(_) | Self::Drift(_) | Self::Deployed(_) => {
@@ -213,6 +219,7 @@ impl PanelEvent {
             | Self::ProjectProblem(_)
             | Self::Clusters(_)
             | Self::KubeconfigFiles(_)
+            | Self::Minikube(_)
             | Self::RunStarted(_)
             | Self::RunStage { .. }
             | Self::RunLog { .. }
@@ -246,6 +253,7 @@ impl PanelState {
             PanelEvent::Check(check) => {
                 replace_or_push(&mut self.checks, check, |a, b| a.id == b.id)
             }
+            PanelEvent::Minikube(minikube) => self.minikube = minikube.as_deref().cloned(),
             PanelEvent::Secrets(secrets) => self.secrets.clone_from(secrets),
             PanelEvent::Image(image) => {
                 replace_or_push(&mut self.images, image, |a, b| a.component == b.component)

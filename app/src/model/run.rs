@@ -50,6 +50,11 @@ impl fmt::Display for RunId {
 #[serde(rename_all = "kebab-case")]
 pub enum RunKind {
     StartCluster,
+    StopCluster,
+    PauseCluster,
+    UnpauseCluster,
+    DeleteCluster,
+    RepairContext,
     Build,
     Deploy,
     Restart,
@@ -58,9 +63,24 @@ pub enum RunKind {
 }
 
 impl RunKind {
+    /// What is done to a minikube profile itself, whichever cluster is in use.
+    pub const OF_MINIKUBE: [Self; 6] = [
+        Self::StartCluster,
+        Self::StopCluster,
+        Self::PauseCluster,
+        Self::UnpauseCluster,
+        Self::DeleteCluster,
+        Self::RepairContext,
+    ];
+
     pub fn title(self) -> &'static str {
         match self {
             Self::StartCluster => "Start the cluster",
+            Self::StopCluster => "Stop the cluster",
+            Self::PauseCluster => "Pause the cluster",
+            Self::UnpauseCluster => "Unpause the cluster",
+            Self::DeleteCluster => "Delete the cluster",
+            Self::RepairContext => "Repair the context",
             Self::Build => "Build images",
             Self::Deploy => "Deploy",
             Self::Restart => "Restart",

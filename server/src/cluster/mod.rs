@@ -205,19 +205,27 @@ impl ClusterRoom {
             return Err(words::run_in_the_way(run, kind, choice).into());
         }
         let runs = &self.inner.core.runs;
-        runs.cancel_all();
-        if tokio::time::timeout(RUNS_END, runs.idle()).await.is_err() {
+        let all_end = async {
+            while let Some((run, _)) = self.going_run() {
+                // Ended meanwhile: then the store hears of it at once.
+                let _ = runs.cancel(run);
+                runs.wait(run).await;
+                tokio::task::yield_now().await;
+            }
+        };
+        if tokio::time::timeout(RUNS_END, all_end).await.is_err() {
             return Err(words::run_in_the_way(run, kind, choice).into());
         }
         Ok(())
     }
 
+    /// A run that works with the cluster in use: starting or stopping another one does not.
     fn going_run(&self) -> Option<(RunId, RunKind)> {
         self.inner.core.hub.read(|state| {
             state
                 .runs
                 .values()
-                .find(|run| run.is_going())
+                .find(|run| run.is_going() && !RunKind::OF_MINIKUBE.contains(&run.kind))
                 .map(|run| (run.id, run.kind))
         })
     }

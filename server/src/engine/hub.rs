@@ -280,6 +280,7 @@ fn is_news(state: &PanelState, event: &PanelEvent) -> bool {
             .is_some_and(|cluster| cluster.freshness != *freshness),
         PanelEvent::Step { step, state: to } => state.steps.get(step) != Some(to),
         PanelEvent::Check(check) => !state.checks.contains(check),
+        PanelEvent::Minikube(minikube) => state.minikube.as_ref() != minikube.as_deref(),
         PanelEvent::Secrets(secrets) => &state.secrets != secrets,
         PanelEvent::Image(image) => !state.images.contains(image),
         PanelEvent::Plan(plan) => state.plan.as_ref() != plan.as_deref(),

@@ -298,6 +298,13 @@ fn what_now(kind: RunKind) -> &'static str {
         RunKind::StartCluster => {
             "Slipway ended while the cluster was starting. Choose the cluster again; what is already there is used."
         }
+        RunKind::StopCluster
+        | RunKind::PauseCluster
+        | RunKind::UnpauseCluster
+        | RunKind::DeleteCluster
+        | RunKind::RepairContext => {
+            "Slipway ended while minikube was at work. The Setup page shows what the profile is like now; do it again if it is not what you want."
+        }
         RunKind::Build => {
             "Slipway ended during the build. Nothing half-built is used; build again, and finished parts are found unchanged."
         }

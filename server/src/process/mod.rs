@@ -5,6 +5,7 @@ mod command_spec;
 mod drive;
 mod lines;
 mod spawner;
+mod surroundings;
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub use command_spec::{CommandSpec, Stdin};
 pub use lines::{CUT_MARK, LONGEST_LINE, Lines, strip_escapes};
 pub use nix::sys::signal::Signal;
+pub use surroundings::Surroundings;
 
 /// How a program came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,8 +20,9 @@ use crate::engine::{Core, Voice, clock};
 use crate::images::ImagesRoom;
 use crate::project::Project;
 
-pub use machine::OsFamily;
-pub use tool::{Reading, Tool, look_at};
+pub use fixes::{allow_docker, start_docker};
+pub use machine::{OsFamily, memory as machine_memory};
+pub use tool::{Reading, Tool, first_lines, look_at};
 
 /// How often everything is looked at again without being asked.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);

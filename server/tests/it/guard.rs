@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use app::model::*;
-use app::ports::{Clusters, Deploys, Handovers, Images, Live, Ports, RunBook, Secrets, Setup};
+use app::ports::{
+    Clusters, Deploys, Handovers, Images, Live, Minikube, Ports, RunBook, Secrets, Setup,
+};
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
@@ -49,6 +51,17 @@ impl Clusters for Counting {
     async fn look_again(&self) -> Result<(), Failure> {
         self.called();
         Ok(())
+    }
+}
+#[async_trait]
+impl Minikube for Counting {
+    async fn create(&self, _: NewCluster) -> Result<RunId, Failure> {
+        self.called();
+        Ok(RunId(5))
+    }
+    async fn act(&self, _: ProfileAct, _: ProfileName) -> Result<RunId, Failure> {
+        self.called();
+        Ok(RunId(6))
     }
 }
 #[async_trait]
@@ -143,6 +156,7 @@ fn bench() -> Bench {
     let ports = Ports {
         setup: calls.clone(),
         clusters: calls.clone(),
+        minikube: calls.clone(),
         secrets: calls.clone(),
         images: calls.clone(),
         deploys: calls.clone(),

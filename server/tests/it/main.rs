@@ -8,6 +8,7 @@ mod docker_builds;
 mod dockerd;
 mod guard;
 mod images;
+mod minikube;
 mod project;
 #[path = "../../../practice/tests/real_tools/mod.rs"]
 mod real_tools;

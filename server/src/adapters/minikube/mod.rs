@@ -1,5 +1,10 @@
-//! minikube: version, profile state, its inner docker daemon, image listing and loading.
+//! minikube: version, profiles and their state, its inner docker daemon, image listing and loading.
 //! Its exit codes lie both ways (facts recorded from v1.38.1), so outputs are read first.
+
+pub mod events;
+mod life;
+mod profiles;
+mod status;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,6 +13,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::process::CommandSpec;
+
+pub use life::{START_STEPS, act, create};
+pub use profiles::{ListedProfile, ProfileConfig, parse_profile_list, profile_list};
+pub use status::{NodeStatus, Status, parse_status, profile_state, status};
 
 fn minikube() -> CommandSpec {
     CommandSpec::new("minikube")
