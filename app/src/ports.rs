@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use crate::model::{
     ClusterChoice, ComponentName, ContextName, DeployMode, DeployPlan, Failure, GoingRuns,
     Handover, LogLine, LogQuery, NewCluster, ObjectDiff, PlanChoices, ProfileAct, ProfileName,
-    RunId, SecretInput, SecretKey,
+    ReleasePlan, ReleaseWish, RevisionComparison, RevisionDetail, RunId, SavePreview, SecretInput,
+    SecretKey, ValueEdit, ValuesForm,
 };
 
 /// What is here, and what is missing.
@@ -90,6 +91,28 @@ pub trait Handovers: Send + Sync {
     async fn dismiss_handover(&self) -> Result<(), Failure>;
 }
 
+/// The chart, its values and its release.
+#[async_trait]
+pub trait Releases: Send + Sync {
+    /// Looks for helm again, reads the chart and lints it; the news arrives as an event.
+    async fn check_chart(&self) -> Result<(), Failure>;
+    /// Gets the chart's missing dependencies.
+    async fn build_dependencies(&self) -> Result<RunId, Failure>;
+    /// The values form with these edits in it, checked by helm itself.
+    async fn values(&self, edits: Vec<ValueEdit>) -> Result<ValuesForm, Failure>;
+    /// What saving the edits would make of a values file.
+    async fn plan_save(&self, edits: Vec<ValueEdit>, file: String) -> Result<SavePreview, Failure>;
+    /// Saves them as planned; refused when the file has changed since.
+    async fn save(&self, edits: Vec<ValueEdit>, file: String, hash: String) -> Result<(), Failure>;
+    /// What a wish would do; nothing is changed.
+    async fn plan(&self, wish: ReleaseWish) -> Result<ReleasePlan, Failure>;
+    /// Does exactly what was planned; refused when the world has moved on.
+    async fn carry_out(&self, wish: ReleaseWish, plan_hash: String) -> Result<RunId, Failure>;
+    async fn compare(&self, from: u32, to: u32) -> Result<RevisionComparison, Failure>;
+    /// A revision in full, masked.
+    async fn revision(&self, revision: u32) -> Result<RevisionDetail, Failure>;
+}
+
 #[async_trait]
 pub trait Live: Send + Sync {
     /// The last lines of a container, redacted.
@@ -114,6 +137,7 @@ pub struct Ports {
     pub images: Arc<dyn Images>,
     pub deploys: Arc<dyn Deploys>,
     pub handovers: Arc<dyn Handovers>,
+    pub releases: Arc<dyn Releases>,
     pub live: Arc<dyn Live>,
     pub runs: Arc<dyn RunBook>,
 }

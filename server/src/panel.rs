@@ -6,9 +6,11 @@ use app::model::{Failure, Finding, LogLine, PanelEvent, RunId};
 use app::ports::{Ports, RunBook};
 use async_trait::async_trait;
 
+use crate::adapters;
 use crate::assist::AssistRoom;
 use crate::cluster::{ClusterOptions, ClusterRoom};
 use crate::deploy::DeployRoom;
+use crate::deploy::helm::ReleasesRoom;
 use crate::engine::{Core, Runs, steps};
 use crate::images::ImagesRoom;
 use crate::live::LiveRoom;
@@ -27,6 +29,7 @@ pub struct Panel {
     pub secrets: Arc<SecretsRoom>,
     pub images: Arc<ImagesRoom>,
     pub deploys: Arc<DeployRoom>,
+    pub releases: Arc<ReleasesRoom>,
     pub live: Arc<LiveRoom>,
     pub minikube: MinikubeRoom,
     pub setup: Arc<SetupRoom>,
@@ -60,6 +63,15 @@ impl Panel {
             cluster.clone(),
             Arc::clone(&secrets),
         ));
+        let releases = Arc::new(ReleasesRoom::new(
+            core.clone(),
+            Arc::clone(&project),
+            cluster.clone(),
+            Arc::clone(&secrets),
+            deploys.previews(),
+            adapters::helm::program(),
+        ));
+        deploys.set_chart(releases.clone());
         let live = Arc::new(LiveRoom::new(
             core.clone(),
             Arc::clone(&project),
@@ -87,6 +99,7 @@ impl Panel {
             secrets,
             images,
             deploys,
+            releases,
             live,
             minikube,
             setup,
@@ -101,6 +114,7 @@ impl Panel {
         self.secrets.spawn();
         self.images.spawn();
         self.deploys.spawn();
+        self.releases.spawn();
         self.live.spawn();
         self.minikube.spawn();
         self.setup.spawn();
@@ -117,6 +131,7 @@ impl Panel {
             images: self.images.clone(),
             deploys: self.deploys.clone(),
             handovers: self.deploys.clone(),
+            releases: self.releases.clone(),
             live: self.live.clone(),
             runs: Arc::new(RunsPort(self.core.runs.clone())),
         }

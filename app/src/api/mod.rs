@@ -8,6 +8,7 @@ pub mod handovers;
 pub mod images;
 pub mod live;
 pub mod minikube;
+pub mod releases;
 pub mod runs;
 pub mod secrets;
 pub mod setup;

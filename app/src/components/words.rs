@@ -217,6 +217,7 @@ pub fn run(kind: RunKind, outcome: Option<&Outcome>) -> Said {
                 RunKind::Restart => "Restarting",
                 RunKind::Handover => "Changing hands",
                 RunKind::Down => "Removing",
+                RunKind::Dependencies => "Getting dependencies",
             },
         ),
         Some(Outcome::Succeeded { .. }) => said(Tone::Ok, "Succeeded"),

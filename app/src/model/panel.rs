@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Check, ClusterOption, ClusterView, ComponentLive, ComponentName, DeployPlan, DeployedView,
-    DriftedObject, Ending, EventRow, Finding, Freshness, Handover, ImageView, KubeconfigFile,
-    LogLine, MinikubeView, OwnershipView, Planning, PodRow, ProjectView, RunId, RunView,
-    SecretView, StageState, StepId, StepState,
+    DriftedObject, Ending, EventRow, Finding, Freshness, Handover, HelmView, ImageView,
+    KubeconfigFile, LogLine, MinikubeView, OwnershipView, Planning, PodRow, ProjectView, RunId,
+    RunView, SecretView, StageState, StepId, StepState,
 };
 
 /// How many events are kept; the oldest go first.
@@ -42,6 +42,7 @@ pub struct PanelState {
     pub ownership: Option<OwnershipView>,
     /// A planned change of hands that waits for a yes.
     pub handover: Option<Handover>,
+    pub helm: HelmView,
     pub runs: BTreeMap<RunId, RunView>,
     pub components: BTreeMap<ComponentName, ComponentLive>,
     /// Keyed by UID.
@@ -69,6 +70,7 @@ pub enum Slice {
     Images,
     Deploy,
     Ownership,
+    Helm,
     Runs,
     Components,
     Pods,
@@ -79,7 +81,7 @@ pub enum Slice {
 }
 
 impl Slice {
-    pub const ALL: [Slice; 17] = [
+    pub const ALL: [Slice; 18] = [
         Self::Project,
         Self::Clusters,
         Self::Cluster,
@@ -90,6 +92,7 @@ impl Slice {
         Self::Images,
         Self::Deploy,
         Self::Ownership,
+        Self::Helm,
         Self::Runs,
         Self::Components,
         Self::Pods,
@@ -127,6 +130,7 @@ pub enum PanelEvent {
     Deployed(Option<DeployedView>),
     Ownership(Option<Box<OwnershipView>>),
     Handover(Option<Box<Handover>>),
+    Helm(Box<HelmView>),
     RunStarted(Box<RunView>),
     RunStage {
         run: RunId,
@@ -175,6 +179,7 @@ impl PanelEvent {
                 &[Slice::Deploy]
             }
             Self::Ownership(_) | Self::Handover(_) => &[Slice::Ownership],
+            Self::Helm(_) => &[Slice::Helm],
             Self::RunStarted(_)
             | Self::RunStage { .. }
             | Self::RunLog { .. }
@@ -215,6 +220,8 @@ impl PanelEvent {
             Self::Check(check) => check.id == "cluster",
             // The choice itself: the store makes it, nobody tells it.
             Self::ClusterChosen(_)
+            // Chart and tool are not; what it tells of the release, its room forgets by itself.
+            | Self::Helm(_)
             | Self::Project(_)
             | Self::ProjectProblem(_)
             | Self::Clusters(_)
@@ -264,6 +271,7 @@ impl PanelState {
             PanelEvent::Deployed(deployed) => self.deployed.clone_from(deployed),
             PanelEvent::Ownership(ownership) => self.ownership = ownership.as_deref().cloned(),
             PanelEvent::Handover(handover) => self.handover = handover.as_deref().cloned(),
+            PanelEvent::Helm(helm) => self.helm.clone_from(helm),
             PanelEvent::RunStarted(run) => self.start_run(run),
             PanelEvent::RunStage { run, stage, state } => {
                 if let Some(stage) = self.runs.get_mut(run).and_then(|run| run.stage_mut(stage)) {
@@ -312,6 +320,11 @@ impl PanelState {
         }
     }
 
+    /// Whether the project is in the cluster, raw or as a Helm release.
+    pub fn is_deployed(&self) -> bool {
+        self.deployed.is_some() || self.helm.deployed().is_some()
+    }
+
     /// The newest run of a kind that is still going, or the newest of that kind at all.
     pub fn latest_run(&self, kind: super::RunKind) -> Option<&RunView> {
         let of_kind = || self.runs.values().rev().filter(|run| run.kind == kind);
@@ -341,6 +354,7 @@ impl PanelState {
         self.deployed = None;
         self.ownership = None;
         self.handover = None;
+        self.helm.release = None;
         self.components.clear();
         self.pods.clear();
         self.events.clear();

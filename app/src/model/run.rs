@@ -60,6 +60,8 @@ pub enum RunKind {
     Restart,
     Handover,
     Down,
+    /// Getting a chart's dependencies.
+    Dependencies,
 }
 
 impl RunKind {
@@ -86,6 +88,7 @@ impl RunKind {
             Self::Restart => "Restart",
             Self::Handover => "Change hands",
             Self::Down => "Remove",
+            Self::Dependencies => "Get chart dependencies",
         }
     }
 }

@@ -4,7 +4,8 @@
 mod apply_run;
 mod down;
 mod follow_rollout;
-mod handovers;
+pub mod handovers;
+pub mod helm;
 pub mod hopeless;
 pub mod identity;
 pub mod inventory;
@@ -75,6 +76,11 @@ impl DeployRoom {
             stop_planning: std::sync::Mutex::default(),
             previews: PreviewStore::default(),
         }
+    }
+
+    /// Where the differences of plans are kept until a page asks for them.
+    pub fn previews(&self) -> PreviewStore {
+        self.previews.clone()
     }
 
     /// Keeps saying what is deployed, by the objects themselves.

@@ -289,6 +289,7 @@ fn is_news(state: &PanelState, event: &PanelEvent) -> bool {
         PanelEvent::Deployed(deployed) => &state.deployed != deployed,
         PanelEvent::Ownership(ownership) => state.ownership.as_ref() != ownership.as_deref(),
         PanelEvent::Handover(handover) => state.handover.as_ref() != handover.as_deref(),
+        PanelEvent::Helm(helm) => state.helm != **helm,
         PanelEvent::Component(component) => {
             state.components.get(&component.component) != Some(component)
         }

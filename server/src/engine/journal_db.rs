@@ -320,6 +320,9 @@ fn what_now(kind: RunKind) -> &'static str {
         RunKind::Down => {
             "Slipway ended while removing. Some objects may still be there; remove again to finish."
         }
+        RunKind::Dependencies => {
+            "Slipway ended while the chart's dependencies were fetched. Get them again; what is already there is used."
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 pub use hub::{Hub, Voice};
 pub use journal::Journal;
-pub use redact::Redactor;
+pub use redact::{MASK, Redactor};
 pub use run_handle::{RunHandle, StageHandle};
 pub use runs::{RunError, Runs};
 pub use state_dir::StateDir;

@@ -20,7 +20,13 @@ use super::run_handle::{FLUSH_EVERY, RunHandle};
 use super::{Hub, Journal, Redactor, clock};
 
 /// How long a cancelled body may take to come to its end before it is dropped.
-const CANCEL_GRACE: Duration = Duration::from_secs(15);
+/// A cancelled helm first puts back what was there before.
+const fn cancel_grace(kind: RunKind) -> Duration {
+    match kind {
+        RunKind::Deploy | RunKind::Down => Duration::from_secs(90),
+        _ => Duration::from_secs(15),
+    }
+}
 
 /// Why a body did not succeed.
 #[derive(Debug)]
@@ -139,7 +145,7 @@ impl Runs {
         let runs = self.clone();
         self.shared.tasks.spawn(async move {
             let outcome = match durable.await {
-                Ok(()) => drive(&handle, body).await,
+                Ok(()) => drive(&handle, cancel_grace(kind), body).await,
                 Err(finding) => Outcome::Failed {
                     finding: Box::new(finding),
                 },
@@ -247,7 +253,7 @@ impl Runs {
 }
 
 /// Runs the body to its end, passing its log lines on meanwhile.
-async fn drive<F, Fut>(handle: &RunHandle, body: F) -> Outcome
+async fn drive<F, Fut>(handle: &RunHandle, grace: Duration, body: F) -> Outcome
 where
     F: FnOnce(RunHandle) -> Fut + Send + 'static,
     Fut: Future<Output = Result<String, RunError>> + Send + 'static,
@@ -259,7 +265,7 @@ where
     tokio::pin!(body);
     let overdue = async {
         cancelled.cancelled().await;
-        tokio::time::sleep(CANCEL_GRACE).await;
+        tokio::time::sleep(grace).await;
     };
     tokio::pin!(overdue);
     let mut flush = tokio::time::interval(FLUSH_EVERY);

@@ -199,7 +199,7 @@ impl Gate<'_> {
             return running;
         }
         // What is in the cluster counts, whatever has become of the values and images since.
-        if self.state.deployed.is_none() {
+        if !self.state.is_deployed() {
             return self.after(StepId::Deploy, before, |_| {
                 self.last_failure(RunKind::Deploy)
                     .unwrap_or_else(|| todo("Look at the plan and deploy"))
@@ -244,14 +244,14 @@ impl Gate<'_> {
             };
         }
         let all = project.components.len();
-        let revision = self
-            .state
-            .deployed
-            .as_ref()
-            .map_or(0, |deployed| deployed.revision);
+        let what = match (self.state.helm.deployed(), &self.state.deployed) {
+            (Some(row), _) => format!("Helm release revision {}", row.revision),
+            (None, Some(deployed)) => format!("Revision {}", deployed.revision),
+            (None, None) => "Deployed".to_owned(),
+        };
         self.done(
             StepId::Deploy,
-            format!("Revision {revision}: {all} of {all} rollouts are complete"),
+            format!("{what}: {all} of {all} rollouts are complete"),
         )
     }
 
@@ -262,7 +262,7 @@ impl Gate<'_> {
         if let Some(finding) = self.worst_finding() {
             return failed(finding);
         }
-        if self.state.deployed.is_none() {
+        if !self.state.is_deployed() {
             return StepState::Blocked { by: StepId::Deploy };
         }
         let proof = match self.state.findings.len() {
@@ -274,7 +274,7 @@ impl Gate<'_> {
     }
 
     fn live(&self) -> StepState {
-        if self.state.deployed.is_none() {
+        if !self.state.is_deployed() {
             return StepState::Blocked { by: StepId::Deploy };
         }
         if let Some(unseen) = self.unseen(StepId::Live) {

@@ -59,7 +59,7 @@ pub enum Pipe {
     Stderr,
 }
 
-/// What a program printed, at most [`Captured::MOST`] bytes of each output.
+/// What a program printed, of each output at most as many bytes as were asked for.
 #[derive(Clone, Debug)]
 pub struct Captured {
     pub ending: Ending,
@@ -70,6 +70,7 @@ pub struct Captured {
 }
 
 impl Captured {
+    /// What [`capture`] keeps of each output, in bytes.
     pub const MOST: usize = 1024 * 1024;
 }
 
@@ -109,6 +110,15 @@ pub async fn capture(
     spec: &CommandSpec,
     cancel: &CancellationToken,
 ) -> Result<Captured, SpawnError> {
+    capture_up_to(spec, cancel, Captured::MOST).await
+}
+
+/// As [`capture`], for programs that print more than [`Captured::MOST`] in good order.
+pub async fn capture_up_to(
+    spec: &CommandSpec,
+    cancel: &CancellationToken,
+    most: usize,
+) -> Result<Captured, SpawnError> {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let mut truncated = false;
     let ending = drive::drive(spec, cancel, |pipe, bytes| {
@@ -116,7 +126,7 @@ pub async fn capture(
             Pipe::Stdout => &mut stdout,
             Pipe::Stderr => &mut stderr,
         };
-        let room = Captured::MOST - kept.len();
+        let room = most - kept.len();
         truncated |= bytes.len() > room;
         kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
     })

@@ -16,14 +16,17 @@ use super::{CommandSpec, SpawnError, Stdin};
 
 struct Order {
     command: Command,
+    at_drop: Signal,
     runtime: Handle,
     answer: oneshot::Sender<io::Result<Group>>,
 }
 
-/// A started child and its process group. Dropping it kills what is left of the group.
+/// A started child and its process group. Dropping it sends what is left of the group the same
+/// signal as our death would: `SIGKILL`, unless the program asked for a politer one.
 pub(super) struct Group {
     pub(super) child: Child,
     pid: Pid,
+    at_drop: Signal,
 }
 
 impl Group {
@@ -37,7 +40,7 @@ impl Drop for Group {
     fn drop(&mut self) {
         // The group's number stays taken while a member lives, also after the leader was reaped;
         // with no member left this reaches nobody.
-        self.signal(Signal::SIGKILL);
+        self.signal(self.at_drop);
     }
 }
 
@@ -60,6 +63,7 @@ pub(super) async fn spawn(spec: &CommandSpec) -> Result<Group, SpawnError> {
     let (answer, started) = oneshot::channel();
     let order = Order {
         command: command(spec),
+        at_drop: spec.parent_death,
         runtime: Handle::current(),
         answer,
     };
@@ -89,6 +93,7 @@ fn orders() -> &'static mpsc::Sender<Order> {
                     Ok(Group {
                         child,
                         pid: Pid::from_raw(pid),
+                        at_drop: order.at_drop,
                     })
                 });
                 // Nobody waits any more: the group is dropped here and killed with that.
@@ -126,7 +131,7 @@ fn command(spec: &CommandSpec) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
-        .kill_on_drop(true);
+        .kill_on_drop(spec.parent_death == Signal::SIGKILL);
     let (parent, signal) = (getpid(), spec.parent_death);
     // SAFETY: between fork and exec only async-signal-safe calls are made: prctl and getppid.
     unsafe {

@@ -38,7 +38,7 @@ const SECRET_KEYS: &[&str] = &[
     "rehearsal",
 ];
 const SECRET_KINDS: &[&str] = &["postgres-url", "url", "api-key", "random", "text"];
-const DEPLOY_KEYS: &[&str] = &["manifests", "chart", "values"];
+const DEPLOY_KEYS: &[&str] = &["manifests", "chart", "values", "image_values"];
 const DEFAULT_RANDOM_LENGTH: u32 = 32;
 
 /// Reads the whole file; the error lists every mistake there is.
@@ -134,7 +134,7 @@ fn project(top: &Section<'_, '_, '_>, root: &Path) -> Option<ProjectSpec> {
             }
         }
     }
-    let deploy = deploy(top, root);
+    let deploy = deploy(top, root, &components);
     let name = name?.value;
     Some(ProjectSpec {
         secret_name: secret_name.unwrap_or_else(|| format!("{name}-secrets")),
@@ -425,7 +425,7 @@ fn secret(
 }
 
 /// Without a `[deploy]` section the usual folders are taken where they exist.
-fn deploy(top: &Section<'_, '_, '_>, root: &Path) -> DeploySpec {
+fn deploy(top: &Section<'_, '_, '_>, root: &Path, components: &[ComponentSpec]) -> DeploySpec {
     let Some(section) = top.section("deploy", "[deploy]") else {
         let usual = |name: &str, file: &str| {
             root.join(name)
@@ -437,6 +437,7 @@ fn deploy(top: &Section<'_, '_, '_>, root: &Path) -> DeploySpec {
             manifests: usual("k8s", "."),
             chart: usual("chart", "Chart.yaml"),
             values: Vec::new(),
+            image_values: BTreeMap::new(),
         };
     };
     section.allow(DEPLOY_KEYS);
@@ -449,6 +450,7 @@ fn deploy(top: &Section<'_, '_, '_>, root: &Path) -> DeploySpec {
             .into_iter()
             .map(|text| PathBuf::from(text.value))
             .collect(),
+        image_values: image_values(&section, components),
     };
     if let (Some(first), None) = (section.strings("values").first(), &spec.chart) {
         section.report().wrong_value(
@@ -459,6 +461,35 @@ fn deploy(top: &Section<'_, '_, '_>, root: &Path) -> DeploySpec {
         );
     }
     spec
+}
+
+/// `backend = "api.image"`: component → dotted path into the chart's values.
+fn image_values(
+    section: &Section<'_, '_, '_>,
+    components: &[ComponentSpec],
+) -> BTreeMap<ComponentName, String> {
+    let mut found = BTreeMap::new();
+    for (name, path) in section.string_map("image_values") {
+        let Some(component) = components.iter().find(|one| one.name.as_str() == name) else {
+            let known: Vec<&str> = components.iter().map(|one| one.name.as_str()).collect();
+            unknown_word(section, &path.span, "image_values", &name, &known);
+            continue;
+        };
+        if path.value.is_empty() || path.value.split('.').any(str::is_empty) {
+            section.report().wrong_value(
+                path.span,
+                format!("`image_values` of {name} in slipway.toml is no path"),
+                format!(
+                    "It is `{}` and names nothing in the chart's values.",
+                    path.value
+                ),
+                "Write it like \"backend.image\"",
+            );
+            continue;
+        }
+        found.insert(component.name.clone(), path.value);
+    }
+    found
 }
 
 /// Every path the file names must exist. What a build leaves behind need not, yet.

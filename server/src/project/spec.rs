@@ -96,4 +96,7 @@ pub struct DeploySpec {
     pub chart: Option<PathBuf>,
     /// Values files, later ones win.
     pub values: Vec<PathBuf>,
+    /// Where the chart takes a component's image from, as a dotted path into its values; only for
+    /// charts that do it in an unusual place.
+    pub image_values: BTreeMap<ComponentName, String>,
 }

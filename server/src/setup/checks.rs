@@ -150,7 +150,7 @@ pub async fn run(id: &str, context: &Context) -> CheckState {
             let tool = tool(
                 "helm",
                 "deploys the project's chart instead of its raw manifests",
-                helm::version(),
+                helm::version(helm::program()),
             );
             look_at(&tool, os, |captured| read_helm(captured, os)).await
         }

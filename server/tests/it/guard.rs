@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use app::model::*;
 use app::ports::{
-    Clusters, Deploys, Handovers, Images, Live, Minikube, Ports, RunBook, Secrets, Setup,
+    Clusters, Deploys, Handovers, Images, Live, Minikube, Ports, Releases, RunBook, Secrets, Setup,
 };
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
@@ -125,6 +125,45 @@ impl Handovers for Counting {
     }
 }
 #[async_trait]
+impl Releases for Counting {
+    async fn check_chart(&self) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn build_dependencies(&self) -> Result<RunId, Failure> {
+        self.called();
+        Ok(RunId(11))
+    }
+    async fn values(&self, _: Vec<ValueEdit>) -> Result<ValuesForm, Failure> {
+        self.called();
+        Ok(ValuesForm::default())
+    }
+    async fn plan_save(&self, _: Vec<ValueEdit>, _: String) -> Result<SavePreview, Failure> {
+        self.called();
+        Err(Finding::new("X", "x", "x").into())
+    }
+    async fn save(&self, _: Vec<ValueEdit>, _: String, _: String) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn plan(&self, _: ReleaseWish) -> Result<ReleasePlan, Failure> {
+        self.called();
+        Err(Finding::new("X", "x", "x").into())
+    }
+    async fn carry_out(&self, _: ReleaseWish, _: String) -> Result<RunId, Failure> {
+        self.called();
+        Ok(RunId(12))
+    }
+    async fn compare(&self, _: u32, _: u32) -> Result<RevisionComparison, Failure> {
+        self.called();
+        Err(Finding::new("X", "x", "x").into())
+    }
+    async fn revision(&self, _: u32) -> Result<RevisionDetail, Failure> {
+        self.called();
+        Err(Finding::new("X", "x", "x").into())
+    }
+}
+#[async_trait]
 impl Live for Counting {
     async fn logs(&self, _: LogQuery) -> Result<Vec<String>, Failure> {
         self.called();
@@ -161,6 +200,7 @@ fn bench() -> Bench {
         images: calls.clone(),
         deploys: calls.clone(),
         handovers: calls.clone(),
+        releases: calls.clone(),
         live: calls.clone(),
         runs: calls.clone(),
     };
