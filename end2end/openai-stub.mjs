@@ -44,6 +44,7 @@ const server = createServer(async (request, response) => {
     return refuse(response, 400, 'invalid_request', 'messages must be a list')
   }
   const message = key === 'loop' ? tool('list_todos', {}) : next(chat.messages)
+  if (chat.stream) return stream(response, message)
   setTimeout(() => {
     answer(response, 200, {
       id: `chatcmpl-${++calls}`,
@@ -55,6 +56,27 @@ const server = createServer(async (request, response) => {
     })
   }, delayMs)
 })
+
+// The same message in pieces, as the API streams it.
+async function stream(response, { content, tool_calls }) {
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  const piece = (delta, finish_reason = null) =>
+    response.write(`data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason }] })}\n\n`)
+  const wait = () => new Promise((resolve) => setTimeout(resolve, delayMs))
+  piece({ role: 'assistant', content: '' })
+  for (const word of content?.match(/\S+\s*/g) ?? []) {
+    await wait()
+    piece({ content: word })
+  }
+  for (const [index, call] of (tool_calls ?? []).entries()) {
+    await wait()
+    const { name, arguments: whole } = call.function
+    piece({ tool_calls: [{ index, id: call.id, type: 'function', function: { name, arguments: '' } }] })
+    for (const part of whole.match(/.{1,8}/gs) ?? []) piece({ tool_calls: [{ index, function: { arguments: part } }] })
+  }
+  piece({}, tool_calls ? 'tool_calls' : 'stop')
+  response.end('data: [DONE]\n\n')
+}
 
 // What the "model" says next: it looks at the last wish and at the tool results after it.
 function next(messages) {

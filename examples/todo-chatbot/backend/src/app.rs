@@ -9,12 +9,14 @@ use axum::{
     routing::{get, patch, post},
 };
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     chat::{self, Assistant},
     config::Config,
     errors::ApiError,
     health::{self, Draining},
+    metrics::{self, Metrics},
     requests,
     store::Store,
     todos,
@@ -30,6 +32,10 @@ pub struct App {
     pub assistant: Arc<Assistant>,
     /// Visitor tokens.
     pub signer: Signer,
+    /// Turns with the assistant that are under way.
+    pub turns: TaskTracker,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Set when the process is told to stop.
     pub draining: Arc<Draining>,
 }
@@ -41,6 +47,8 @@ impl App {
             store: Store::open(config.database.clone()),
             assistant: Arc::new(Assistant::new(&config.assistant)),
             signer: Signer::new(config.auth_secret.clone()),
+            turns: TaskTracker::new(),
+            metrics: Arc::default(),
             draining: Arc::default(),
         }
     }
@@ -50,6 +58,7 @@ impl App {
         Router::new()
             .route("/health", get(health::health))
             .route("/ready", get(health::ready))
+            .route("/metrics", get(metrics::show))
             .route("/api/session", post(visitors::create))
             .route("/api/board", get(board))
             .route("/api/todos", get(todos::list).post(todos::add))
@@ -58,12 +67,16 @@ impl App {
                 patch(todos::change).delete(todos::delete),
             )
             .route("/api/chat", post(chat::endpoint::chat))
+            .route("/api/chat/stream", post(chat::endpoint::stream))
             .route(
                 "/api/conversation",
                 get(chat::endpoint::conversation).delete(chat::endpoint::forget),
             )
             .layer(DefaultBodyLimit::max(64 * 1024))
-            .layer(middleware::from_fn(requests::identify))
+            .layer(middleware::from_fn_with_state(
+                self.clone(),
+                requests::identify,
+            ))
             .with_state(self.clone())
     }
 }
@@ -73,6 +86,7 @@ async fn board(State(app): State<App>, visitor: Visitor) -> Result<Json<Value>, 
     let todos = app.store.todos(&visitor).await?;
     let conversation = app.store.conversation(&visitor).await?;
     Ok(Json(json!({
+        "name": app.store.name_of(&visitor).await?,
         "assistant": app.assistant.state(),
         "todos": todos,
         "conversation": conversation,

@@ -7,6 +7,7 @@ pub mod config;
 pub mod errors;
 pub mod health;
 pub mod logging;
+pub mod metrics;
 pub mod requests;
 pub mod secret;
 pub mod serve;

@@ -56,6 +56,14 @@ pub async fn run(config: Config) -> io::Result<()> {
         Ok(ended) => ended.map_err(io::Error::other)??,
         Err(_) => tracing::warn!("requests were still going after {FINISH:?}, leaving them"),
     }
+    // Visitors may have gone while their turns were still under way.
+    app.turns.close();
+    if tokio::time::timeout(FINISH, app.turns.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!("turns with the assistant were still going, leaving them");
+    }
     app.store.close().await;
     tracing::info!("stopped");
     Ok(())

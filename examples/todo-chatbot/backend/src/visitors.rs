@@ -1,16 +1,23 @@
-//! Who is asking: an anonymous visitor with a token signed by this backend.
+//! Who is asking: a visitor with a token signed by this backend, anonymous until they sign in.
 //! The frontend keeps the token in a cookie and hands it back in the `x-visitor` header.
 
 use axum::{
     Json,
+    body::Bytes,
     extract::{FromRequestParts, State},
     http::{StatusCode, request::Parts},
 };
 use hmac::{Hmac, Mac};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::{app::App, errors::ApiError, secret::Secret};
+use crate::{
+    app::App,
+    errors::ApiError,
+    secret::Secret,
+    store::accounts::{Name, Pin},
+};
 
 /// The header that carries the visitor token.
 pub const VISITOR_HEADER: &str = "x-visitor";
@@ -20,6 +27,17 @@ pub const VISITOR_HEADER: &str = "x-visitor";
 pub struct Visitor {
     /// 32 hexadecimal digits.
     pub id: String,
+}
+
+impl Visitor {
+    /// Somebody new.
+    fn random() -> Result<Self, ApiError> {
+        let mut bytes = [0_u8; 16];
+        getrandom::fill(&mut bytes).map_err(|_| ApiError::NoRandomness)?;
+        Ok(Self {
+            id: hex::encode(bytes),
+        })
+    }
 }
 
 /// Issues and checks visitor tokens: `v1.<id>.<signature>`.
@@ -40,13 +58,11 @@ impl Signer {
         mac
     }
 
-    /// A token for a new random visitor.
-    pub fn issue(&self) -> Result<String, getrandom::Error> {
-        let mut bytes = [0_u8; 16];
-        getrandom::fill(&mut bytes)?;
-        let id = hex::encode(bytes);
-        let signature = hex::encode(self.mac(&id).finalize().into_bytes());
-        Ok(format!("v1.{id}.{signature}"))
+    /// A token for this visitor.
+    pub fn issue(&self, visitor: &Visitor) -> String {
+        let id = &visitor.id;
+        let signature = hex::encode(self.mac(id).finalize().into_bytes());
+        format!("v1.{id}.{signature}")
     }
 
     /// The visitor of a token, if this backend signed it.
@@ -74,19 +90,33 @@ impl FromRequestParts<App> for Visitor {
     }
 }
 
-/// `POST /api/session`: a token for a new visitor.
-pub async fn create(State(app): State<App>) -> (StatusCode, Json<Value>) {
-    match app.signer.issue() {
-        Ok(token) => (StatusCode::CREATED, Json(json!({"token": token}))),
-        Err(error) => {
-            tracing::error!(%error, "the system gave no random numbers");
-            let message = "no session could be made";
-            (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                Json(json!({"error": {"code": "internal", "message": message}})),
-            )
-        }
-    }
+/// Body of `POST /api/session`; without one, an anonymous visitor is made.
+#[derive(Debug, Deserialize)]
+pub struct SignIn {
+    name: String,
+    pin: Secret,
+}
+
+/// `POST /api/session`: a token for a new visitor, or for the one of this name and PIN. A name
+/// nobody has yet is given to the asking visitor.
+pub async fn create(
+    State(app): State<App>,
+    asking: Result<Visitor, ApiError>,
+    given: Bytes,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let fresh = Visitor::random()?;
+    let visitor = if given.is_empty() {
+        fresh
+    } else {
+        // The parser's own words could quote the PIN.
+        let given: SignIn = serde_json::from_slice(&given)
+            .map_err(|_| ApiError::Invalid("a name and a PIN are needed".to_owned()))?;
+        let name = Name::parse(&given.name)?;
+        let pin = Pin::parse(given.pin.reveal())?;
+        app.store.sign_in(&name, &pin, asking.ok(), fresh).await?
+    };
+    let token = app.signer.issue(&visitor);
+    Ok((StatusCode::CREATED, Json(json!({"token": token}))))
 }
 
 #[cfg(test)]
@@ -96,7 +126,7 @@ mod tests {
     #[test]
     fn a_token_is_only_valid_under_its_own_secret_and_unchanged() {
         let signer = Signer::new(Secret::new("a".repeat(32)));
-        let token = signer.issue().unwrap();
+        let token = signer.issue(&Visitor::random().unwrap());
         let visitor = signer.check(&token).unwrap();
         assert_eq!(visitor.id.len(), 32);
         assert_eq!(Signer::new(Secret::new("b".repeat(32))).check(&token), None);

@@ -7,7 +7,7 @@ mod support;
 use serde_json::{Value, json};
 use support::{
     Backend, config,
-    provider::{Answer, Provider, calls, says},
+    provider::{Answer, Provider, calls, says, streams},
 };
 
 const KEY: &str = "sk-test-0123456789-never-shown";
@@ -181,4 +181,99 @@ async fn a_model_that_never_stops_is_stopped_and_what_it_did_stays() {
     assert_eq!(provider.asked().len(), 8);
     assert_eq!(visitor.titles().await.len(), 8);
     assert_eq!(answer["actions"].as_array().unwrap().len(), 8);
+}
+
+/// The events of a stream: name and data.
+fn events(text: &str) -> Vec<(String, Value)> {
+    text.split("\n\n")
+        .filter_map(|event| {
+            let field = |name: &str| {
+                event
+                    .lines()
+                    .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+            };
+            Some((
+                field("event")?.to_owned(),
+                serde_json::from_str(field("data")?).unwrap(),
+            ))
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_streamed_turn_brings_words_and_the_list_as_they_come() {
+    let delta = |delta: Value| json!({"choices": [{"index": 0, "delta": delta}]});
+    let arguments = json!({"title": "Buy milk"}).to_string();
+    let (first, rest) = arguments.split_at(5);
+    let (backend, _provider) = with_provider(vec![
+        Answer::Pieces(
+            vec![
+                delta(json!({"content": "One moment"})),
+                delta(json!({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "add_todo", "arguments": first}}]})),
+                delta(json!({"tool_calls": [{"index": 0, "function": {"arguments": rest}}]})),
+            ],
+            false,
+        ),
+        calls(&[("edit_todo", json!({"id": 1, "title": "Buy oat milk"}))]),
+        streams("It is on your list"),
+    ])
+    .await;
+    let visitor = backend.visitor().await;
+    let said = json!({"message": "milk, please"});
+    let text = backend
+        .text("POST", "/api/chat/stream", Some(&visitor.token), said)
+        .await;
+    let events = events(&text);
+    let names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "text", "again", "todos", "todos", "text", "text", "text", "text", "text", "end"
+        ]
+    );
+    assert_eq!(events[2].1["todos"][0]["title"], "Buy milk");
+    assert_eq!(events[3].1["todos"][0]["title"], "Buy oat milk");
+    assert_eq!(events[3].1["action"]["kind"], "edited");
+    let words: String = events[4..9]
+        .iter()
+        .map(|(_, data)| data["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(words, "It is on your list");
+    assert_eq!(events[9].1["reply"], "It is on your list");
+    let (_, said) = visitor.call("GET", "/api/conversation", None).await;
+    assert_eq!(said["conversation"][1]["content"], "It is on your list");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_reports_an_error_is_a_failed_turn() {
+    let error = json!({"error": {"message": "overloaded"}});
+    let broken = Answer::Pieces(vec![error], false);
+    assert_eq!(failure(broken).await, "provider_error");
+    assert_eq!(failure(Answer::Pieces(vec![], false)).await, "malformed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visitor_who_goes_away_finds_the_answer_on_return() {
+    let (backend, provider) = with_provider(vec![says("Still here")]).await;
+    let visitor = backend.visitor().await;
+    let asking = visitor.say("hello");
+    // The request is dropped as soon as the provider was asked, as a closed tab would.
+    tokio::select! {
+        _ = asking => {}
+        () = until(|| !provider.asked().is_empty()) => {}
+    }
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let (_, said) = visitor.call("GET", "/api/conversation", None).await;
+        if said["conversation"][1]["content"] == "Still here" {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{said}");
+    }
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::task::yield_now().await;
+    }
 }

@@ -33,8 +33,8 @@ fn address(out: &mut impl BufRead) -> String {
             "it ended before it listened"
         );
         let line: Value = serde_json::from_str(&line).expect("every log line is JSON");
-        if line["message"] == "listening" {
-            return line["address"].as_str().unwrap().to_owned();
+        if line["body"] == "listening" {
+            return line["attributes"]["address"].as_str().unwrap().to_owned();
         }
     }
 }

@@ -25,7 +25,7 @@ function swapLog(page) {
 }
 
 function show(page) {
-  for (const id of ["banner", "count", "todos", "empty", "ideas"]) swap(page, id);
+  for (const id of ["banner", "account", "count", "todos", "empty", "ideas"]) swap(page, id);
   part(document, "status").replaceWith(part(page, "status"));
   part(document, "forget").hidden = part(page, "forget").hidden;
   swapLog(page);
@@ -62,24 +62,62 @@ function complain(text) {
   part(document, "banner").replaceChildren(banner);
 }
 
+// A turn as it goes on: words are put into the waiting line, the list moves with each change.
+// Says whether there was a stream; without one the plain form does it.
+async function follow(data) {
+  const answer = await fetch("chat/stream", { method: "POST", body: new URLSearchParams(data) });
+  if (!answer.ok || !answer.body) return false;
+  const words = log.querySelector("[data-pending][data-role=assistant] .words");
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  let said = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return true;
+    const events = (rest + value).split("\n\n");
+    rest = events.pop();
+    for (const event of events) {
+      const field = (name) => event.match(new RegExp(`^${name}: ?(.*)$`, "m"))?.[1];
+      const data = JSON.parse(field("data") ?? "{}");
+      const kind = field("event");
+      if (kind === "text") said += data.text;
+      if (kind === "again") said = "";
+      if (kind === "todos") {
+        part(document, "todos").innerHTML = data.todos;
+        part(document, "count").textContent = data.count;
+        part(document, "empty").replaceChildren();
+      }
+      if (kind === "text" || kind === "again") {
+        words.parentElement.toggleAttribute("data-speaking", said !== "");
+        words.textContent = said || "Thinking…";
+        toEnd();
+      }
+    }
+  }
+}
+
 document.addEventListener("submit", async (event) => {
   const form = event.target;
+  // Whoever signs in gets another page altogether.
+  if (form.closest("#account")) return;
   if (form.method !== "post" || form.dataset.busy !== undefined) return event.preventDefault();
   event.preventDefault();
   const data = new FormData(form);
   const field = form.dataset.keep && form.elements[form.dataset.keep];
   const focus = document.activeElement?.dataset?.focus;
   form.dataset.busy = "";
-  if (form.getAttribute("action") === "chat" && data.get("intent") === "say") {
-    pending(data.get("message"));
-  }
+  const speaks = form.getAttribute("action") === "chat" && data.get("intent") === "say";
+  if (speaks) pending(data.get("message"));
   if (field) field.value = "";
   try {
-    const answer = await fetch(form.action, {
-      method: "POST",
-      body: new URLSearchParams(data),
-      headers: { "x-requested-with": "fetch" },
-    });
+    const streamed = speaks && (await follow(data));
+    const answer = streamed
+      ? await fetch("./")
+      : await fetch(form.action, {
+          method: "POST",
+          body: new URLSearchParams(data),
+          headers: { "x-requested-with": "fetch" },
+        });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const refused = part(page, "banner").childElementCount > 0;

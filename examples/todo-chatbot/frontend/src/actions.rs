@@ -5,7 +5,10 @@ use axum::{
     Extension, Form,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    response::{
+        Html, IntoResponse, Response,
+        sse::{KeepAlive, Sse},
+    },
 };
 use serde::Deserialize;
 
@@ -13,7 +16,8 @@ use crate::{
     app::App,
     backend::{Asking, Backend, BackendError, Board},
     cookie, page,
-    requests::RequestId,
+    requests::Trace,
+    turn,
 };
 
 /// The script names itself, so it is spared the redirect.
@@ -58,13 +62,34 @@ pub enum ChatForm {
     Forget,
 }
 
+/// `POST /session`
+#[derive(Deserialize)]
+#[serde(tag = "intent", rename_all = "kebab-case")]
+pub enum SessionForm {
+    /// Take a name, or come back to it.
+    SignIn {
+        /// The name.
+        name: String,
+        /// Its PIN.
+        pin: String,
+    },
+    /// Become somebody new.
+    SignOut,
+}
+
+impl std::fmt::Debug for SessionForm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SessionForm(hidden)")
+    }
+}
+
 /// `GET /`: always 200, because a probe of this page asks about the frontend.
 pub async fn home(
     State(app): State<App>,
-    Extension(request): Extension<RequestId>,
+    Extension(trace): Extension<Trace>,
     headers: HeaderMap,
 ) -> Response {
-    match Visit::begin(&app.backend, &headers, &request).await {
+    match Visit::begin(&app.backend, &headers, &trace).await {
         Ok(visit) => visit.page(None),
         Err(error) => down(&error),
     }
@@ -73,15 +98,15 @@ pub async fn home(
 /// `POST /todos`
 pub async fn todos(
     State(app): State<App>,
-    Extension(request): Extension<RequestId>,
+    Extension(trace): Extension<Trace>,
     headers: HeaderMap,
     Form(form): Form<TodoForm>,
 ) -> Response {
-    let visit = match Visit::begin(&app.backend, &headers, &request).await {
+    let visit = match Visit::begin(&app.backend, &headers, &trace).await {
         Ok(visit) => visit,
         Err(error) => return down(&error),
     };
-    let asking = visit.asking(&request);
+    let asking = visit.asking(&trace);
     let number = |id: &str| id.parse::<i64>().map_err(|_| BackendError::Strange);
     let done = match &form {
         TodoForm::Add { title } => app.backend.add(asking, title).await,
@@ -98,26 +123,82 @@ pub async fn todos(
             Err(error) => Err(error),
         },
     };
-    visit.answer(&app.backend, &request, &headers, done).await
+    visit.answer(&app.backend, &trace, &headers, done).await
 }
 
 /// `POST /chat`
 pub async fn chat(
     State(app): State<App>,
-    Extension(request): Extension<RequestId>,
+    Extension(trace): Extension<Trace>,
     headers: HeaderMap,
     Form(form): Form<ChatForm>,
 ) -> Response {
-    let visit = match Visit::begin(&app.backend, &headers, &request).await {
+    let visit = match Visit::begin(&app.backend, &headers, &trace).await {
         Ok(visit) => visit,
         Err(error) => return down(&error),
     };
-    let asking = visit.asking(&request);
+    let asking = visit.asking(&trace);
     let done = match &form {
         ChatForm::Say { message } => app.backend.chat(asking, message).await,
         ChatForm::Forget => app.backend.forget(asking).await,
     };
-    visit.answer(&app.backend, &request, &headers, done).await
+    visit.answer(&app.backend, &trace, &headers, done).await
+}
+
+/// `POST /session`
+pub async fn session(
+    State(app): State<App>,
+    Extension(trace): Extension<Trace>,
+    headers: HeaderMap,
+    Form(form): Form<SessionForm>,
+) -> Response {
+    let cookie = match form {
+        SessionForm::SignOut => Some(cookie::clear()),
+        SessionForm::SignIn { name, pin } => {
+            let visit = match Visit::begin(&app.backend, &headers, &trace).await {
+                Ok(visit) => visit,
+                Err(error) => return down(&error),
+            };
+            let asking = visit.asking(&trace);
+            match app.backend.sign_in(asking, &name, &pin).await {
+                Ok(token) => cookie::set(&token),
+                Err(error) => {
+                    return visit
+                        .answer(&app.backend, &trace, &headers, Err(error))
+                        .await;
+                }
+            }
+        }
+    };
+    let mut response = home_again();
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// `POST /chat/stream`: a turn as it goes on, for the script. Lists come as the page's own markup.
+pub async fn chat_stream(
+    State(app): State<App>,
+    Extension(trace): Extension<Trace>,
+    headers: HeaderMap,
+    Form(form): Form<ChatForm>,
+) -> Response {
+    let (Some(token), ChatForm::Say { message }) = (cookie::read(&headers), form) else {
+        // A visitor without a cookie yet uses the plain form, which makes one.
+        return StatusCode::CONFLICT.into_response();
+    };
+    let asking = Asking {
+        token: Some(&token),
+        trace: &trace,
+    };
+    match app.backend.chat_stream(asking, &message).await {
+        Ok(body) => Sse::new(turn::events(body))
+            .keep_alive(KeepAlive::default())
+            .into_response(),
+        Err(BackendError::NoSession) => StatusCode::CONFLICT.into_response(),
+        Err(error) => (error.status(), error.message()).into_response(),
+    }
 }
 
 /// A visitor with a token the backend accepts, and the page's data.
@@ -132,13 +213,13 @@ impl Visit {
     async fn begin(
         backend: &Backend,
         headers: &HeaderMap,
-        request: &RequestId,
+        trace: &Trace,
     ) -> Result<Self, BackendError> {
         if let Some(token) = cookie::read(headers) {
             match backend
                 .board(Asking {
                     token: Some(&token),
-                    request,
+                    trace,
                 })
                 .await
             {
@@ -153,11 +234,11 @@ impl Visit {
                 Err(error) => return Err(error),
             }
         }
-        let token = backend.session(request).await?;
+        let token = backend.session(trace).await?;
         let board = backend
             .board(Asking {
                 token: Some(&token),
-                request,
+                trace,
             })
             .await?;
         Ok(Self {
@@ -167,10 +248,10 @@ impl Visit {
         })
     }
 
-    fn asking<'a>(&'a self, request: &'a RequestId) -> Asking<'a> {
+    fn asking<'a>(&'a self, trace: &'a Trace) -> Asking<'a> {
         Asking {
             token: Some(&self.token),
-            request,
+            trace,
         }
     }
 
@@ -178,18 +259,14 @@ impl Visit {
     async fn answer(
         self,
         backend: &Backend,
-        request: &RequestId,
+        trace: &Trace,
         headers: &HeaderMap,
         done: Result<(), BackendError>,
     ) -> Response {
         match done {
-            Ok(()) if !headers.contains_key(FETCH) => {
-                // Relative, so it also fits below the path of a proxy.
-                let home = [(header::LOCATION, HeaderValue::from_static("./"))];
-                self.with_cookie((StatusCode::SEE_OTHER, home).into_response())
-            }
+            Ok(()) if !headers.contains_key(FETCH) => self.with_cookie(home_again()),
             done => {
-                let board = backend.board(self.asking(request)).await;
+                let board = backend.board(self.asking(trace)).await;
                 match board {
                     Ok(board) => {
                         let said = done.err().map(|error| error.message());
@@ -212,6 +289,12 @@ impl Visit {
         }
         response
     }
+}
+
+/// Relative, so it also fits below the path of a proxy.
+fn home_again() -> Response {
+    let home = [(header::LOCATION, HeaderValue::from_static("./"))];
+    (StatusCode::SEE_OTHER, home).into_response()
 }
 
 /// The page without data, with a banner that says why.

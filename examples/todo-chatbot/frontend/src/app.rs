@@ -31,6 +31,8 @@ impl App {
             .route("/", get(actions::home))
             .route("/todos", post(actions::todos))
             .route("/chat", post(actions::chat))
+            .route("/chat/stream", post(actions::chat_stream))
+            .route("/session", post(actions::session))
             .route("/api/{*path}", any(proxy::forward))
             .route("/health", get(health))
             .route("/assets/todo.css", get(assets::css))

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use axum::{
-    body::{Body, Bytes},
+    body::Bytes,
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Collected, Full, Limited};
+use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     config::Config,
-    requests::{REQUEST_ID, RequestId},
+    requests::{TRACEPARENT, Trace},
 };
 
 /// The header that carries the visitor token.
@@ -92,6 +93,9 @@ fn sentence(fragment: &str) -> String {
 /// All that a page shows.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Board {
+    /// Of a visitor who signed in.
+    #[serde(default)]
+    pub name: Option<String>,
     /// Whether there is somebody to talk to.
     pub assistant: Assistant,
     /// Open ones first.
@@ -140,7 +144,7 @@ pub struct Message {
 /// A change the assistant made.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Action {
-    /// `added`, `completed` or `deleted`.
+    /// `added`, `completed`, `edited` or `deleted`.
     pub kind: String,
     /// The todo's title at that time.
     pub title: String,
@@ -166,7 +170,7 @@ pub struct Asking<'a> {
     /// None only while a token is being fetched.
     pub token: Option<&'a str>,
     /// Passed on, so one id finds the log lines of both servers.
-    pub request: &'a RequestId,
+    pub trace: &'a Trace,
 }
 
 impl Backend {
@@ -185,12 +189,23 @@ impl Backend {
     }
 
     /// A token for a new visitor.
-    pub async fn session(&self, request: &RequestId) -> Result<String, BackendError> {
-        let asking = Asking {
-            token: None,
-            request,
-        };
+    pub async fn session(&self, trace: &Trace) -> Result<String, BackendError> {
+        let asking = Asking { token: None, trace };
         let session: Session = self.ask(asking, Method::POST, "/api/session", None).await?;
+        Ok(session.token)
+    }
+
+    /// A token for the visitor of this name; a new name is given to the one who asks.
+    pub async fn sign_in(
+        &self,
+        asking: Asking<'_>,
+        name: &str,
+        pin: &str,
+    ) -> Result<String, BackendError> {
+        let given = Some(json!({"name": name, "pin": pin}));
+        let session: Session = self
+            .ask(asking, Method::POST, "/api/session", given)
+            .await?;
         Ok(session.token)
     }
 
@@ -239,6 +254,26 @@ impl Backend {
         .await
     }
 
+    /// Says something and returns the events of the turn as they come.
+    pub async fn chat_stream(
+        &self,
+        asking: Asking<'_>,
+        message: &str,
+    ) -> Result<Incoming, BackendError> {
+        let body = json!({"message": message}).to_string();
+        let path = "/api/chat/stream";
+        let request = self.request(asking, Method::POST, path, body.into())?;
+        let response = tokio::time::timeout(self.deadline, self.client.request(request))
+            .await
+            .map_err(|_| BackendError::Slow)?
+            .map_err(|_| BackendError::Unreachable)?;
+        let (head, body) = response.into_parts();
+        if head.status.is_success() {
+            return Ok(body);
+        }
+        Err(refused(head.status, &whole(body).await?))
+    }
+
     /// Forgets the conversation.
     pub async fn forget(&self, asking: Asking<'_>) -> Result<(), BackendError> {
         self.send(asking, Method::DELETE, "/api/conversation", None)
@@ -279,16 +314,7 @@ impl Backend {
         if status.is_success() {
             return Ok(bytes);
         }
-        let told: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        let error = &told["error"];
-        Err(match error["message"].as_str() {
-            _ if error["code"] == "no_session" => BackendError::NoSession,
-            Some(message) => BackendError::Said {
-                status: status.as_u16(),
-                message: message.to_owned(),
-            },
-            None => BackendError::Strange,
-        })
+        Err(refused(status, &bytes))
     }
 
     /// One exchange as it is, for the proxy as well; the path has been checked by its route.
@@ -299,17 +325,7 @@ impl Backend {
         path: &str,
         body: Bytes,
     ) -> Result<(StatusCode, HeaderMap, Bytes), BackendError> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.address))
-            .header(REQUEST_ID, &asking.request.0)
-            .header(header::CONTENT_TYPE, "application/json");
-        if let Some(token) = asking.token {
-            request = request.header(VISITOR, token);
-        }
-        let request = request
-            .body(Full::from(body))
-            .map_err(|_| BackendError::Strange)?;
+        let request = self.request(asking, method, path, body)?;
         let deadline = if path == "/api/chat" {
             self.chat_deadline
         } else {
@@ -322,11 +338,7 @@ impl Backend {
                 .await
                 .map_err(|_| BackendError::Unreachable)?;
             let (head, body) = response.into_parts();
-            let body = Limited::new(Body::new(body), MAX_ANSWER)
-                .collect()
-                .await
-                .map_err(|_| BackendError::Strange)?;
-            Ok((head.status, head.headers, body.to_bytes()))
+            Ok((head.status, head.headers, whole(body).await?))
         };
         let answer = tokio::time::timeout(deadline, exchange)
             .await
@@ -335,6 +347,47 @@ impl Backend {
             tracing::warn!(path, ?error, "the backend gave no answer");
         }
         answer
+    }
+
+    fn request(
+        &self,
+        asking: Asking<'_>,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, BackendError> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.address))
+            .header(TRACEPARENT, asking.trace.parent())
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(token) = asking.token {
+            request = request.header(VISITOR, token);
+        }
+        request
+            .body(Full::from(body))
+            .map_err(|_| BackendError::Strange)
+    }
+}
+
+async fn whole(body: Incoming) -> Result<Bytes, BackendError> {
+    Limited::new(body, MAX_ANSWER)
+        .collect()
+        .await
+        .map(Collected::to_bytes)
+        .map_err(|_| BackendError::Strange)
+}
+
+fn refused(status: StatusCode, body: &[u8]) -> BackendError {
+    let told: Value = serde_json::from_slice(body).unwrap_or_default();
+    let error = &told["error"];
+    match error["message"].as_str() {
+        _ if error["code"] == "no_session" => BackendError::NoSession,
+        Some(message) => BackendError::Said {
+            status: status.as_u16(),
+            message: message.to_owned(),
+        },
+        None => BackendError::Strange,
     }
 }
 

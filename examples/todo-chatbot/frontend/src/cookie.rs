@@ -30,6 +30,11 @@ pub fn set(token: &str) -> Option<HeaderValue> {
     .ok()
 }
 
+/// The header that takes it away.
+pub fn clear() -> HeaderValue {
+    HeaderValue::from_static("todo_visitor=; Max-Age=0; HttpOnly; SameSite=Lax")
+}
+
 fn well_formed(token: &str) -> bool {
     (1..=256).contains(&token.len())
         && token

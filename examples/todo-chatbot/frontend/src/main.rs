@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use todo_frontend::{config::Config, requests, serve};
+use todo_frontend::{config::Config, logging, serve};
 
 fn main() -> ExitCode {
     let read = |name: &str| {
@@ -10,7 +10,7 @@ fn main() -> ExitCode {
             .ok()
             .filter(|value| !value.trim().is_empty())
     };
-    requests::start_log(&read("RUST_LOG").unwrap_or_else(|| "info".to_owned()));
+    logging::start(&read("RUST_LOG").unwrap_or_else(|| "info".to_owned()));
     let config = match Config::read(read) {
         Ok(config) => config,
         Err(problem) => {

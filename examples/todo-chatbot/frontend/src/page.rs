@@ -30,7 +30,7 @@ pub fn page(board: Option<&Board>, said: Option<&str>) -> String {
                 a.skip href="#message" { "Skip to the message box" }
                 header.top {
                     h1 { span.mark aria-hidden="true" { (tick()) } "Todos" }
-                    (status(board))
+                    div.side { (status(board)) (account(board)) }
                 }
                 div #banner { (banner(board, said)) }
                 main {
@@ -52,6 +52,34 @@ fn status(board: Option<&Board>) -> Markup {
     html! { p.status data-tone=(tone) #status { span.dot aria-hidden="true" {} (text) } }
 }
 
+/// Signing in needs no script: a `details` opens and closes by itself.
+fn account(board: Option<&Board>) -> Markup {
+    html! {
+        div #account {
+            @match board.map(|board| board.name.as_deref()) {
+                None => {}
+                Some(Some(name)) => form.signed method="post" action="session" {
+                    input type="hidden" name="intent" value="sign-out";
+                    span.name dir="auto" { (name) }
+                    button.quiet type="submit" { "Sign out" }
+                },
+                Some(None) => details.sign {
+                    summary { "Sign in" }
+                    form.panel method="post" action="session" {
+                        input type="hidden" name="intent" value="sign-in";
+                        label for="name" { "Name" }
+                        input #name type="text" name="name" maxlength="40" required autocomplete="username";
+                        label for="pin" { "PIN" }
+                        input #pin type="password" name="pin" minlength="4" maxlength="64" required autocomplete="current-password";
+                        p.hint { "A new name keeps this list; a known one brings its own." }
+                        button.primary type="submit" { "Sign in" }
+                    }
+                },
+            }
+        }
+    }
+}
+
 fn banner(board: Option<&Board>, said: Option<&str>) -> Markup {
     html! {
         @if let Some(said) = said {
@@ -65,12 +93,11 @@ fn banner(board: Option<&Board>, said: Option<&str>) -> Markup {
 
 fn list(board: Option<&Board>) -> Markup {
     let todos = board.map_or(&[][..], |board| &board.todos);
-    let open = todos.iter().filter(|todo| !todo.completed).count();
     html! {
         section.list aria-labelledby="todos-title" {
             div.title {
                 h2 #todos-title { "Your list" }
-                p.count #count { (count(open, todos.len())) }
+                p.count #count { (count_of(todos)) }
             }
             form.add method="post" action="todos" data-keep="title" {
                 input type="hidden" name="intent" value="add";
@@ -80,7 +107,7 @@ fn list(board: Option<&Board>) -> Markup {
                 button.primary type="submit" { "Add" }
             }
             ul #todos role="list" aria-label="Todos" {
-                @for todo in todos { (item(todo)) }
+                (items(todos))
             }
             div #empty {
                 @if todos.is_empty() && board.is_some() {
@@ -89,6 +116,21 @@ fn list(board: Option<&Board>) -> Markup {
             }
         }
     }
+}
+
+fn items(todos: &[Todo]) -> Markup {
+    html! { @for todo in todos { (item(todo)) } }
+}
+
+/// The inside of the list alone.
+pub fn todos(todos: &[Todo]) -> String {
+    items(todos).into_string()
+}
+
+/// How many are open, in words.
+pub fn count_of(todos: &[Todo]) -> String {
+    let open = todos.iter().filter(|todo| !todo.completed).count();
+    count(open, todos.len())
 }
 
 fn count(open: usize, all: usize) -> String {
@@ -135,7 +177,7 @@ fn talk(board: Option<&Board>) -> Markup {
             }
             div #ideas {
                 @if said.is_empty() && board.is_some() {
-                    p.empty { strong { "Say it in your own words." } " The assistant adds, completes and deletes todos for you." }
+                    p.empty { strong { "Say it in your own words." } " The assistant adds, changes, completes and deletes todos for you." }
                     div.ideas {
                         @for idea in IDEAS {
                             form method="post" action="chat" {
@@ -179,6 +221,7 @@ fn chip(action: &Action) -> Markup {
     let (sign, word) = match action.kind.as_str() {
         "added" => ("+", "Added"),
         "completed" => ("✓", "Completed"),
+        "edited" => ("~", "Changed to"),
         "deleted" => ("−", "Deleted"),
         _ => ("·", "Changed"),
     };
@@ -207,6 +250,7 @@ mod tests {
     fn what_visitors_write_is_text_and_never_markup() {
         let evil = "<img src=x onerror=alert(1)>\"'&";
         let board = Board {
+            name: Some(evil.to_owned()),
             assistant: Assistant::Configured {
                 model: evil.to_owned(),
             },
@@ -226,7 +270,7 @@ mod tests {
         };
         let html = page(Some(&board), Some(evil));
         assert!(!html.contains("<img"), "{html}");
-        assert_eq!(html.matches("&lt;img src=x").count(), 6);
+        assert_eq!(html.matches("&lt;img src=x").count(), 7);
     }
 
     #[test]

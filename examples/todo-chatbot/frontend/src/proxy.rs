@@ -13,14 +13,14 @@ use crate::{
     app::App,
     backend::{Asking, BackendError},
     cookie,
-    requests::RequestId,
+    requests::Trace,
 };
 
 /// Passes a request on. The token comes from the cookie only; without one it answers 401, because
 /// a cookie set for `/api` would not be the page's.
 pub async fn forward(
     State(app): State<App>,
-    Extension(request): Extension<RequestId>,
+    Extension(trace): Extension<Trace>,
     Path(path): Path<String>,
     method: Method,
     headers: HeaderMap,
@@ -29,7 +29,8 @@ pub async fn forward(
     let plain = path
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-'));
-    if !plain || path == "session" {
+    // Whole answers only; the page has a way of its own to the stream.
+    if !plain || matches!(path.as_str(), "session" | "chat/stream") {
         return StatusCode::NOT_FOUND.into_response();
     }
     let Some(token) = cookie::read(&headers) else {
@@ -37,7 +38,7 @@ pub async fn forward(
     };
     let asking = Asking {
         token: Some(&token),
-        request: &request,
+        trace: &trace,
     };
     match app
         .backend

@@ -1,5 +1,5 @@
-//! The log (one JSON object per line), one id and one line per request, and the guard that
-//! keeps other sites from using a visitor's cookie.
+//! One log line and one trace id per request, and the guard that keeps other sites from using a
+//! visitor's cookie.
 
 use std::{fmt::Write as _, time::Instant};
 
@@ -10,71 +10,67 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tracing::Instrument;
-use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// The header that carries the request id, in and out.
-pub const REQUEST_ID: &str = "x-request-id";
+/// Carries the trace to the backend.
+pub const TRACEPARENT: &str = "traceparent";
+/// Carries the trace id out, for a bug report.
+const REQUEST_ID: &str = "x-request-id";
 
 /// Nothing foreign is loaded, and nothing inline is run.
 const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
     img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Id of the request under way, for calls to the backend.
+/// The trace of the request under way, for calls to the backend.
 #[derive(Clone, Debug)]
-pub struct RequestId(pub String);
+pub struct Trace {
+    id: String,
+    span: String,
+}
 
-/// Starts the log. `filter` is `info` or `info,hyper=warn`; one that cannot be read becomes `info`.
-pub fn start_log(filter: &str) {
-    let parsed = filter.parse::<Targets>();
-    let unreadable = parsed.is_err();
-    let targets = parsed.unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO));
-    let lines = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false);
-    // A second call (several servers in one test process) changes nothing.
-    let started = tracing_subscriber::registry()
-        .with(targets)
-        .with(lines)
-        .try_init();
-    if started.is_ok() && unreadable {
-        tracing::warn!("RUST_LOG could not be read, using info");
+impl Trace {
+    /// The header's value for the next server: <https://www.w3.org/TR/trace-context/>.
+    pub fn parent(&self) -> String {
+        format!("00-{}-{}-01", self.id, self.span)
     }
 }
 
-/// Middleware: runs the request in a span with its id, then logs how it ended.
+/// Middleware: runs the request in a span with a new trace id, then logs how it ended. A browser's
+/// own trace is not taken over: this is the edge.
 pub async fn identify(mut request: Request, next: Next) -> Response {
-    let id = request
-        .headers()
-        .get(REQUEST_ID)
-        .and_then(|value| value.to_str().ok())
-        .filter(|id| {
-            (1..=64).contains(&id.len())
-                && id
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        })
-        .map_or_else(new_id, str::to_owned);
-    request.extensions_mut().insert(RequestId(id.clone()));
+    let trace = Trace {
+        id: random::<16>(),
+        span: random::<8>(),
+    };
+    request.extensions_mut().insert(trace.clone());
     let method = request.method().clone();
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
-    let span = tracing::info_span!("request", request_id = %id);
+    let span = tracing::info_span!("request", trace_id = %trace.id, span_id = %trace.span);
     let started = Instant::now();
     async move {
         let mut response = next.run(request).await;
         let status = response.status().as_u16();
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        macro_rules! finished {
+            ($level:ident) => {
+                tracing::$level!(
+                    http.request.method = %method,
+                    http.route = route,
+                    http.response.status_code = status,
+                    took_ms,
+                    "request finished"
+                )
+            };
+        }
         // Probes ask every few seconds and would drown everything else.
         if route == "/health" {
-            tracing::debug!(%method, route, status, took_ms, "request finished");
+            finished!(debug);
         } else {
-            tracing::info!(%method, route, status, took_ms, "request finished");
+            finished!(info);
         }
-        if let Ok(value) = HeaderValue::from_str(&id) {
+        if let Ok(value) = HeaderValue::from_str(&trace.id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
         response
@@ -117,11 +113,10 @@ pub async fn guard(request: Request, next: Next) -> Response {
     response
 }
 
-fn new_id() -> String {
-    let mut bytes = [0_u8; 8];
-    if getrandom::fill(&mut bytes).is_err() {
-        return "none".to_owned();
-    }
+fn random<const BYTES: usize>() -> String {
+    let mut bytes = [0_u8; BYTES];
+    // Without randomness the id is all zeros, which means "no trace" to everybody.
+    let _ = getrandom::fill(&mut bytes);
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");

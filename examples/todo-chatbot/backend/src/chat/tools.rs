@@ -1,4 +1,4 @@
-//! The four things the model may do, always to the asking visitor's own list.
+//! The five things the model may do, always to the asking visitor's own list.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::{
 /// What was done to the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
-    /// Which of the three.
+    /// What it was.
     pub kind: ActionKind,
     /// Number of the todo.
     pub id: i64,
@@ -31,6 +31,8 @@ pub enum ActionKind {
     Added,
     /// Ticked off.
     Completed,
+    /// Given another title.
+    Edited,
     /// Removed.
     Deleted,
 }
@@ -60,6 +62,15 @@ pub fn described() -> Value {
         "required": ["title"],
         "additionalProperties": false
     });
+    let edit = json!({
+        "type": "object",
+        "properties": {
+            "id": {"type": "integer", "description": "The todo's number from list_todos"},
+            "title": {"type": "string", "description": "The new title, one line"}
+        },
+        "required": ["id", "title"],
+        "additionalProperties": false
+    });
     let tool = |name: &str, description: &str, parameters: &Value| {
         json!({"type": "function", "function": {
             "name": name, "description": description, "parameters": parameters
@@ -69,6 +80,7 @@ pub fn described() -> Value {
         tool("add_todo", "Add a todo to the visitor's list", &title),
         tool("list_todos", "List all todos with their numbers", &nothing),
         tool("complete_todo", "Mark a todo as done", &by_id),
+        tool("edit_todo", "Change the title of a todo", &edit),
         tool("delete_todo", "Delete a todo for good", &by_id),
     ])
 }
@@ -107,6 +119,17 @@ pub async fn run(
             ),
             None => refused("id must be a whole number"),
         },
+        "edit_todo" => {
+            let title = Title::parse(arguments["title"].as_str().unwrap_or_default());
+            match (number(&arguments["id"]), title) {
+                (None, _) => refused("id must be a whole number"),
+                (_, Err(why)) => refused(&why.to_string()),
+                (Some(id), Ok(title)) => done(
+                    ActionKind::Edited,
+                    store.change_todo(visitor, id, Some(&title), None).await?,
+                ),
+            }
+        }
         "delete_todo" => match number(&arguments["id"]) {
             Some(id) => done(ActionKind::Deleted, store.delete_todo(visitor, id).await?),
             None => refused("id must be a whole number"),

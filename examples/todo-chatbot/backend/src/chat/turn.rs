@@ -21,7 +21,18 @@ const MAX_CALLS_PER_ROUND: usize = 24;
 
 const INSTRUCTIONS: &str = "You keep one person's todo list. Use the tools for every change and \
     never claim a change that no tool confirmed. Look numbers up with list_todos before you \
-    complete or delete. Answer briefly, in the person's language, in plain text without markup.";
+    complete, edit or delete. Answer briefly, in the person's language, in plain text without markup.";
+
+/// What happens while a turn is going.
+#[derive(Clone, Debug)]
+pub(super) enum News {
+    /// The model said a bit more.
+    Text(String),
+    /// What was said so far came before the tools and is not the answer; that begins anew.
+    Again,
+    /// The list was changed.
+    Changed(Action),
+}
 
 /// How a turn ended. What was done to the list stays done either way.
 pub(super) struct Turn {
@@ -35,9 +46,10 @@ pub(super) async fn run(
     store: &Store,
     visitor: &Visitor,
     conversation: &[Message],
+    news: &mut (dyn FnMut(News) + Send),
 ) -> Result<Turn, ApiError> {
     let mut actions = Vec::new();
-    let rounds = rounds(provider, store, visitor, conversation, &mut actions);
+    let rounds = rounds(provider, store, visitor, conversation, &mut actions, news);
     let outcome = match tokio::time::timeout(provider.turn_deadline(), rounds).await {
         Ok(ended) => ended?,
         Err(_) => Err(ProviderProblem::Timeout),
@@ -51,12 +63,14 @@ async fn rounds(
     visitor: &Visitor,
     conversation: &[Message],
     actions: &mut Vec<Action>,
+    news: &mut (dyn FnMut(News) + Send),
 ) -> Result<Result<String, ProviderProblem>, ApiError> {
     let described = tools::described();
     let mut messages = vec![json!({"role": "system", "content": INSTRUCTIONS})];
     messages.extend(conversation.iter().filter_map(reminder));
     for _ in 0..MAX_ROUNDS {
-        let answer = match provider.complete(&messages, &described).await {
+        let say = |text: &str| news(News::Text(text.to_owned()));
+        let answer = match provider.complete(&messages, &described, say).await {
             Ok(answer) => answer,
             Err(problem) => return Ok(Err(problem)),
         };
@@ -69,17 +83,23 @@ async fn rounds(
             });
         }
         messages.push(spoken(&answer, calls));
+        if answer.content.is_some() {
+            news(News::Again);
+        }
         for (index, call) in calls.iter().enumerate() {
             let result = if index < MAX_CALLS_PER_ROUND {
                 let function = &call.function;
                 let (result, action) =
                     tools::run(store, visitor, &function.name, &function.arguments).await?;
                 tracing::info!(
-                    tool = function.name,
+                    gen_ai.tool.name = function.name,
                     changed = action.is_some(),
                     "a tool was run"
                 );
-                actions.extend(action);
+                if let Some(action) = action {
+                    news(News::Changed(action.clone()));
+                    actions.push(action);
+                }
                 result
             } else {
                 json!({"error": "too many calls at once; ask again in the next round"})

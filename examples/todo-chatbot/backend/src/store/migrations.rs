@@ -6,7 +6,9 @@ use super::{DatabaseProblem, Flavor, now_ms};
 
 /// Each step is a list of statements; a published step is never changed, only followed by another.
 /// `{ID}` is the database's own way to number rows.
-const STEPS: &[&[&str]] = &[&[
+const STEPS: &[&[&str]] = &[FIRST, ACCOUNTS];
+
+const FIRST: &[&str] = &[
     "CREATE TABLE todos (
         id {ID},
         visitor TEXT NOT NULL,
@@ -24,7 +26,18 @@ const STEPS: &[&[&str]] = &[&[
         created_at BIGINT NOT NULL
     )",
     "CREATE INDEX messages_of_visitor ON messages (visitor, id)",
-]];
+];
+
+const ACCOUNTS: &[&str] = &["CREATE TABLE accounts (
+        name TEXT PRIMARY KEY,
+        shown_as TEXT NOT NULL,
+        visitor TEXT NOT NULL UNIQUE,
+        salt TEXT NOT NULL,
+        pin_hash TEXT NOT NULL,
+        failures BIGINT NOT NULL,
+        failed_at BIGINT NOT NULL,
+        created_at BIGINT NOT NULL
+    )"];
 
 /// Any fixed number will do; it only has to be the same in every server.
 const LOCK: i64 = 0x746f_646f_6368_6174;

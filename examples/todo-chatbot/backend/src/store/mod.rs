@@ -1,6 +1,7 @@
 //! The database: Postgres in earnest, SQLite for a rehearsal, behind the same few statements.
 //! It opens in the background: the server lives without it, and readiness says what is wrong.
 
+pub mod accounts;
 pub mod conversation;
 mod migrations;
 mod problem;

@@ -105,6 +105,34 @@ impl Backend {
         )
     }
 
+    /// The whole body as text.
+    pub async fn text(&self, method: &str, path: &str, token: Option<&str>, body: Value) -> String {
+        let request = axum::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.address))
+            .header("content-type", "application/json")
+            .header("x-visitor", token.unwrap_or_default())
+            .body(Full::from(body.to_string()))
+            .unwrap();
+        let call = async {
+            self.http
+                .request(request)
+                .await
+                .unwrap()
+                .into_body()
+                .collect()
+                .await
+        };
+        let body = tokio::time::timeout(DEADLINE, call).await.unwrap().unwrap();
+        String::from_utf8(body.to_bytes().to_vec()).unwrap()
+    }
+
+    /// Signs in, as `token`'s visitor if there is one; the status, and the token of who it is now.
+    pub async fn sign_in(&self, token: Option<&str>, name: &str, pin: &str) -> (u16, Value) {
+        let body = json!({"name": name, "pin": pin});
+        self.call("POST", "/api/session", token, Some(body)).await
+    }
+
     pub async fn visitor(&self) -> Visitor<'_> {
         let (status, body) = self.call("POST", "/api/session", None, None).await;
         assert_eq!(status, 201);
@@ -117,7 +145,7 @@ impl Backend {
 
 /// Somebody with a token.
 pub struct Visitor<'a> {
-    backend: &'a Backend,
+    pub backend: &'a Backend,
     pub token: String,
 }
 

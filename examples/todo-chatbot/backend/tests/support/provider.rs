@@ -19,6 +19,8 @@ use tokio::net::TcpListener;
 /// One prepared answer.
 pub enum Answer {
     Message(Value),
+    /// The pieces of a stream, each as `data`; the second half says whether it ends with `[DONE]`.
+    Pieces(Vec<Value>, bool),
     Status(u16, Value),
     Text(&'static str),
     Never,
@@ -39,6 +41,15 @@ pub fn calls(tools: &[(&str, Value)]) -> Answer {
         })
         .collect();
     Answer::Message(json!({"role": "assistant", "content": null, "tool_calls": calls}))
+}
+
+/// The text, word by word.
+pub fn streams(text: &str) -> Answer {
+    let delta = |delta: Value| json!({"choices": [{"index": 0, "delta": delta}]});
+    let words = text
+        .split_inclusive(' ')
+        .map(|word| delta(json!({"content": word})));
+    Answer::Pieces(words.collect(), true)
 }
 
 #[derive(Clone, Default)]
@@ -79,6 +90,16 @@ async fn answer(
     match answer {
         Some(Answer::Message(message)) => {
             Json(json!({"choices": [{"index": 0, "message": message}]})).into_response()
+        }
+        Some(Answer::Pieces(pieces, done)) => {
+            let mut text: String = pieces
+                .iter()
+                .map(|piece| format!("data: {piece}\n\n"))
+                .collect();
+            if done {
+                text.push_str("data: [DONE]\n\n");
+            }
+            ([("content-type", "text/event-stream")], text).into_response()
         }
         Some(Answer::Status(status, body)) => {
             (StatusCode::from_u16(status).unwrap(), Json(body)).into_response()

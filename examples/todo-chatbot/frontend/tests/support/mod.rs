@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 pub struct Asked {
     pub what: String,
     pub visitor: Option<String>,
-    pub request_id: Option<String>,
+    pub traceparent: Option<String>,
     pub body: Value,
 }
 
@@ -69,6 +69,7 @@ impl Backend {
         backend
     }
 
+    /// Prepares an answer; text is sent as a stream of events.
     pub fn answers(&self, what: &str, status: u16, body: Value) {
         self.answers
             .lock()
@@ -103,11 +104,14 @@ async fn answer(
     backend.asked.lock().unwrap().push(Asked {
         what: what.clone(),
         visitor: header("x-visitor"),
-        request_id: header("x-request-id"),
+        traceparent: header("traceparent"),
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
     });
     let answer = backend.answers.lock().unwrap().get(&what).cloned();
     match answer {
+        Some((200, Value::String(events))) => {
+            ([("content-type", "text/event-stream")], events).into_response()
+        }
         Some((status, body)) => (StatusCode::from_u16(status).unwrap(), Json(body)).into_response(),
         None => std::future::pending().await,
     }
