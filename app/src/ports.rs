@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use crate::model::{
     ClusterChoice, ComponentName, ContextName, DeployMode, DeployPlan, Failure, GoingRuns,
     Handover, LogLine, LogQuery, NewCluster, ObjectDiff, PlanChoices, ProfileAct, ProfileName,
-    ReleasePlan, ReleaseWish, RevisionComparison, RevisionDetail, RunId, SavePreview, SecretInput,
-    SecretKey, ValueEdit, ValuesForm,
+    ReleasePlan, ReleaseWish, RevisionComparison, RevisionDetail, RolloutAct, RolloutHistory,
+    RunId, SavePreview, SecretInput, SecretKey, ValueEdit, ValuesForm,
 };
 
 /// What is here, and what is missing.
@@ -76,8 +76,15 @@ pub trait Deploys: Send + Sync {
     ) -> Result<ObjectDiff, Failure>;
     /// Applies the plan with this hash and follows the rollout; refused when the world has moved on.
     async fn deploy(&self, plan_hash: String) -> Result<RunId, Failure>;
-    /// Restarts a component's pods by a rolling update.
-    async fn restart(&self, component: ComponentName) -> Result<RunId, Failure>;
+}
+
+/// Rollouts of the components' Deployments, steered by hand.
+#[async_trait]
+pub trait Rollouts: Send + Sync {
+    /// Pauses, resumes, restarts, takes back or scales, and follows what comes of it.
+    async fn steer(&self, component: ComponentName, act: RolloutAct) -> Result<RunId, Failure>;
+    /// The revisions the Deployment still has, newest first.
+    async fn history(&self, component: ComponentName) -> Result<RolloutHistory, Failure>;
 }
 
 /// One project, one owner: who deploys it, raw or Helm, and the switch between them.
@@ -138,6 +145,7 @@ pub struct Ports {
     pub deploys: Arc<dyn Deploys>,
     pub handovers: Arc<dyn Handovers>,
     pub releases: Arc<dyn Releases>,
+    pub rollouts: Arc<dyn Rollouts>,
     pub live: Arc<dyn Live>,
     pub runs: Arc<dyn RunBook>,
 }

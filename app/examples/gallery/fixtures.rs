@@ -301,6 +301,7 @@ fn component(text: &str, rollout: Rollout, ready: u32) -> ComponentLive {
         image: format!("todo-{text}:3f9a0c12be77"),
         image_proved: Some(true),
         revision: 4,
+        paused: false,
         service: Some(ServiceRow {
             name: text.into(),
             kind: if text == "frontend" {

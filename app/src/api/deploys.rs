@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 
 use super::PanelClient;
-use crate::model::{ComponentName, DeployPlan, Failure, ObjectDiff, PlanChoices, RunId};
+use crate::model::{DeployPlan, Failure, ObjectDiff, PlanChoices, RunId};
 
 /// Makes the plan anew, with what was chosen for single objects.
 #[server(prefix = "/api", endpoint = "deploys/plan", input = Json, output = Json, client = PanelClient)]
@@ -35,10 +35,4 @@ pub async fn diff_object(
 #[server(prefix = "/api", endpoint = "deploys/deploy", input = Json, output = Json, client = PanelClient)]
 pub async fn deploy(plan_hash: String) -> Result<RunId, Failure> {
     super::ports()?.deploys.deploy(plan_hash).await
-}
-
-/// Restarts a component's pods by a rolling update.
-#[server(prefix = "/api", endpoint = "deploys/restart", input = Json, output = Json, client = PanelClient)]
-pub async fn restart_component(component: ComponentName) -> Result<RunId, Failure> {
-    super::ports()?.deploys.restart(component).await
 }

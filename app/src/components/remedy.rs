@@ -1,9 +1,9 @@
 //! What a finding's button does: the remedies that Slipway can carry out itself.
 
-use crate::api::{clusters, deploys, handovers, images, runs, setup};
+use crate::api::{clusters, deploys, handovers, images, rollouts, runs, setup};
 use crate::model::{
     Change, ClusterChoice, ClusterKind, Failure, Finding, GoingRuns, NextAction, PlanChoices,
-    Remedy, StepId,
+    Remedy, RolloutAct, StepId,
 };
 
 /// Carries a remedy out. A deploy that needs a look first is handed to the Deploy page instead.
@@ -18,9 +18,9 @@ pub async fn carry_out(remedy: Remedy, kind: Option<ClusterKind>) -> Result<(), 
         Remedy::Recheck => setup::recheck().await,
         Remedy::BuildImages => images::build_images(Vec::new()).await.map(drop),
         Remedy::Deploy => deploy_what_needs_no_look(kind).await,
-        Remedy::RestartComponent { component } => {
-            deploys::restart_component(component).await.map(drop)
-        }
+        Remedy::RestartComponent { component } => rollouts::steer(component, RolloutAct::Restart)
+            .await
+            .map(drop),
         Remedy::PlanHandover { to } => handovers::plan_handover(to).await.map(drop),
         Remedy::CancelRun { run } => runs::cancel_run(run).await,
     }

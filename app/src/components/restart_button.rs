@@ -3,15 +3,15 @@
 use leptos::prelude::*;
 
 use super::{FailureNote, wish};
-use crate::api::deploys::restart_component;
-use crate::model::ComponentName;
+use crate::api::rollouts::steer;
+use crate::model::{ComponentName, RolloutAct};
 use crate::ui::{Button, ButtonKind, ConfirmDialog, DialogAct};
 
 #[component]
 pub fn RestartButton(component: ComponentName) -> impl IntoView {
     let asking = RwSignal::new(false);
     let name = component.to_string();
-    let restart = wish(move |()| restart_component(component.clone()));
+    let restart = wish(move |()| steer(component.clone(), RolloutAct::Restart));
     view! {
         <Button
             busy=restart.is_pending()

@@ -22,6 +22,9 @@ pub struct ComponentLive {
     pub image_proved: Option<bool>,
     /// The Deployment's revision annotation.
     pub revision: u64,
+    /// Changes to the template roll nothing out until it is resumed.
+    #[serde(default)]
+    pub paused: bool,
     pub service: Option<ServiceRow>,
 }
 

@@ -14,6 +14,7 @@ use super::follow_rollout::{Follower, Grown};
 use super::identity::stamp;
 use super::manifests::rank;
 use super::plan::{Prepared, Ready};
+use super::retry::patiently;
 use super::{DeployRoom, words};
 use crate::adapters::kube::FIELD_MANAGER;
 use crate::adapters::kube::apply::{Applying, api, apply_as, delete, get};
@@ -218,14 +219,13 @@ impl DeployRoom {
             }
             let mut object = ready.object.clone();
             stamp(&mut object, prepared.revision, at);
-            match self.apply_one(connected, prepared, ready, &object).await {
+            match self
+                .apply_one(connected, prepared, ready, &object, (run, stage))
+                .await
+            {
                 Ok(applied) => {
                     stage.log(format!("{named} serverside-applied"));
-                    grown.push(Grown {
-                        kind: ready.kind().to_owned(),
-                        name: ready.name().to_owned(),
-                        generation: applied["metadata"]["generation"].as_i64().unwrap_or(0),
-                    });
+                    grown.push(Grown::of(ready.kind(), ready.name(), &applied));
                 }
                 Err(finding) => {
                     stage.fail((*finding).clone());
@@ -246,6 +246,7 @@ impl DeployRoom {
         prepared: &Prepared,
         ready: &Ready,
         object: &Value,
+        (run, stage): (&RunHandle, &StageHandle),
     ) -> Result<Value, Box<app::model::Finding>> {
         let refused = |error: &_| {
             Box::new(words::refused(
@@ -279,9 +280,14 @@ impl DeployRoom {
             force: ready.force,
             dry_run: false,
         };
-        apply_as(&api, ready.name(), object, how)
-            .await
-            .map_err(|error| refused(&error))
+        let named = format!("{}/{}", ready.kind().to_lowercase(), ready.name());
+        patiently(
+            run.cancelled(),
+            |why| stage.log(format!("{named}: {why}")),
+            || apply_as(&api, ready.name(), object, how),
+        )
+        .await
+        .map_err(|error| refused(&error))
     }
 
     /// Deletes the object that is to be made anew, and waits until it is gone.
@@ -372,10 +378,10 @@ impl DeployRoom {
         let mut followers: FuturesUnordered<_> = workloads(prepared)
             .map(|workload| {
                 let stage = run.stage(&rollout_stage(workload));
-                let generation = grown
+                let (generation, template) = grown
                     .iter()
                     .find(|grown| grown.kind == workload.kind() && grown.name == workload.name())
-                    .map_or(0, |grown| grown.generation);
+                    .map_or((0, None), |grown| (grown.generation, grown.template));
                 async move {
                     stage.start();
                     let follower = Follower {
@@ -385,7 +391,7 @@ impl DeployRoom {
                         stage: &stage,
                     };
                     let result = follower
-                        .follow(workload.kind(), workload.name(), generation)
+                        .follow(workload.kind(), workload.name(), generation, template)
                         .await;
                     (stage, result)
                 }

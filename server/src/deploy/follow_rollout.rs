@@ -6,13 +6,15 @@ use std::time::Duration;
 use app::model::{Finding, LogQuery, NextAction, PodRow, Progress, Rollout, StepId, Subject};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::hopeless::{Trouble, finding, trouble};
-use super::{words, workload};
+use super::hopeless::{self, Trouble, finding, trouble};
+use super::{causes, rollout_pods, words, workload};
 use crate::adapters::kube::apply::{api, get};
+use crate::adapters::kube::client::{REQUEST_LIMIT, within};
 use crate::adapters::kube::discovery::Discovery;
 use crate::adapters::kube::follow::{News, Scope, follow};
 use crate::cluster::Connected;
@@ -24,6 +26,8 @@ use crate::live::rollout::DeploymentFacts;
 const LONGEST: Duration = Duration::from_secs(20 * 60);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const LOG_LINES: u32 = 12;
+/// How long pods may be refused: a ServiceAccount or a quota may come a moment later.
+const REFUSED_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A workload that was applied, with the generation the API server gave it.
 #[derive(Clone, Debug)]
@@ -31,6 +35,23 @@ pub(super) struct Grown {
     pub kind: String,
     pub name: String,
     pub generation: i64,
+    /// Stands for the pod template it was given; none where nobody looks at it.
+    pub template: Option<u64>,
+}
+
+impl Grown {
+    /// From what the API server answered.
+    pub fn of(kind: &str, name: &str, applied: &Value) -> Self {
+        let deployment = (kind == "Deployment")
+            .then(|| serde_json::from_value::<Deployment>(applied.clone()).ok())
+            .flatten();
+        Self {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            generation: applied["metadata"]["generation"].as_i64().unwrap_or(0),
+            template: deployment.map(|deployment| DeploymentFacts::of(&deployment).template),
+        }
+    }
 }
 
 pub(super) struct Follower<'a> {
@@ -42,10 +63,17 @@ pub(super) struct Follower<'a> {
 
 impl Follower<'_> {
     /// Until the rollout has ended. The answer is the note for the stage.
-    pub async fn follow(&self, kind: &str, name: &str, generation: i64) -> Result<String, Finding> {
+    /// `template` stands for the pod template that is expected; another one is somebody else's.
+    pub async fn follow(
+        &self,
+        kind: &str,
+        name: &str,
+        generation: i64,
+        template: Option<u64>,
+    ) -> Result<String, Finding> {
         let rollout = async {
             match kind {
-                "Deployment" => self.deployment(name, generation).await,
+                "Deployment" => self.deployment(name, generation, template).await,
                 _ => self.other(kind, name).await,
             }
         };
@@ -57,7 +85,12 @@ impl Follower<'_> {
         }
     }
 
-    async fn deployment(&self, name: &str, generation: i64) -> Result<String, Finding> {
+    async fn deployment(
+        &self,
+        name: &str,
+        generation: i64,
+        template: Option<u64>,
+    ) -> Result<String, Finding> {
         let stop = CancellationToken::new();
         let _guard = stop.clone().drop_guard();
         let (sender, mut news) = mpsc::unbounded_channel();
@@ -104,10 +137,25 @@ impl Follower<'_> {
                 // The watch is still behind what was applied.
                 continue;
             }
+            if template.is_some_and(|template| template != facts.template) {
+                return Err(superseded(name));
+            }
             match facts.rollout() {
                 Rollout::Complete => return Ok(complete(facts)),
+                // The controller tries again; what refuses the pods may be on its way to be mended.
+                Rollout::Stuck { why } if facts.replica_failure.is_some() => {
+                    self.stage.progress(Progress {
+                        done: u64::from(facts.available.min(facts.updated)),
+                        total: Some(u64::from(facts.wanted)),
+                        note: format!("pods; {why}"),
+                    });
+                    let message = facts.replica_failure.as_deref().unwrap_or_default();
+                    if watcher.is_out("refused", message, REFUSED_PATIENCE) {
+                        return Err(refused_pods("Deployment", name, message));
+                    }
+                }
                 Rollout::Stuck { why } => {
-                    let pods = self.pods(name, facts);
+                    let pods = self.pods(name, facts).await;
                     return Err(self.stuck(name, &why, &pods).await);
                 }
                 Rollout::Progressing { note } => {
@@ -126,7 +174,7 @@ impl Follower<'_> {
             if facts.observed_generation < facts.generation {
                 continue;
             }
-            let pods = self.pods(name, facts);
+            let pods = self.pods(name, facts).await;
             self.tell_reasons(&pods, &mut watcher);
             if let Some((pod, trouble)) = watcher.out_of(&pods) {
                 return Err(self.hopeless(name, pod, &trouble).await);
@@ -134,24 +182,47 @@ impl Follower<'_> {
         }
     }
 
-    /// The pods of the newest revision, as the live watches have them. Empty until those have seen it.
-    fn pods(&self, name: &str, facts: &DeploymentFacts) -> Vec<PodRow> {
-        self.core.hub.read(|state| {
+    /// The pods of the newest revision: as the live watches have them, for a component; asked for
+    /// otherwise. Empty until they were seen.
+    async fn pods(&self, name: &str, facts: &DeploymentFacts) -> Vec<PodRow> {
+        let watched = self.core.hub.read(|state| {
             let component = state
                 .components
                 .values()
-                .find(|component| component.component.as_str() == name);
-            if component.is_none_or(|component| component.revision != facts.revision) {
-                return Vec::new();
+                .find(|component| component.component.as_str() == name)?;
+            if component.revision != facts.revision {
+                return Some(Vec::new());
             }
-            state
+            let pods = state
                 .pods
                 .values()
                 .filter(|pod| pod.current && !pod.terminating)
                 .filter(|pod| pod.component.as_ref().is_some_and(|of| of.as_str() == name))
                 .cloned()
-                .collect()
-        })
+                .collect();
+            Some(pods)
+        });
+        match watched {
+            Some(pods) => pods,
+            None => {
+                let api: Api<Deployment> =
+                    Api::namespaced(self.connected.client.clone(), self.namespace);
+                match within(REQUEST_LIMIT, api.get(name)).await {
+                    Ok(deployment) => {
+                        let object = serde_json::to_value(&deployment).unwrap_or_default();
+                        self.asked_pods(&object).await
+                    }
+                    Err(_) => Vec::new(),
+                }
+            }
+        }
+    }
+
+    /// Pods are evidence: without an answer there is none.
+    async fn asked_pods(&self, workload: &Value) -> Vec<PodRow> {
+        rollout_pods::newest(&self.connected.client, workload)
+            .await
+            .unwrap_or_default()
     }
 
     fn tell_reasons(&self, pods: &[PodRow], watcher: &mut Patience) {
@@ -168,7 +239,7 @@ impl Follower<'_> {
         let log = self
             .log_of(pod, &trouble.container, trouble.look_back)
             .await;
-        finding(name, pod, trouble, &log)
+        finding(name, self.namespace, pod, trouble, &log)
     }
 
     async fn stuck(&self, name: &str, why: &str, pods: &[PodRow]) -> Finding {
@@ -178,11 +249,20 @@ impl Follower<'_> {
                 step: StepId::Deploy,
             },
         };
-        let mut finding = Finding::new(
-            "ROLLOUT_STUCK",
-            format!("The rollout of {name} is stuck"),
-            format!("{why}."),
-        )
+        let what = format!("The rollout of {name} is stuck");
+        // The cause is worth more than that the time is over.
+        let probe = pods
+            .iter()
+            .find_map(|pod| hopeless::failing_probe(pod).map(|(_, probe)| (pod, probe)));
+        let mut finding = match probe {
+            Some((pod, probe)) => Finding::new(
+                "PROBE_FAILING",
+                what,
+                format!("{probe} (pod {}).", pod.name),
+            )
+            .evidence("Rollout", why),
+            None => Finding::new("ROLLOUT_STUCK", what, format!("{why}.")),
+        }
         .about(subject);
         if let Some(pod) = pods.iter().find(|pod| !pod.ready) {
             if let Some(reason) = &pod.why_not_ready {
@@ -237,6 +317,7 @@ impl Follower<'_> {
             .ok_or_else(|| gone(name))?;
         let api = api(client, &served, self.namespace);
         let mut said = String::new();
+        let mut watcher = Patience::default();
         loop {
             let object = match get(&api, name).await {
                 Ok(Some(object)) => object,
@@ -255,6 +336,16 @@ impl Follower<'_> {
                     said = note;
                 }
                 _ => {}
+            }
+            let pods = self.asked_pods(&object).await;
+            self.tell_reasons(&pods, &mut watcher);
+            if let Some((pod, trouble)) = watcher.out_of(&pods) {
+                return Err(self.hopeless(name, pod, &trouble).await);
+            }
+            if let Ok(Some(message)) = rollout_pods::refusal(client, &object).await
+                && watcher.is_out("refused", "", REFUSED_PATIENCE)
+            {
+                return Err(refused_pods(kind, name, &message));
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
@@ -290,14 +381,57 @@ fn gone(name: &str) -> Finding {
     })
 }
 
+/// Somebody changed the pods while the rollout was followed.
+fn superseded(name: &str) -> Finding {
+    words::about(
+        Finding::new(
+            "ROLLOUT_SUPERSEDED",
+            format!("{name} was changed while it was rolled out"),
+            "Its pod template is no longer the one that was applied: somebody else deployed, undid or edited it.",
+        ),
+        "Deployment",
+        name,
+    )
+    .next(NextAction::Open {
+        step: StepId::Deploy,
+        label: "Look at a new plan".to_owned(),
+    })
+}
+
+fn refused_pods(kind: &str, name: &str, message: &str) -> Finding {
+    let subject = match name.parse() {
+        Ok(component) if kind == "Deployment" => Subject::Component { component },
+        _ => Subject::Object {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+        },
+    };
+    causes::pods_refused(name, subject, &format!("{kind} {name}"), message)
+}
+
 /// Remembers since when each pod is in the same trouble.
 #[derive(Default)]
 struct Patience {
     since: HashMap<String, (Trouble, Instant)>,
+    others: HashMap<&'static str, (String, Instant)>,
     said: HashMap<String, String>,
 }
 
 impl Patience {
+    /// Whether the same trouble of another kind has lasted too long.
+    fn is_out(&mut self, kind: &'static str, what: &str, patience: Duration) -> bool {
+        let now = Instant::now();
+        let (said, since) = self
+            .others
+            .entry(kind)
+            .or_insert_with(|| (what.to_owned(), now));
+        if said != what {
+            *said = what.to_owned();
+            *since = now;
+        }
+        now.duration_since(*since) >= patience
+    }
+
     /// The first pod whose trouble has lasted longer than there is patience for.
     fn out_of<'a>(&mut self, pods: &'a [PodRow]) -> Option<(&'a PodRow, Trouble)> {
         let now = Instant::now();

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::inventory::{self, Owned};
 use super::ownership::{self, Handing};
-use super::{DeployRoom, manifests, words};
+use super::{DeployRoom, words};
 use crate::adapters::kube::client::KubeError;
 use crate::adapters::kube::discovery::Discovery;
 use crate::cluster::Connected;
@@ -138,13 +138,11 @@ impl DeployRoom {
     }
 
     async fn manifest_ids(&self) -> Result<Vec<ObjectId>, Failure> {
-        let Some(shown) = self.project.spec().deploy.manifests.clone() else {
+        let spec = self.project.spec();
+        if spec.deploy.manifests.is_empty() {
             return Err(words::no_manifests_named().into());
-        };
-        let path = self.project.path(&shown);
-        let reading = tokio::task::spawn_blocking(move || manifests::read(&path, &shown))
-            .await
-            .map_err(|error| Failure::Transport(error.to_string()))?;
+        }
+        let reading = self.read_manifests(&spec).await;
         // A file that cannot be read would make its objects look unwanted.
         let broken = |finding: &&Finding| finding.severity == Severity::Failed;
         if let Some(finding) = reading.findings.iter().find(broken) {

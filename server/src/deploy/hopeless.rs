@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use app::model::{
-    ContainerRow, ContainerState, Finding, NextAction, PodRow, Remedy, StepId, Subject,
+    ContainerRow, ContainerState, Finding, NextAction, PodRow, ProbeLive, ProbeVerdict, Remedy,
+    StepId, Subject,
 };
+
+use super::causes;
 
 /// A container that will not start by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +25,25 @@ pub fn trouble(pod: &PodRow) -> Option<Trouble> {
     if pod.terminating || pod.ready {
         return None;
     }
+    if pod.phase == "Pending"
+        && pod.node.is_none()
+        && let Some(why) = &pod.why_not_ready
+        && why.starts_with(NO_NODE)
+    {
+        return Some(Trouble {
+            reason: UNSCHEDULABLE.to_owned(),
+            container: String::new(),
+            // Old pods that end make room, and nodes may be added.
+            patience: Duration::from_secs(30),
+            look_back: false,
+        });
+    }
     pod.containers.iter().find_map(container_trouble)
 }
+
+const UNSCHEDULABLE: &str = "Unschedulable";
+/// How a pod's row begins to say that the scheduler found no node for it.
+const NO_NODE: &str = "It cannot be placed";
 
 fn container_trouble(container: &ContainerRow) -> Option<Trouble> {
     let ContainerState::Waiting { reason, .. } = &container.state else {
@@ -51,14 +71,33 @@ fn container_trouble(container: &ContainerRow) -> Option<Trouble> {
 }
 
 /// The finding for a workload one of whose pods is in trouble. `log` are the last lines of it.
-pub fn finding(workload: &str, pod: &PodRow, trouble: &Trouble, log: &[String]) -> Finding {
+pub fn finding(
+    workload: &str,
+    namespace: &str,
+    pod: &PodRow,
+    trouble: &Trouble,
+    log: &[String],
+) -> Finding {
     let why = pod
         .why_not_ready
         .clone()
         .unwrap_or_else(|| trouble.reason.clone());
+    let subject = match &pod.component {
+        Some(component) => Subject::Component {
+            component: component.clone(),
+        },
+        None => Subject::Object {
+            kind: "Pod".to_owned(),
+            name: pod.name.clone(),
+        },
+    };
+    if trouble.reason == UNSCHEDULABLE {
+        let message = why.split_once(": ").map_or(why.as_str(), |(_, rest)| rest);
+        return causes::no_node(workload, subject, &pod.name, namespace, message);
+    }
     let (code, next) = match trouble.reason.as_str() {
         "ErrImageNeverPull" => (
-            "IMAGE_NOT_IN_CLUSTER",
+            "IMAGE_NEVER_PULL",
             vec![
                 NextAction::Do {
                     action: Remedy::BuildImages,
@@ -72,7 +111,7 @@ pub fn finding(workload: &str, pod: &PodRow, trouble: &Trouble, log: &[String]) 
         | "RegistryUnavailable"
         | "InvalidImageName"
         | "ImageInspectError" => (
-            "IMAGE_NOT_PULLED",
+            "IMAGE_PULL_FAILED",
             vec![open(StepId::Images, "Open Images")],
         ),
         "CreateContainerConfigError" => (
@@ -93,15 +132,7 @@ pub fn finding(workload: &str, pod: &PodRow, trouble: &Trouble, log: &[String]) 
         format!("{workload} cannot start"),
         format!("{why} (pod {}).", pod.name),
     );
-    finding.subject = match &pod.component {
-        Some(component) => Subject::Component {
-            component: component.clone(),
-        },
-        None => Subject::Object {
-            kind: "Pod".to_owned(),
-            name: pod.name.clone(),
-        },
-    };
+    finding.subject = subject;
     finding.next = next;
     for container in pod
         .containers
@@ -127,6 +158,28 @@ pub fn finding(workload: &str, pod: &PodRow, trouble: &Trouble, log: &[String]) 
         );
     }
     finding
+}
+
+/// The probe that keeps a pod from being ready, in words, with its container: the best cause there
+/// is for a rollout that stands still while its pods run.
+pub fn failing_probe(pod: &PodRow) -> Option<(&ContainerRow, String)> {
+    pod.containers
+        .iter()
+        .filter(|container| !container.ready)
+        .find_map(|container| {
+            container.probes.iter().find_map(|(kind, probe)| {
+                let message = failed(probe)?;
+                let what = format!("{} probe {}", kind.title(), probe.target);
+                Some((container, format!("{what}: {message}")))
+            })
+        })
+}
+
+fn failed(probe: &ProbeLive) -> Option<&str> {
+    match &probe.verdict {
+        ProbeVerdict::Failing { message } | ProbeVerdict::Killed { message } => Some(message),
+        ProbeVerdict::Waiting { .. } | ProbeVerdict::Passing => None,
+    }
 }
 
 fn open(step: StepId, label: &str) -> NextAction {
@@ -196,11 +249,31 @@ mod tests {
     }
 
     #[test]
+    fn a_pod_without_a_node_is_given_time_and_then_named() {
+        let mut pod = pod("ContainerCreating", 0);
+        pod.why_not_ready = Some(
+            "It cannot be placed on a node: 0/1 nodes are available: 1 Insufficient memory.".into(),
+        );
+        let trouble = trouble(&pod).expect("in trouble");
+        assert_eq!(trouble.patience, Duration::from_secs(30));
+        let finding = finding("backend", "todo", &pod, &trouble, &[]);
+        assert_eq!(finding.code, "UNSCHEDULABLE");
+        assert!(finding.why.contains("memory"));
+        assert!(finding.evidence[0].text.starts_with("0/1 nodes"));
+    }
+
+    #[test]
     fn the_finding_carries_cause_evidence_and_a_first_step() {
         let pod = pod("CrashLoopBackOff", 3);
         let trouble = trouble(&pod).expect("in trouble");
         assert!(trouble.look_back);
-        let finding = finding("backend", &pod, &trouble, &["panicked at main".to_owned()]);
+        let finding = finding(
+            "backend",
+            "todo",
+            &pod,
+            &trouble,
+            &["panicked at main".to_owned()],
+        );
         assert_eq!(finding.code, "CRASH_LOOP");
         assert!(finding.why.contains("exit code 1"));
         assert!(

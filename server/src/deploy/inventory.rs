@@ -34,7 +34,7 @@ const COMMON: [(&str, &str); 16] = [
 /// How many objects one answer brings.
 const PAGE: u32 = 500;
 
-/// An object in the cluster: its metadata is all that is read, so no value of a Secret ever is.
+/// An object in the cluster.
 #[derive(Clone, Debug)]
 pub struct Owned {
     pub served: Served,
@@ -77,17 +77,26 @@ pub async fn owned(
     more: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Vec<Owned>, KubeError> {
     let of_project = ListParams::default().labels(&format!("{APPLY_SET}={project}"));
-    list(client, discovery, namespace, &of_project, more).await
+    list(client, discovery, namespace, &of_project, Read::Whole, more).await
 }
 
-/// Lists everything that somebody deployed into the namespace, whoever it was.
+/// Lists everything that somebody deployed into the namespace, whoever it was. Only the metadata is
+/// read, so no value of a Secret ever is.
 pub async fn everything(
     client: &Client,
     discovery: &mut Discovery,
     namespace: &str,
     more: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Vec<Owned>, KubeError> {
-    let mut found = list(client, discovery, namespace, &ListParams::default(), more).await?;
+    let mut found = list(
+        client,
+        discovery,
+        namespace,
+        &ListParams::default(),
+        Read::Metadata,
+        more,
+    )
+    .await?;
     found.retain(|owned| !is_furniture(owned));
     Ok(found)
 }
@@ -108,11 +117,19 @@ fn is_furniture(owned: &Owned) -> bool {
     }
 }
 
+/// How much of the objects is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    Whole,
+    Metadata,
+}
+
 async fn list(
     client: &Client,
     discovery: &mut Discovery,
     namespace: &str,
     params: &ListParams,
+    read: Read,
     more: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Vec<Owned>, KubeError> {
     let kinds: BTreeSet<(String, String)> = COMMON
@@ -131,25 +148,40 @@ async fn list(
         let api = api(client, &served, namespace);
         let mut params = params.clone().limit(PAGE);
         loop {
-            let page = match within(REQUEST_LIMIT, api.list_metadata(&params)).await {
+            let page = match read {
+                Read::Whole => within(REQUEST_LIMIT, api.list(&params)).await.map(|page| {
+                    let items = page.items.iter().map(serde_json::to_value).collect();
+                    (page.metadata, items)
+                }),
+                Read::Metadata => {
+                    within(REQUEST_LIMIT, api.list_metadata(&params))
+                        .await
+                        .map(|page| {
+                            let items = page.items.iter().map(serde_json::to_value).collect();
+                            (page.metadata, items)
+                        })
+                }
+            };
+            let (metadata, items): (_, Vec<Result<Value, _>>) = match page {
                 Ok(page) => page,
                 Err(error) if error.is_forbidden() || error.is_not_found() => break,
                 Err(error) => return Err(error),
             };
-            found.extend(page.items.iter().filter_map(|item| {
+            found.extend(items.into_iter().flatten().filter_map(|mut object| {
                 // What a controller made carries its owner's labels sometimes; it goes with its owner.
-                let controlled = item
-                    .metadata
-                    .owner_references
-                    .as_ref()
-                    .is_some_and(|owners| !owners.is_empty());
-                let object = serde_json::to_value(item).ok()?;
-                (!controlled).then(|| Owned {
+                let owners = object["metadata"]["ownerReferences"].as_array();
+                if owners.is_some_and(|owners| !owners.is_empty()) {
+                    return None;
+                }
+                // Items of a list need not say what they are, and bare metadata says something else.
+                object["apiVersion"] = Value::from(served.resource.api_version.as_str());
+                object["kind"] = Value::from(served.resource.kind.as_str());
+                Some(Owned {
                     served: served.clone(),
                     object,
                 })
             }));
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            match metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params = params.continue_token(&token),
                 None => break,
             }

@@ -2,6 +2,7 @@
 //! Nothing is applied that was not planned, and a deploy is done when the rollout is.
 
 mod apply_run;
+pub mod causes;
 mod down;
 mod follow_rollout;
 pub mod handovers;
@@ -14,7 +15,10 @@ pub mod ownership;
 mod plan;
 pub mod policy;
 pub mod preview;
-mod restart;
+pub mod replica_sets;
+pub mod retry;
+pub mod rollout_pods;
+mod steer;
 pub mod templates;
 mod words;
 pub mod workload;
@@ -22,9 +26,7 @@ pub mod workload;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use app::model::{
-    ComponentName, DeployPlan, Failure, ObjectDiff, PanelEvent, PlanChoices, RunId, RunKind,
-};
+use app::model::{DeployPlan, Failure, ObjectDiff, PanelEvent, PlanChoices, RunId, RunKind};
 use app::ports::Deploys;
 use async_trait::async_trait;
 use tokio::sync::Mutex;
@@ -34,7 +36,7 @@ use crate::adapters::kube::client::KubeError;
 use crate::adapters::kube::discovery::Discovery;
 use crate::cluster::{ClusterRoom, Connected};
 use crate::engine::Core;
-use crate::project::Project;
+use crate::project::{Project, ProjectSpec};
 use crate::secrets::SecretsRoom;
 
 pub use down::DownScope;
@@ -135,6 +137,13 @@ impl DeployRoom {
         Ok(())
     }
 
+    /// All manifests of the project, as one set.
+    async fn read_manifests(&self, spec: &ProjectSpec) -> manifests::Reading {
+        let roots = spec.deploy.manifests.iter();
+        let roots = roots.map(|shown| (self.project.path(shown), shown.clone()));
+        manifests::read_all(roots.collect()).await
+    }
+
     /// The same after something was done: whatever came of it, the page shows what the objects say.
     async fn look_quietly(&self, connected: &Connected) {
         if let Err(error) = self.look(connected).await {
@@ -218,9 +227,5 @@ impl Deploys for DeployRoom {
             .start(RunKind::Deploy, stages, move |run| async move {
                 room.carry_out(connected, prepared, run).await
             })
-    }
-
-    async fn restart(&self, component: ComponentName) -> Result<RunId, Failure> {
-        self.start_restart(component).await
     }
 }

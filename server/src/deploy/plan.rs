@@ -1,7 +1,6 @@
 //! The plan: what is wanted, what is there, and the preview of getting from one to the other.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use app::model::{
@@ -13,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::identity::{label, stamped};
 use super::inventory::{Owned, owned};
-use super::manifests::{Manifest, rank, read};
+use super::manifests::{Manifest, rank};
 use super::preview::noise::essence;
 use super::preview::{
     Applier, Desired, Leaving, NamespaceState, Previewed, Request, namespace_state, preview,
@@ -176,13 +175,10 @@ impl DeployRoom {
         &self,
         spec: &Arc<ProjectSpec>,
     ) -> Result<(Vec<Manifest>, Vec<Finding>), Failure> {
-        let Some(shown) = spec.deploy.manifests.clone() else {
+        if spec.deploy.manifests.is_empty() {
             return Ok((Vec::new(), vec![words::no_manifests_named()]));
-        };
-        let path: PathBuf = self.project.path(&shown);
-        let reading = tokio::task::spawn_blocking(move || read(&path, &shown))
-            .await
-            .map_err(|error| Failure::Transport(error.to_string()))?;
+        }
+        let reading = self.read_manifests(spec).await;
         Ok((reading.manifests, reading.findings))
     }
 

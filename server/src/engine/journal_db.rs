@@ -314,6 +314,9 @@ fn what_now(kind: RunKind) -> &'static str {
         RunKind::Restart => {
             "Slipway ended while pods were restarting. The cluster goes on by itself; Live shows how far it is."
         }
+        RunKind::Pause | RunKind::Resume | RunKind::Undo | RunKind::Scale => {
+            "Slipway ended while a rollout was steered. What was asked of the cluster goes on by itself; Deploy shows how far it is."
+        }
         RunKind::Handover => {
             "Slipway ended while the project changed hands. Plan the switch again: it does what is left to do."
         }

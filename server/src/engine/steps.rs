@@ -195,7 +195,14 @@ impl Gate<'_> {
     }
 
     fn deploy(&self, before: &[(StepId, &StepState)]) -> StepState {
-        if let Some(running) = self.running(&[RunKind::Deploy, RunKind::Restart, RunKind::Down]) {
+        if let Some(running) = self.running(&[
+            RunKind::Deploy,
+            RunKind::Restart,
+            RunKind::Undo,
+            RunKind::Scale,
+            RunKind::Handover,
+            RunKind::Down,
+        ]) {
             return running;
         }
         // What is in the cluster counts, whatever has become of the values and images since.

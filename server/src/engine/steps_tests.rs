@@ -101,6 +101,7 @@ fn healthy() -> PanelState {
             image: "backend:1".into(),
             image_proved: Some(true),
             revision: 1,
+            paused: false,
             service: Some(ServiceRow {
                 name: "backend".into(),
                 kind: "ClusterIP".into(),

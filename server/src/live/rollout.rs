@@ -2,6 +2,7 @@
 
 use app::model::Rollout;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use crate::adapters::kube::times::millis;
 use app::model::UnixMillis;
@@ -21,6 +22,8 @@ pub struct DeploymentFacts {
     pub available: u32,
     pub revision: u64,
     pub image: String,
+    /// Stands for the pod template, to tell one from another.
+    pub template: u64,
     /// Reason and message of the condition Progressing when its status is False.
     pub not_progressing: Option<(String, String)>,
     /// Message of the condition ReplicaFailure when it is True: no pod could be made.
@@ -83,6 +86,7 @@ impl DeploymentFacts {
                 .and_then(|revision| revision.parse().ok())
                 .unwrap_or(0),
             image,
+            template: fingerprint(&deployment.spec.template),
             not_progressing: condition("Progressing", "False").map(|condition| {
                 (
                     condition.reason.clone().unwrap_or_default(),
@@ -143,6 +147,16 @@ impl DeploymentFacts {
         }
         Rollout::Complete
     }
+}
+
+fn fingerprint(template: &PodTemplateSpec) -> u64 {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    // The order of its fields is fixed, and its maps are sorted.
+    serde_json::to_string(template)
+        .unwrap_or_default()
+        .hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The Deployment's and its ReplicaSets' revision annotation.

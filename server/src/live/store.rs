@@ -371,6 +371,7 @@ impl LiveStore {
                 is_proved(name, image, current)
             }),
             revision: facts.revision,
+            paused: facts.paused,
             service,
         }
     }

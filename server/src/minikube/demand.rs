@@ -15,12 +15,12 @@ pub struct Demand {
 impl Demand {
     /// Reads the manifests; nothing when the project has none or asks for nothing.
     pub fn of(project: &Project) -> Self {
-        let Some(shown) = project.spec().deploy.manifests.clone() else {
-            return Self::default();
-        };
-        manifests::read(&project.path(&shown), &shown)
+        project
+            .spec()
+            .deploy
             .manifests
             .iter()
+            .flat_map(|shown| manifests::read(&project.path(shown), shown).manifests)
             .map(|manifest| Self::of_workload(&manifest.object))
             .fold(Self::default(), |sum, each| Self {
                 cpu_millis: sum.cpu_millis.saturating_add(each.cpu_millis),

@@ -332,6 +332,16 @@ impl<'d, 'i, 't> Section<'d, 'i, 't> {
         texts
     }
 
+    /// One text, or a list of them.
+    pub fn string_or_strings(&self, key: &str) -> Vec<Placed<String>> {
+        match self.get(key) {
+            Some(found) if found.get_ref().as_str().is_some() => {
+                self.string(key).into_iter().collect()
+            }
+            _ => self.strings(key),
+        }
+    }
+
     /// A table of texts with free keys.
     pub fn string_map(&self, key: &str) -> BTreeMap<String, Placed<String>> {
         let Some(found) = self.get(key) else {

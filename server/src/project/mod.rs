@@ -101,7 +101,7 @@ impl Project {
             namespace: spec.namespace.clone(),
             components: spec.components.iter().map(view_of).collect(),
             secret_name: spec.secret_name.clone(),
-            has_manifests: spec.deploy.manifests.is_some(),
+            has_manifests: !spec.deploy.manifests.is_empty(),
             has_chart: spec.deploy.chart.is_some(),
         }
     }

@@ -434,7 +434,7 @@ fn deploy(top: &Section<'_, '_, '_>, root: &Path, components: &[ComponentSpec]) 
                 .then(|| PathBuf::from(name))
         };
         return DeploySpec {
-            manifests: usual("k8s", "."),
+            manifests: usual("k8s", ".").into_iter().collect(),
             chart: usual("chart", "Chart.yaml"),
             values: Vec::new(),
             image_values: BTreeMap::new(),
@@ -443,7 +443,11 @@ fn deploy(top: &Section<'_, '_, '_>, root: &Path, components: &[ComponentSpec]) 
     section.allow(DEPLOY_KEYS);
     let path = |key: &str| section.string(key).map(|text| PathBuf::from(text.value));
     let spec = DeploySpec {
-        manifests: path("manifests"),
+        manifests: section
+            .string_or_strings("manifests")
+            .into_iter()
+            .map(|text| PathBuf::from(text.value))
+            .collect(),
         chart: path("chart"),
         values: section
             .strings("values")
@@ -506,13 +510,10 @@ pub fn check_paths(root: &Path, spec: &ProjectSpec) -> Result<(), Finding> {
             missing.push((about("dockerfile"), dockerfile));
         }
     }
-    for (key, path) in [
-        ("manifests", &spec.deploy.manifests),
-        ("chart", &spec.deploy.chart),
-    ] {
-        if let Some(path) = path
-            && !root.join(path).exists()
-        {
+    let manifests = spec.deploy.manifests.iter().map(|path| ("manifests", path));
+    let chart = spec.deploy.chart.iter().map(|path| ("chart", path));
+    for (key, path) in manifests.chain(chart) {
+        if !root.join(path).exists() {
             missing.push((format!("`{key}` of [deploy]"), path));
         }
     }

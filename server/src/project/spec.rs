@@ -90,8 +90,8 @@ pub struct SecretSpec {
 /// Where the objects come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeploySpec {
-    /// A folder of manifests, or a single file.
-    pub manifests: Option<PathBuf>,
+    /// Folders of manifests, single files or kustomize folders; together they are one set.
+    pub manifests: Vec<PathBuf>,
     /// A Helm chart's folder.
     pub chart: Option<PathBuf>,
     /// Values files, later ones win.

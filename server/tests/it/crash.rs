@@ -59,7 +59,7 @@ async fn a_run_that_was_going_is_interrupted_after_a_kill() {
     }
     let temp = tempfile::tempdir().expect("a temporary folder");
     let mut child = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "victim", "--nocapture"])
+        .args(["--exact", "crash::victim", "--nocapture"])
         .env(VICTIM, temp.path())
         .stdout(Stdio::piped())
         .spawn()

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use app::model::{
     Change, ClusterChoice, ComponentName, DeployPlan, Failure, Finding, GoingRuns, Outcome,
-    PanelState, PlanChoices, Rollout, SecretInput, SecretState,
+    PanelState, PlanChoices, Rollout, RolloutAct, SecretInput, SecretState,
 };
-use app::ports::{Deploys, Images, Live, Secrets};
+use app::ports::{Deploys, Images, Live, Rollouts, Secrets};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, Patch, PatchParams};
 use server::cluster::{ClusterOptions, ClusterRoom};
@@ -290,7 +290,11 @@ async fn a_deploy_is_planned_applied_followed_and_removed() {
         })
         .await;
 
-    let run = world.deploys.restart(app()).await.expect("a run");
+    let run = world
+        .deploys
+        .steer(app(), RolloutAct::Restart)
+        .await
+        .expect("a run");
     succeeded(world.core.runs.wait(run).await);
     let restarted = world.plan().await;
     assert!(
@@ -339,7 +343,7 @@ async fn an_image_that_is_not_there_stops_the_rollout_with_the_cause() {
     let Outcome::Failed { finding } = outcome else {
         panic!("it cannot succeed: {outcome:#?}");
     };
-    assert_eq!(finding.code, "IMAGE_NOT_IN_CLUSTER", "{finding:#?}");
+    assert_eq!(finding.code, "IMAGE_NEVER_PULL", "{finding:#?}");
     assert!(finding.why.contains("nobody-built:this"), "{finding:#?}");
     // Mended, deploying again finishes the job.
     fs::write(&path, text).expect("written");

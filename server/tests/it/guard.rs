@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use app::model::*;
 use app::ports::{
-    Clusters, Deploys, Handovers, Images, Live, Minikube, Ports, Releases, RunBook, Secrets, Setup,
+    Clusters, Deploys, Handovers, Images, Live, Minikube, Ports, Releases, Rollouts, RunBook,
+    Secrets, Setup,
 };
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
@@ -104,9 +105,16 @@ impl Deploys for Counting {
         self.called();
         Ok(RunId(8))
     }
-    async fn restart(&self, _: ComponentName) -> Result<RunId, Failure> {
+}
+#[async_trait]
+impl Rollouts for Counting {
+    async fn steer(&self, _: ComponentName, _: RolloutAct) -> Result<RunId, Failure> {
         self.called();
         Ok(RunId(9))
+    }
+    async fn history(&self, _: ComponentName) -> Result<RolloutHistory, Failure> {
+        self.called();
+        Ok(RolloutHistory::default())
     }
 }
 #[async_trait]
@@ -201,6 +209,7 @@ fn bench() -> Bench {
         deploys: calls.clone(),
         handovers: calls.clone(),
         releases: calls.clone(),
+        rollouts: calls.clone(),
         live: calls.clone(),
         runs: calls.clone(),
     };

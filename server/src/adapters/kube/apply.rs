@@ -17,6 +17,16 @@ pub struct Conflict {
     pub field: String,
 }
 
+impl Conflict {
+    /// A pause, a scaling or an undo of ours holds the field: under a name of its own, so that it can
+    /// be seen who did it, but the next deploy goes by the manifests again.
+    pub fn is_our_own(&self) -> bool {
+        self.manager
+            .strip_prefix(FIELD_MANAGER)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+}
+
 /// The collection an object lives in.
 pub fn api(client: &Client, served: &Served, namespace: &str) -> Api<DynamicObject> {
     if served.namespaced {
@@ -64,18 +74,21 @@ pub async fn apply_as(
     object: &Value,
     how: Applying<'_>,
 ) -> Result<Value, KubeError> {
-    let params = PatchParams {
+    let mut params = PatchParams {
         dry_run: how.dry_run,
         force: how.force,
         field_manager: Some(how.manager.to_owned()),
         field_validation: Some(ValidationDirective::Strict),
     };
-    let applied = within(
-        REQUEST_LIMIT,
-        api.patch(name, &params, &Patch::Apply(object)),
-    )
-    .await?;
-    Ok(to_value(&applied))
+    let patch = Patch::Apply(object);
+    let mut applied = within(REQUEST_LIMIT, api.patch(name, &params, &patch)).await;
+    if let Err(error) = &applied
+        && conflicts(error).is_some_and(|conflicts| conflicts.iter().all(Conflict::is_our_own))
+    {
+        params.force = true;
+        applied = within(REQUEST_LIMIT, api.patch(name, &params, &patch)).await;
+    }
+    Ok(to_value(&applied?))
 }
 
 /// Asks what would become of a patch in the way of `helm`'s client-side apply: a strategic merge

@@ -1,5 +1,6 @@
-//! kubectl: only its presence and version; Slipway itself speaks to the API server directly.
+//! kubectl: its presence and version, and kustomize; Slipway itself speaks to the API server directly.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -11,6 +12,16 @@ pub fn version() -> CommandSpec {
     CommandSpec::new("kubectl")
         .args(["version", "--client", "--output", "json"])
         .deadline(Duration::from_secs(8))
+        .grace(Duration::from_secs(1))
+}
+
+/// Builds a kustomize folder; touches no cluster.
+pub fn kustomize(folder: &Path) -> CommandSpec {
+    CommandSpec::new("kubectl")
+        .arg("kustomize")
+        .arg(folder)
+        // Remote bases may be fetched.
+        .deadline(Duration::from_secs(60))
         .grace(Duration::from_secs(1))
 }
 

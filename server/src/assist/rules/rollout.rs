@@ -4,6 +4,7 @@ use app::model::{ComponentName, Finding, NextAction, Rollout, StepId};
 
 use crate::assist::Facts;
 use crate::assist::facts::{about, capitalized};
+use crate::deploy::causes;
 
 /// The controller tries again with growing pauses, up to some minutes.
 const REFUSED_LATELY_MS: u64 = 300_000;
@@ -58,36 +59,15 @@ pub fn unschedulable(facts: &Facts<'_>) -> Vec<Finding> {
                     .as_deref()
                     .filter(|why| why.starts_with("It cannot be placed"))?,
             };
-            let lower = message.to_ascii_lowercase();
-            let (cause, advice) = if lower.contains("insufficient memory") {
-                ("no node has the memory it asks for", "Lower resources.requests.memory, or give the cluster more memory")
-            } else if lower.contains("insufficient cpu") {
-                ("no node has the CPU it asks for", "Lower resources.requests.cpu, or give the cluster more CPUs")
-            } else if lower.contains("taint") {
-                ("the nodes have taints it does not tolerate", "See `kubectl describe node` for the taint: not ready, disk or memory pressure?")
-            } else if lower.contains("persistentvolumeclaim") {
-                ("a volume it needs is not there", "Create the claim it names, or a storage class for it")
-            } else if lower.contains("affinity") || lower.contains("selector") {
-                ("no node matches its node selector or affinity", "Correct nodeSelector or affinity in its manifest")
-            } else {
-                ("no node takes it", "The message below says why")
-            };
-            Some(
-                Finding::new(
-                    "UNSCHEDULABLE",
-                    format!("{} has no node to run on", capitalized(component)),
-                    format!("Its pod waits because {cause}."),
-                )
-                .about(about(component))
-                .next(NextAction::Advice {
-                    text: advice.to_owned(),
-                })
-                .next(NextAction::Command {
-                    command: format!("kubectl describe pod {}{}", pod.name, namespace_flag(facts)),
-                    why: "Shows what the scheduler says in full".to_owned(),
-                })
-                .evidence(format!("Pod {}, FailedScheduling", pod.name), message),
-            )
+            Some(causes::no_node(
+                &capitalized(component),
+                about(component),
+                &pod.name,
+                facts
+                    .project()
+                    .map_or("", |project| project.namespace.as_str()),
+                message,
+            ))
         })
         .collect()
 }
@@ -100,49 +80,12 @@ pub fn refused(facts: &Facts<'_>) -> Vec<Finding> {
         .keys()
         .filter_map(|component| {
             let message = refusal(facts, component)?;
-            let lower = message.to_ascii_lowercase();
-            let (cause, advice) = if lower.contains("exceeded quota") {
-                (
-                    "the namespace's quota is used up",
-                    "Raise the ResourceQuota, or ask for less in the manifest",
-                )
-            } else if lower.contains("podsecurity") {
-                (
-                    "the namespace's pod security level forbids them",
-                    "Correct securityContext in the manifest by the message below",
-                )
-            } else if lower.contains("serviceaccount") {
-                (
-                    "the ServiceAccount they name does not exist",
-                    "Create the ServiceAccount, or remove serviceAccountName",
-                )
-            } else if lower.contains("admission webhook") {
-                (
-                    "an admission webhook denies them",
-                    "Correct the manifest by the webhook's message below",
-                )
-            } else {
-                (
-                    "the API server does not take them",
-                    "Correct the manifest by the message below",
-                )
-            };
-            Some(
-                Finding::new(
-                    "QUOTA_OR_ADMISSION",
-                    format!("The pods of {component} are refused"),
-                    format!("None can be created: {cause}."),
-                )
-                .about(about(component))
-                .next(NextAction::Advice {
-                    text: advice.to_owned(),
-                })
-                .next(NextAction::Open {
-                    step: StepId::Deploy,
-                    label: "Deploy after mending the manifest".to_owned(),
-                })
-                .evidence(format!("Deployment {component}"), message),
-            )
+            Some(causes::pods_refused(
+                component.as_str(),
+                about(component),
+                &format!("Deployment {component}"),
+                message,
+            ))
         })
         .collect()
 }
@@ -171,11 +114,4 @@ fn refusal<'a>(facts: &Facts<'a>, component: &ComponentName) -> Option<&'a str> 
         .filter(|event| facts.now.since(event.at) < REFUSED_LATELY_MS)
         .max_by_key(|event| event.at)
         .map(|event| event.message.as_str())
-}
-
-fn namespace_flag(facts: &Facts<'_>) -> String {
-    facts
-        .project()
-        .map(|project| format!(" --namespace {}", project.namespace))
-        .unwrap_or_default()
 }

@@ -231,6 +231,7 @@ pub fn live() -> ComponentLive {
         image: "todo-backend:1".into(),
         image_proved: Some(true),
         revision: 1,
+        paused: false,
         service: Some(ServiceRow {
             name: "backend".into(),
             kind: "ClusterIP".into(),

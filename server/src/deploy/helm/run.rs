@@ -562,7 +562,7 @@ impl<'a> Watcher<'a> {
             .component
             .as_ref()
             .map_or_else(|| pod.name.clone(), ToString::to_string);
-        hopeless::finding(&workload, pod, trouble, &log)
+        hopeless::finding(&workload, namespace, pod, trouble, &log)
     }
 
     /// Rollouts and hooks that nothing more will be heard of.
