@@ -7,10 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::model::{
-    ClusterChoice, ComponentName, ContextName, DeployMode, DeployPlan, Failure, GoingRuns,
-    Handover, LogLine, LogQuery, NewCluster, ObjectDiff, PlanChoices, ProfileAct, ProfileName,
-    ReleasePlan, ReleaseWish, RevisionComparison, RevisionDetail, RolloutAct, RolloutHistory,
-    RunId, SavePreview, SecretInput, SecretKey, ValueEdit, ValuesForm,
+    Builder, ClusterChoice, ComponentName, ContextName, DeployMode, DeployPlan, Failure, GoingRuns,
+    Handover, LogLine, LogPage, LogQuery, LogQuestion, NewCluster, ObjectDiff, PlanChoices,
+    ProfileAct, ProfileName, ReleasePlan, ReleaseWish, RevisionComparison, RevisionDetail,
+    RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey, ValueEdit, ValuesForm,
 };
 
 /// What is here, and what is missing.
@@ -58,6 +58,15 @@ pub trait Secrets: Send + Sync {
 pub trait Images: Send + Sync {
     /// Builds these components (all when empty) and proves them in the cluster.
     async fn build(&self, components: Vec<ComponentName>) -> Result<RunId, Failure>;
+    /// Stops the build of one component; the others of the run go on. One that has ended already is
+    /// left alone.
+    async fn cancel_build(&self, component: ComponentName) -> Result<(), Failure>;
+    /// Builds of this component on the cluster in use take this builder from now on.
+    async fn choose_builder(
+        &self,
+        component: ComponentName,
+        builder: Builder,
+    ) -> Result<(), Failure>;
 }
 
 #[async_trait]
@@ -132,6 +141,8 @@ pub trait RunBook: Send + Sync {
     async fn cancel(&self, run: RunId) -> Result<(), Failure>;
     /// Log lines of a run from the journal, starting with line number `from` (0-based), at most 1,000.
     async fn log(&self, run: RunId, from: u64) -> Result<Vec<LogLine>, Failure>;
+    /// Log lines that fit the question, at most 500 a page.
+    async fn search_log(&self, run: RunId, question: LogQuestion) -> Result<LogPage, Failure>;
 }
 
 /// All ports, handed over once per request context. The viewer's router never gets these.

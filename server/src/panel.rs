@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::model::{Failure, Finding, LogLine, PanelEvent, RunId};
+use app::model::{Failure, Finding, LogLine, LogPage, LogQuestion, PanelEvent, RunId};
 use app::ports::{Ports, RunBook};
 use async_trait::async_trait;
 
@@ -150,5 +150,9 @@ impl RunBook for RunsPort {
 
     async fn log(&self, run: RunId, from: u64) -> Result<Vec<LogLine>, Failure> {
         self.0.log(run, from).await
+    }
+
+    async fn search_log(&self, run: RunId, question: LogQuestion) -> Result<LogPage, Failure> {
+        self.0.search_log(run, question).await
     }
 }

@@ -221,14 +221,17 @@ fn image(component: &str, size_bytes: u64, in_cluster: bool) -> ImageView {
     };
     ImageView {
         component: name(component),
-        builder: Builder::Pack,
+        builder: Builder::Docker,
+        builders: vec![Builder::Docker, Builder::Pack],
+        goes: "into minikube profile demo".into(),
+        proof: "its ID was read back from the docker daemon of minikube profile demo".into(),
         state: if in_cluster {
             ImageState::InCluster {
                 image,
                 proved: ago(3_000),
             }
         } else {
-            ImageState::NotInCluster { image }
+            ImageState::NotInCluster { image, lost: None }
         },
     }
 }
@@ -532,7 +535,10 @@ pub fn fresh() -> PanelState {
         images: vec![
             ImageView {
                 component: name("backend"),
-                builder: Builder::Pack,
+                builder: Builder::Docker,
+                builders: vec![Builder::Docker, Builder::Pack],
+                goes: "into minikube profile demo".into(),
+                proof: String::new(),
                 state: ImageState::NotBuilt,
             },
             image("frontend", 24_000_000, false),
@@ -560,6 +566,7 @@ pub fn building() -> PanelState {
         },
     );
     state.runs.insert(RunId(7), run(RunKind::Build, None));
+    state.builds = crate::builds::going();
     state
 }
 

@@ -1,6 +1,7 @@
 //! Draws every page with made-up states to static HTML, to look at without a server:
 //! `cargo run -p app --example gallery -- target/gallery`, then serve that folder.
 
+mod builds;
 mod fixtures;
 
 use std::path::PathBuf;
@@ -59,6 +60,18 @@ fn scenes() -> Vec<(&'static str, PanelState, Connection, Role)> {
         (
             "building",
             fixtures::building(),
+            Connection::Live,
+            Role::Operator,
+        ),
+        (
+            "build-failed",
+            builds::failed(),
+            Connection::Live,
+            Role::Operator,
+        ),
+        (
+            "build-lost",
+            builds::lost(),
             Connection::Live,
             Role::Operator,
         ),

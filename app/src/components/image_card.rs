@@ -1,13 +1,15 @@
-//! One component's image: built or not, its size against the budget, and the proof in the cluster.
+//! One component's image: how its build goes, whether it is in the cluster and by which proof, and
+//! its size against the budget.
 
 use leptos::prelude::*;
 
-use super::{Age, words};
+use super::{Age, BuildTree, Elapsed, FindingCard, ImageActs, words};
 use crate::live::Live;
 use crate::model::{
-    Builder, BuiltImage, ComponentName, ImageState, ImageView, Slice, humanize_bytes,
+    BuildDoing, Builder, BuiltImage, ComponentName, ImageState, ImageView, PanelState, Slice,
+    humanize_bytes,
 };
-use crate::ui::{EmptyMessage, Meter, StatusBadge, Tone};
+use crate::ui::{EmptyMessage, Meter, Notice, Progress, StatusBadge, StatusIcon, Tone};
 
 /// Follows the image of this component.
 #[component]
@@ -16,82 +18,175 @@ pub fn ImageCard(component: ComponentName) -> impl IntoView {
     let image = {
         let component = component.clone();
         live.memo(&[Slice::Images, Slice::Project], move |state| {
-            let image = state
-                .images
-                .iter()
-                .find(|image| image.component == component)
-                .cloned();
-            let budget = state
-                .project
-                .as_ref()
-                .and_then(|project| {
-                    project
-                        .components
-                        .iter()
-                        .find(|view| view.name == component)
-                })
-                .and_then(|view| view.size_budget_bytes);
-            (image, budget)
+            (view_of(state, &component), budget_of(state, &component))
         })
     };
+    let doing = {
+        let component = component.clone();
+        live.memo(&[Slice::Runs], move |state| state.build_of(&component))
+    };
+    let said = Memo::new(move |_| {
+        image.with(|(view, _)| {
+            let state = view.as_ref().map(|view| &view.state);
+            doing.with(|doing| words::image_card(state, doing))
+        })
+    });
+    let hint = move || {
+        image.with(|(view, _)| {
+            view.as_ref().map(|view| {
+                let builder = match view.builder {
+                    Builder::Pack => "Packed without Docker",
+                    Builder::Docker => "Built by Docker",
+                };
+                match view.goes.as_str() {
+                    "" => builder.to_owned(),
+                    goes => format!("{builder}, goes {goes}"),
+                }
+            })
+        })
+    };
+    let open = Memo::new(move |_| {
+        doing.with(|doing| matches!(doing, BuildDoing::Going { .. } | BuildDoing::Failed { .. }))
+    });
     let name = component.to_string();
-    let label = format!("Image of {name}");
+    let share = {
+        let component = component.clone();
+        live.memo(&[Slice::Builds], move |state| share_done(state, &component))
+    };
     view! {
-        <article class="card image" aria-label=label>
-            {move || match image.get() {
-                (Some(image), budget) => card(image, budget).into_any(),
-                (None, _) => {
-                    view! {
-                        <h2 class="card-title">{name.clone()}</h2>
-                        <EmptyMessage
-                            tone=Tone::Unknown
-                            title="Not looked at yet"
-                            text="Choose a cluster; then Slipway asks its runtime for this image."
-                        />
+        <article class="card image" aria-label=format!("Image of {name}")>
+            <div class="card-head">
+                <div>
+                    <h2 class="card-title">{name.clone()}</h2>
+                    <p class="card-hint">{hint}</p>
+                </div>
+                <StatusBadge
+                    tone=Signal::derive(move || said.get().0)
+                    word=Signal::derive(move || said.get().1)
+                />
+            </div>
+            {
+                let name = name.clone();
+                move || going(doing.get(), &name, share)
+            }
+            <BuildTree component=component.clone() open />
+            {move || {
+                let (view, budget) = image.get();
+                match view {
+                    Some(view) => body(view, budget).into_any(),
+                    None => {
+                        view! {
+                            <EmptyMessage
+                                tone=Tone::Unknown
+                                title="Not looked at yet"
+                                text="Choose a cluster; then Slipway asks its runtime for this image."
+                            />
+                        }
+                            .into_any()
                     }
-                        .into_any()
                 }
             }}
+            <ImageActs component />
         </article>
     }
     .into_any()
 }
 
-fn card(image: ImageView, budget: Option<u64>) -> impl IntoView {
-    let (tone, word) = words::image(&image.state);
-    let builder = match image.builder {
-        Builder::Pack => "Packed without Docker",
-        Builder::Docker => "Built by Docker",
-    };
-    let body = match image.state {
+fn view_of(state: &PanelState, component: &ComponentName) -> Option<ImageView> {
+    state
+        .images
+        .iter()
+        .find(|image| &image.component == component)
+        .cloned()
+}
+
+fn budget_of(state: &PanelState, component: &ComponentName) -> Option<u64> {
+    let project = state.project.as_ref()?;
+    project
+        .components
+        .iter()
+        .find(|view| &view.name == component)?
+        .size_budget_bytes
+}
+
+/// Steps that have ended, of those the builder has named.
+fn share_done(state: &PanelState, component: &ComponentName) -> Option<f64> {
+    let build = state.builds.get(component)?;
+    let (ended, all) = build.ended();
+    (all > 0).then(|| ended as f64 / all as f64)
+}
+
+/// What the build does now, or how it ended if not well.
+fn going(doing: BuildDoing, name: &str, share: Memo<Option<f64>>) -> AnyView {
+    match doing {
+        BuildDoing::Nothing => ().into_any(),
+        BuildDoing::Going { since, now, .. } => view! {
+            <div class="image-going">
+                <p class="image-note">
+                    {now} " " <Elapsed since until=None />
+                </p>
+                <Progress label=format!("Build of {name}") share=share />
+            </div>
+        }
+        .into_any(),
+        BuildDoing::Failed { finding } => view! { <FindingCard finding=*finding /> }.into_any(),
+        BuildDoing::Cancelled { at } => view! {
+            <Notice tone=Tone::Off title="The last build was cancelled">
+                <p>
+                    <Age at />
+                    ". What was there before stays as it is."
+                </p>
+            </Notice>
+        }
+        .into_any(),
+    }
+}
+
+fn body(view: ImageView, budget: Option<u64>) -> impl IntoView {
+    let ImageView { state, proof, .. } = view;
+    match state {
         ImageState::NotBuilt => view! {
             <p class="image-note">"Build it to put it into the cluster."</p>
         }
         .into_any(),
-        ImageState::NotInCluster { image } => view! {
-            <p class="image-note">"Built, but the cluster's runtime does not list it. Build again to load it."</p>
-            {facts(image, budget)}
-        }
-        .into_any(),
-        ImageState::InCluster { image, proved } => view! {
-            <p class="image-note">
-                "Found in the cluster's runtime " <Age at=proved />
+        ImageState::NotInCluster {
+            image,
+            lost: Some(lost),
+        } => view! {
+            <p class="image-proof tone-attention">
+                <StatusIcon tone=Tone::Attention />
+                <span>
+                    "It was in the cluster " <Age at=lost />
+                    " and is gone from there: pruned, or the node was made anew. Build again to put it back."
+                </span>
             </p>
             {facts(image, budget)}
         }
         .into_any(),
-    };
-    view! {
-        <div class="card-head">
-            <div>
-                <h2 class="card-title">{image.component.to_string()}</h2>
-                <p class="card-hint">{builder}</p>
-            </div>
-            <StatusBadge tone word />
-        </div>
-        {body}
+        ImageState::NotInCluster { image, lost: None } => view! {
+            <p class="image-proof tone-attention">
+                <StatusIcon tone=Tone::Attention />
+                <span>"Built, but nobody has seen it in the cluster. Build again to put it there."</span>
+            </p>
+            {facts(image, budget)}
+        }
+        .into_any(),
+        ImageState::InCluster { image, proved } => view! {
+            <p class="image-proof tone-ok">
+                <StatusIcon tone=Tone::Ok />
+                <span>{proof_words(&proof)} " " <Age at=proved /></span>
+            </p>
+            {facts(image, budget)}
+        }
+        .into_any(),
     }
-    .into_any()
+}
+
+fn proof_words(proof: &str) -> String {
+    match proof {
+        "" => "Found in the cluster's runtime".to_owned(),
+        proof => format!("In the cluster: {proof}"),
+    }
 }
 
 fn facts(image: BuiltImage, budget: Option<u64>) -> impl IntoView {

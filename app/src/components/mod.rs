@@ -2,6 +2,7 @@
 
 mod age;
 mod announcer;
+mod build_tree;
 mod check_row;
 mod cluster_guard;
 mod cluster_picker;
@@ -11,7 +12,9 @@ mod event_list;
 mod finding_card;
 mod header;
 mod identity;
+mod image_acts;
 mod image_card;
+mod log_search;
 mod page_frame;
 mod plan_diff;
 mod pod_card;
@@ -31,6 +34,7 @@ pub mod words;
 
 pub use age::{Age, Elapsed};
 pub use announcer::Announcer;
+pub use build_tree::BuildTree;
 pub use check_row::CheckRow;
 pub use cluster_guard::{AskForName, GuardBanner, guarded};
 pub use cluster_picker::ClusterPicker;
@@ -40,7 +44,9 @@ pub use event_list::EventList;
 pub use finding_card::{FailureNote, FindingCard};
 pub use header::{Header, Mark};
 pub use identity::content;
+pub use image_acts::ImageActs;
 pub use image_card::ImageCard;
+pub use log_search::LogSearch;
 pub use page_frame::{Arrival, PageFrame};
 pub use plan_diff::PlanDiff;
 pub use pod_card::PodCard;

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::log_search::LogSearch;
 use super::run_stages::RunStages;
 use super::{Elapsed, FailureNote, FindingCard, wish, words};
 use crate::api::runs::{cancel_run, run_log};
@@ -79,6 +80,9 @@ fn OneRun(id: RunId, kind: RunKind) -> impl IntoView {
             </Show>
             {move || ending.get().map(|ending| outcome(ending.outcome))}
             <RunStages stages />
+            <Show when=move || live.is_operator()>
+                <LogSearch run=id />
+            </Show>
             <RunLog id />
         </section>
     }

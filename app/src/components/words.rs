@@ -1,9 +1,9 @@
 //! From the model to tone and word: one exhaustive match per kind of state, nowhere else.
 
 use crate::model::{
-    Change, CheckState, ClusterKind, ContainerState, ImageState, Need, Outcome, PodRow,
-    ProbeVerdict, Reach, Rollout, RunKind, SecretKind, SecretState, Severity, StageState,
-    StepState, humanize_bytes,
+    BuildDoing, BuildStepState, Change, CheckState, ClusterKind, ContainerState, ImageState, Need,
+    Outcome, PanelState, PodRow, ProbeVerdict, Reach, Rollout, RunKind, SecretKind, SecretState,
+    Severity, StageState, StepId, StepState, humanize_bytes,
 };
 use crate::ui::Tone;
 
@@ -93,8 +93,39 @@ pub fn secret_kind(kind: &SecretKind) -> String {
 pub fn image(state: &ImageState) -> Said {
     match state {
         ImageState::NotBuilt => said(Tone::ToDo, "Not built"),
+        ImageState::NotInCluster { lost: Some(_), .. } => said(Tone::Attention, "Lost"),
         ImageState::NotInCluster { .. } => said(Tone::Attention, "Not in the cluster"),
         ImageState::InCluster { .. } => said(Tone::Ok, "In the cluster"),
+    }
+}
+
+/// What a component's image card says in one word: a build that goes on or went wrong comes first.
+pub fn image_card(state: Option<&ImageState>, doing: &BuildDoing) -> Said {
+    match (doing, state) {
+        (BuildDoing::Going { .. }, _) => said(Tone::Working, "Building"),
+        (BuildDoing::Failed { .. }, _) => said(Tone::Failed, "Failed"),
+        (_, Some(state)) => image(state),
+        (_, None) => said(Tone::Unknown, "Unknown"),
+    }
+}
+
+pub fn build_step(state: &BuildStepState) -> Said {
+    match state {
+        BuildStepState::Waiting => said(Tone::Pending, "Waiting"),
+        BuildStepState::Running { .. } => said(Tone::Working, "Running"),
+        BuildStepState::Cached => said(Tone::Ok, "Cached"),
+        BuildStepState::Done { .. } => said(Tone::Ok, "Done"),
+        BuildStepState::Failed { .. } => said(Tone::Failed, "Failed"),
+        BuildStepState::Stopped => said(Tone::Off, "Not finished"),
+    }
+}
+
+/// Why a step's act cannot be done now.
+pub fn why_not(state: &PanelState, step: StepId) -> Option<String> {
+    match state.steps.get(&step) {
+        Some(StepState::Blocked { by }) => Some(format!("Finish {} first", by.title())),
+        _ if state.project.is_none() => Some("There is no project".to_owned()),
+        _ => None,
     }
 }
 

@@ -35,6 +35,18 @@ impl BuildView {
         }
     }
 
+    /// How many steps have ended, of how many.
+    pub fn ended(&self) -> (usize, usize) {
+        let open = |step: &&BuildStep| {
+            matches!(
+                step.state,
+                BuildStepState::Waiting | BuildStepState::Running { .. }
+            )
+        };
+        let open = self.steps.iter().filter(open).count();
+        (self.steps.len() - open, self.steps.len())
+    }
+
     /// What was moved in all, in bytes: contexts, pulled and pushed layers.
     pub fn moved_bytes(&self) -> u64 {
         self.steps

@@ -7,7 +7,17 @@ use super::{ComponentName, UnixMillis};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageView {
     pub component: ComponentName,
+    /// The builder the next build takes.
     pub builder: Builder,
+    /// The builders `slipway.toml` describes for it.
+    #[serde(default)]
+    pub builders: Vec<Builder>,
+    /// Where its images go, as a phrase: `into minikube profile demo`; empty when nowhere.
+    #[serde(default)]
+    pub goes: String,
+    /// How the image was found in the cluster, as a phrase; empty when it was not.
+    #[serde(default)]
+    pub proof: String,
     pub state: ImageState,
 }
 
@@ -27,6 +37,9 @@ pub enum ImageState {
     /// Built, but the cluster's runtime does not list it (any more).
     NotInCluster {
         image: BuiltImage,
+        /// When it was seen there last: it was lost since, by a prune or a new node.
+        #[serde(default)]
+        lost: Option<UnixMillis>,
     },
     /// The image ID was read back from the cluster's runtime.
     InCluster {

@@ -2,6 +2,7 @@
 //! The server folds the world into these; the browser folds the same events and draws them.
 
 pub mod build;
+pub mod build_doing;
 pub mod cluster;
 pub mod deploy;
 pub mod finding;
@@ -19,12 +20,14 @@ pub mod project;
 pub mod revision;
 pub mod rollout;
 pub mod run;
+pub mod run_log;
 pub mod secret;
 pub mod step;
 pub mod time;
 pub mod workload;
 
 pub use build::*;
+pub use build_doing::*;
 pub use cluster::*;
 pub use deploy::*;
 pub use finding::*;
@@ -42,6 +45,7 @@ pub use project::*;
 pub use revision::*;
 pub use rollout::*;
 pub use run::*;
+pub use run_log::*;
 pub use secret::*;
 pub use step::*;
 pub use time::*;

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Check, ClusterOption, ClusterView, ComponentLive, ComponentName, DeployPlan, DeployedView,
-    DriftedObject, Ending, EventRow, Finding, Freshness, Handover, HelmView, ImageView,
-    KubeconfigFile, LogLine, MinikubeView, OwnershipView, Planning, PodRow, ProjectView, RunId,
-    RunView, SecretView, StageState, StepId, StepState,
+    BuildStep, BuildView, Check, ClusterOption, ClusterView, ComponentLive, ComponentName,
+    DeployPlan, DeployedView, DriftedObject, Ending, EventRow, Finding, Freshness, Handover,
+    HelmView, ImageView, KubeconfigFile, LogLine, MinikubeView, OwnershipView, Planning, PodRow,
+    ProjectView, RunId, RunView, SecretView, StageState, StepId, StepState,
 };
 
 /// How many events are kept; the oldest go first.
@@ -32,6 +32,9 @@ pub struct PanelState {
     pub minikube: Option<MinikubeView>,
     pub secrets: Vec<SecretView>,
     pub images: Vec<ImageView>,
+    /// The newest build of each component, as far as it has come.
+    #[serde(default)]
+    pub builds: BTreeMap<ComponentName, BuildView>,
     pub plan: Option<DeployPlan>,
     /// How far the plan is that is being made; none while none is.
     pub planning: Option<Planning>,
@@ -68,6 +71,7 @@ pub enum Slice {
     Minikube,
     Secrets,
     Images,
+    Builds,
     Deploy,
     Ownership,
     Helm,
@@ -81,7 +85,7 @@ pub enum Slice {
 }
 
 impl Slice {
-    pub const ALL: [Slice; 18] = [
+    pub const ALL: [Slice; 19] = [
         Self::Project,
         Self::Clusters,
         Self::Cluster,
@@ -90,6 +94,7 @@ impl Slice {
         Self::Minikube,
         Self::Secrets,
         Self::Images,
+        Self::Builds,
         Self::Deploy,
         Self::Ownership,
         Self::Helm,
@@ -124,6 +129,14 @@ pub enum PanelEvent {
     Minikube(Option<Box<MinikubeView>>),
     Secrets(Vec<SecretView>),
     Image(Box<ImageView>),
+    /// A build begins; what was shown of the one before is gone.
+    BuildStarted(Box<BuildView>),
+    /// What became of some steps of a build.
+    BuildSteps {
+        component: ComponentName,
+        run: RunId,
+        steps: Vec<BuildStep>,
+    },
     Plan(Option<Box<DeployPlan>>),
     Planning(Option<Planning>),
     Drift(Vec<DriftedObject>),
@@ -175,6 +188,7 @@ impl PanelEvent {
             Self::Minikube(_) => &[Slice::Minikube],
             Self::Secrets(_) => &[Slice::Secrets],
             Self::Image(_) => &[Slice::Images],
+            Self::BuildStarted(_) | Self::BuildSteps { .. } => &[Slice::Builds],
             Self::Plan(_) | Self::Planning(_) | Self::Drift(_) | Self::Deployed(_) => {
                 &[Slice::Deploy]
             }
@@ -202,6 +216,8 @@ impl PanelEvent {
             | Self::Step { .. }
             | Self::Secrets(_)
             | Self::Image(_)
+            | Self::BuildStarted(_)
+            | Self::BuildSteps { .. }
             | Self::Plan(_)
             | Self::Planning(_)
             | Self::Drift(_)
@@ -262,6 +278,21 @@ impl PanelState {
             }
             PanelEvent::Minikube(minikube) => self.minikube = minikube.as_deref().cloned(),
             PanelEvent::Secrets(secrets) => self.secrets.clone_from(secrets),
+            PanelEvent::BuildStarted(build) => {
+                self.builds
+                    .insert(build.component.clone(), (**build).clone());
+            }
+            PanelEvent::BuildSteps {
+                component,
+                run,
+                steps,
+            } => {
+                if let Some(build) = self.builds.get_mut(component)
+                    && build.run == *run
+                {
+                    build.merge(steps);
+                }
+            }
             PanelEvent::Image(image) => {
                 replace_or_push(&mut self.images, image, |a, b| a.component == b.component)
             }
@@ -348,6 +379,7 @@ impl PanelState {
         self.steps.clear();
         self.secrets.clear();
         self.images.clear();
+        self.builds.clear();
         self.plan = None;
         self.planning = None;
         self.drift = None;

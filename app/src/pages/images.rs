@@ -3,9 +3,10 @@
 use leptos::prelude::*;
 
 use crate::api::images::build_images;
+pub use crate::components::words::why_not;
 use crate::components::{FailureNote, ImageCard, PageFrame, RunPanel, wish};
 use crate::live::Live;
-use crate::model::{PanelState, RunKind, RunView, Slice, StepId, StepState};
+use crate::model::{RunKind, RunView, Slice, StepId};
 use crate::ui::{Button, ButtonKind, EmptyMessage, Tone};
 
 #[component]
@@ -76,13 +77,4 @@ pub fn ImagesPage() -> impl IntoView {
         </PageFrame>
     }
     .into_any()
-}
-
-/// Why a step's act cannot be done now.
-pub fn why_not(state: &PanelState, step: StepId) -> Option<String> {
-    match state.steps.get(&step) {
-        Some(StepState::Blocked { by }) => Some(format!("Finish {} first", by.title())),
-        _ if state.project.is_none() => Some("There is no project".to_owned()),
-        _ => None,
-    }
 }

@@ -264,8 +264,8 @@ impl PackedImage {
         Ok(import::record(store, &config, &manifest, layers, names)?)
     }
 
-    /// Writes the image as an OCI image layout archive, which docker, podman, kind, minikube and
-    /// our own store can load.
+    /// Writes the image as an OCI image layout archive with the older `manifest.json` beside it, as
+    /// `docker save` does: engines before 25 know nothing else, everyone else reads either.
     pub fn write_archive(&self, writer: impl Write, name: &str) -> Result<(), PackError> {
         let mut entry = descriptor(
             MANIFEST,
@@ -289,12 +289,18 @@ impl PackedImage {
             manifests: vec![entry],
         })?;
         let blob = |digest: &str| format!("blobs/sha256/{}", digest.replace("sha256:", ""));
+        let saved = serde_json::to_vec(&serde_json::json!([{
+            "Config": blob(&self.id()),
+            "RepoTags": [name],
+            "Layers": self.layers.iter().map(|layer| blob(&layer.digest)).collect::<Vec<_>>(),
+        }]))?;
         let mut builder = tar::Builder::new(writer);
         let mut add = |name: &str, bytes: &[u8]| {
             builder.append_data(&mut header(bytes.len() as u64, 0o644), name, bytes)
         };
         add("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#).map_err(PackError::Write)?;
         add("index.json", &index).map_err(PackError::Write)?;
+        add("manifest.json", &saved).map_err(PackError::Write)?;
         add(&blob(&self.id()), &self.config).map_err(PackError::Write)?;
         add(&blob(&self.manifest_digest()), &self.manifest).map_err(PackError::Write)?;
         for layer in &self.layers {

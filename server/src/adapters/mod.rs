@@ -9,4 +9,5 @@ pub mod kind;
 pub mod kube;
 pub mod kubectl;
 pub mod kubectl_ai;
+pub mod listed_image;
 pub mod minikube;

@@ -169,12 +169,16 @@ mod tests {
             probes: ProbePaths::default(),
             expose: Expose::ClusterIp,
             size_budget_bytes: None,
+            builder: None,
+            build_args: Default::default(),
+            build_secrets: vec![],
             pack: None,
         };
         ProjectSpec {
             name: "todo".into(),
             namespace: "todo".parse().expect("a name"),
             secret_name: "todo-secrets".into(),
+            registry: None,
             components: vec![component("backend"), component("frontend")],
             secrets: vec![],
             deploy: DeploySpec::default(),

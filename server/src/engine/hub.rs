@@ -306,7 +306,9 @@ fn is_news(state: &PanelState, event: &PanelEvent) -> bool {
         PanelEvent::Findings(findings) => &state.findings != findings,
         PanelEvent::Viewers(viewers) => state.viewers != *viewers,
         PanelEvent::RunLog { lines, .. } => !lines.is_empty(),
+        PanelEvent::BuildSteps { steps, .. } => !steps.is_empty(),
         PanelEvent::ClusterChosen(_)
+        | PanelEvent::BuildStarted(_)
         | PanelEvent::RunStarted(_)
         | PanelEvent::RunStage { .. }
         | PanelEvent::RunEnded { .. } => true,

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
-use app::model::{Ending, Finding, LogLine, NextAction, RunId, RunView, StageState};
+use app::model::{
+    Ending, Finding, LogLine, LogPage, LogQuestion, NextAction, RunId, RunView, StageState,
+};
 use tokio::sync::oneshot;
 
 use super::journal_db::{Database, Entry};
@@ -35,6 +37,11 @@ enum Job {
         run: RunId,
         from: u64,
         answer: oneshot::Sender<Result<Vec<LogLine>, String>>,
+    },
+    SearchLog {
+        run: RunId,
+        question: LogQuestion,
+        answer: oneshot::Sender<Result<LogPage, String>>,
     },
 }
 
@@ -112,6 +119,20 @@ impl Journal {
         let (answer, lines) = oneshot::channel();
         let _ = self.shared.sender.send(Job::ReadLog { run, from, answer });
         match lines.await {
+            Ok(result) => result.map_err(|why| journal_broken(&why)),
+            Err(_) => Err(journal_gone()),
+        }
+    }
+
+    /// Log lines of a run that fit the question, with everything written so far.
+    pub async fn search_log(&self, run: RunId, question: LogQuestion) -> Result<LogPage, Finding> {
+        let (answer, page) = oneshot::channel();
+        let _ = self.shared.sender.send(Job::SearchLog {
+            run,
+            question,
+            answer,
+        });
+        match page.await {
             Ok(result) => result.map_err(|why| journal_broken(&why)),
             Err(_) => Err(journal_gone()),
         }
@@ -214,6 +235,7 @@ fn start_writer(mut database: Database) -> mpsc::Sender<Job> {
             let mut entries = Vec::new();
             let mut confirms = Vec::new();
             let mut reads = Vec::new();
+            let mut searches = Vec::new();
             let mut next = Some(first);
             while let Some(job) = next {
                 match job {
@@ -223,6 +245,11 @@ fn start_writer(mut database: Database) -> mpsc::Sender<Job> {
                         confirms.push(confirm);
                     }
                     Job::ReadLog { run, from, answer } => reads.push((run, from, answer)),
+                    Job::SearchLog {
+                        run,
+                        question,
+                        answer,
+                    } => searches.push((run, question, answer)),
                 }
                 next = if entries.len() < MOST_AT_ONCE {
                     jobs.try_recv().ok()
@@ -242,6 +269,12 @@ fn start_writer(mut database: Database) -> mpsc::Sender<Job> {
                     .log_lines(run, from)
                     .map_err(|error| error.to_string());
                 let _ = answer.send(lines);
+            }
+            for (run, question, answer) in searches {
+                let page = database
+                    .search_log(run, &question)
+                    .map_err(|error| error.to_string());
+                let _ = answer.send(page);
             }
         }
     };

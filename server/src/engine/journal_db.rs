@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use app::model::{
-    Ending, LogLine, Outcome, RUNS_KEPT, RunId, RunKind, RunView, Stage, StageState, UnixMillis,
+    Ending, LogLine, LogPage, LogQuestion, NumberedLine, Outcome, RUNS_KEPT, RunId, RunKind,
+    RunView, Stage, StageState, UnixMillis,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
@@ -26,6 +27,7 @@ CREATE TABLE IF NOT EXISTS audit (at INTEGER NOT NULL, who TEXT NOT NULL, what T
 /// The stages and the log of older runs are forgotten.
 const RUNS_IN_FULL: i64 = 200;
 const MOST_LINES_READ: i64 = 1000;
+const MOST_LINES_FOUND: usize = 500;
 
 /// One thing to write.
 pub(super) enum Entry {
@@ -231,6 +233,46 @@ impl Database {
                 })
             })?
             .collect()
+    }
+
+    pub(super) fn search_log(
+        &self,
+        run: RunId,
+        question: &LogQuestion,
+    ) -> rusqlite::Result<LogPage> {
+        let mut lines: Vec<NumberedLine> = self
+            .connection
+            .prepare_cached(
+                "SELECT number, at, stage, text FROM log WHERE run = ?1 AND number >= ?2
+                 AND substr(stage, 1, length(?3)) = ?3 AND instr(lower(text), lower(?4)) > 0
+                 ORDER BY number LIMIT ?5",
+            )?
+            .query_map(
+                params![
+                    sql(run.0),
+                    sql(question.from),
+                    question.stage,
+                    question.text,
+                    sql(MOST_LINES_FOUND as u64 + 1)
+                ],
+                |row| {
+                    Ok(NumberedLine {
+                        number: row.get::<_, i64>(0)?.unsigned_abs(),
+                        line: LogLine {
+                            at: UnixMillis(row.get(1)?),
+                            stage: row.get(2)?,
+                            text: row.get(3)?,
+                        },
+                    })
+                },
+            )?
+            .collect::<rusqlite::Result<_>>()?;
+        // One more was asked for, to know whether there is one.
+        let next = match lines.len() > MOST_LINES_FOUND {
+            true => lines.pop().map(|line| line.number),
+            false => None,
+        };
+        Ok(LogPage { lines, next })
     }
 
     pub(super) fn facts(&self) -> rusqlite::Result<BTreeMap<(String, String), String>> {

@@ -244,6 +244,20 @@ impl StageHandle {
         self.set(StageState::Skipped { why });
     }
 
+    /// Ends it as cancelled, unless it has ended already.
+    pub fn cancel(&self) {
+        let goes_on = self.run.inside().stages.iter().any(|stage| {
+            stage.id == self.id
+                && matches!(
+                    stage.state,
+                    StageState::Running { .. } | StageState::Pending
+                )
+        });
+        if goes_on {
+            self.set(StageState::Cancelled);
+        }
+    }
+
     pub fn fail(&self, finding: Finding) {
         let finding = Box::new(self.run.redact_finding(finding));
         let took_ms = self.took_ms();

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use app::model::{
-    Ending, Failure, Finding, LogLine, NextAction, Outcome, PanelEvent, Remedy, RunId, RunKind,
-    RunView, Stage,
+    Ending, Failure, Finding, LogLine, LogPage, LogQuestion, NextAction, Outcome, PanelEvent,
+    Remedy, RunId, RunKind, RunView, Stage,
 };
 use futures::FutureExt;
 use tokio::sync::watch;
@@ -213,6 +213,15 @@ impl Runs {
         self.shared
             .journal
             .log_lines(run, from)
+            .await
+            .map_err(Failure::from)
+    }
+
+    /// Log lines that fit the question.
+    pub async fn search_log(&self, run: RunId, question: LogQuestion) -> Result<LogPage, Failure> {
+        self.shared
+            .journal
+            .search_log(run, question)
             .await
             .map_err(Failure::from)
     }

@@ -78,6 +78,9 @@ fn healthy() -> PanelState {
     state.images = vec![ImageView {
         component: name(),
         builder: Builder::Pack,
+        builders: vec![Builder::Pack],
+        goes: String::new(),
+        proof: String::new(),
         state: ImageState::InCluster {
             image: built(),
             proved: NOW,

@@ -1,15 +1,18 @@
-//! A build from the inside: programs are built one after the other, because they share a target
-//! folder; packing, loading and proving of one goes on while the next is built.
+//! A build from the inside: every component goes its own way beside the others and can be cancelled
+//! alone. Only programs for packed images are built one after the other, because they share a target
+//! folder.
 
 use std::sync::Arc;
 
-use app::model::{Builder, BuiltImage, ComponentName, ImageState, ImageView, humanize_bytes};
+use app::model::{Builder, BuiltImage, ComponentName, ImageState, humanize_bytes};
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::destination::Destination;
 use super::pack_build::Tail;
 use super::plan::Job;
-use super::{Inner, docker_build, findings, known, pack_build, prove};
+use super::{Inner, deliver, docker_build, findings, known, pack_build, prove};
 use crate::cluster::Connected;
 use crate::engine::{RunError, RunHandle, StageHandle, clock};
 use crate::process::{self, CommandSpec, Ending};
@@ -21,80 +24,213 @@ pub async fn build(
     jobs: Vec<Job>,
     run: &RunHandle,
 ) -> Result<String, RunError> {
-    let count = jobs.len();
-    let mut finishing: JoinSet<Result<(), RunError>> = JoinSet::new();
-    let mut first_failure = None;
+    let target_folder = Arc::new(Mutex::new(()));
+    let mut going: JoinSet<(ComponentName, Result<(), RunError>)> = JoinSet::new();
     for job in jobs {
-        if run.cancelled().is_cancelled() {
-            first_failure.get_or_insert(RunError::Cancelled);
-            break;
-        }
-        let stages = Stages::of(run, &job);
-        let (inner, connected) = (Arc::clone(inner), Arc::clone(connected));
-        let cancel = run.cancelled().clone();
-        match (job.builder, job.component.pack.clone()) {
-            (Builder::Pack, Some(recipe)) => {
-                let built =
-                    pack_build::build(&inner, &job.component, &recipe, &stages.build, &cancel)
-                        .await;
-                if let Err(error) = built {
-                    stages.build.fail_with(&error);
-                    first_failure.get_or_insert(error);
-                    break;
-                }
-                finishing.spawn(async move {
-                    let packed = pack_build::pack_and_load(
-                        &inner,
-                        &connected,
-                        &job.component,
-                        &recipe,
-                        &stages.second,
-                        &cancel,
-                    )
-                    .await;
-                    let image = or_fail(&stages.second, packed)?;
-                    finish(&inner, &connected, &job, image, &stages.prove, &cancel).await
-                });
-            }
-            _ => {
-                finishing.spawn(async move {
-                    let built = docker_build::build(
-                        &inner,
-                        &connected,
-                        &job.component,
-                        &stages.build,
-                        &cancel,
-                    )
-                    .await;
-                    let built = or_fail(&stages.build, built)?;
-                    let loaded = docker_build::load(
-                        &connected,
-                        &job.component,
-                        built,
-                        &stages.second,
-                        &cancel,
-                    )
-                    .await;
-                    let image = or_fail(&stages.second, loaded)?;
-                    finish(&inner, &connected, &job, image, &stages.prove, &cancel).await
-                });
-            }
-        }
+        let one = OneBuild {
+            cancel: inner.going.begin(&job.component.name, run.cancelled()),
+            stages: Stages::of(run, &job),
+            inner: Arc::clone(inner),
+            connected: Arc::clone(connected),
+            run: run.clone(),
+            target_folder: Arc::clone(&target_folder),
+            job,
+        };
+        going.spawn(async move {
+            let name = one.job.component.name.clone();
+            let ended = one.go().await;
+            one.inner.going.end(&name);
+            (name, ended)
+        });
     }
-    while let Some(ended) = finishing.join_next().await {
-        let failure = match ended {
-            Ok(Ok(())) => continue,
-            Ok(Err(error)) => error,
+    let mut built = 0;
+    let mut cancelled = Vec::new();
+    let mut first_failure = None;
+    while let Some(ended) = going.join_next().await {
+        match ended {
+            Ok((_, Ok(()))) => built += 1,
+            Ok((name, Err(RunError::Cancelled))) => cancelled.push(name),
+            Ok((_, Err(failure))) => {
+                first_failure.get_or_insert(failure);
+            }
             // A panic goes on to the run, which reports it as one.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => RunError::Cancelled,
-        };
-        first_failure.get_or_insert(failure);
+            Err(_) => {
+                first_failure.get_or_insert(RunError::Cancelled);
+            }
+        }
     }
-    match first_failure {
-        Some(failure) => Err(failure),
-        None if count == 1 => Ok("1 image is built and in the cluster".to_owned()),
-        None => Ok(format!("{count} images are built and in the cluster")),
+    if let Some(failure) = first_failure {
+        return Err(failure);
+    }
+    if built == 0 && !cancelled.is_empty() {
+        return Err(RunError::Cancelled);
+    }
+    Ok(summary(built, &cancelled))
+}
+
+fn summary(built: usize, cancelled: &[ComponentName]) -> String {
+    let mut words = match built {
+        1 => "1 image is built and in the cluster".to_owned(),
+        count => format!("{count} images are built and in the cluster"),
+    };
+    if !cancelled.is_empty() {
+        let names: Vec<&str> = cancelled.iter().map(ComponentName::as_str).collect();
+        words.push_str(&format!(
+            "; the build of {} was cancelled",
+            names.join(" and ")
+        ));
+    }
+    words
+}
+
+struct OneBuild {
+    inner: Arc<Inner>,
+    connected: Arc<Connected>,
+    run: RunHandle,
+    job: Job,
+    stages: Stages,
+    cancel: CancellationToken,
+    target_folder: Arc<Mutex<()>>,
+}
+
+impl OneBuild {
+    async fn go(&self) -> Result<(), RunError> {
+        let ended = self.steps().await;
+        match &ended {
+            Err(RunError::Cancelled) => self.stages.cancel(),
+            // What fails after a cancel mostly fails because of it.
+            Err(RunError::Failed(_)) if self.cancel.is_cancelled() => {
+                self.stages.cancel();
+                return Err(RunError::Cancelled);
+            }
+            _ => {}
+        }
+        ended
+    }
+
+    async fn steps(&self) -> Result<(), RunError> {
+        let Self {
+            inner, job, cancel, ..
+        } = self;
+        let component = &job.component;
+        let stages = &self.stages;
+        stages.build.start();
+        let nodes = inner.nodes.borrow().clone();
+        let resolved = Destination::resolve(&job.way, &self.connected, &nodes, cancel).await;
+        let destination = or_fail(&stages.build, resolved.map_err(RunError::from))?;
+        let made = match (job.builder, &component.pack) {
+            (Builder::Pack, Some(recipe)) => {
+                let waiting_for_others = async {
+                    tokio::select! {
+                        turn = self.target_folder.lock() => Ok(turn),
+                        () = cancel.cancelled() => Err(RunError::Cancelled),
+                    }
+                };
+                let turn = waiting_for_others.await?;
+                let built =
+                    pack_build::build(inner, component, recipe, &stages.build, cancel).await;
+                or_fail(&stages.build, built)?;
+                drop(turn);
+                stages.second.start();
+                let packed = pack_build::pack_image(inner, component, recipe, &stages.second).await;
+                or_fail(&stages.second, packed)?
+            }
+            _ => {
+                let built = docker_build::build(
+                    inner,
+                    (&self.run, &self.connected.voice),
+                    component,
+                    &job.way,
+                    &destination,
+                    &stages.build,
+                    cancel,
+                )
+                .await;
+                or_fail(&stages.build, built)?
+            }
+        };
+        let delivered =
+            deliver::deliver(made, &destination, component, &stages.second, cancel).await;
+        let image = or_fail(&stages.second, delivered)?;
+        self.finish(image, &destination).await
+    }
+
+    /// Remembers the image and waits until the cluster's own runtime shows it.
+    async fn finish(&self, image: BuiltImage, destination: &Destination) -> Result<(), RunError> {
+        let Self {
+            inner,
+            connected,
+            job,
+            cancel,
+            ..
+        } = self;
+        let stage = &self.stages.prove;
+        let name = &job.component.name;
+        stage.start();
+        stage.log(format!("Looking for {} ({})", image.reference, image.id));
+        known::put(&inner.core.journal, &connected.id, name, &image, None).await?;
+        let question = prove::Question {
+            connected,
+            nodes: &inner.nodes,
+            namespace: &inner.project.spec().namespace,
+            component: name,
+            image: &image,
+            destination,
+        };
+        let proved = prove::wait(&question, cancel).await;
+        if cancel.is_cancelled() {
+            return Err(RunError::Cancelled);
+        }
+        let state = match &proved {
+            Ok(proof) => {
+                let now = clock::now();
+                let proof = known::Proved {
+                    at: now,
+                    by: proof.clone(),
+                };
+                known::put(
+                    &inner.core.journal,
+                    &connected.id,
+                    name,
+                    &image,
+                    Some(proof),
+                )
+                .await?;
+                ImageState::InCluster {
+                    image: image.clone(),
+                    proved: now,
+                }
+            }
+            Err(_) => ImageState::NotInCluster {
+                image: image.clone(),
+                lost: None,
+            },
+        };
+        let proof = proved.as_ref().map_or_else(|_| String::new(), Clone::clone);
+        let view = inner.view(&job.component, connected, state, proof);
+        inner.set_state(&connected.voice, view);
+        let proof = or_fail(stage, proved.map_err(RunError::from))?;
+        stage.succeed(self.note(&image, &proof));
+        Ok(())
+    }
+
+    fn note(&self, image: &BuiltImage, proof: &str) -> String {
+        let component = &self.job.component;
+        let mut note = format!("{} is in the cluster: {proof}", image.reference);
+        if let Some(budget) = component.size_budget_bytes
+            && image.size_bytes > budget
+        {
+            let finding = findings::over_budget(&component.name, image.size_bytes, budget);
+            self.stages
+                .prove
+                .log(format!("{}: {}", finding.what, finding.why));
+            note.push_str(&format!(
+                ", {} over its budget",
+                humanize_bytes(image.size_bytes - budget)
+            ));
+        }
+        note
     }
 }
 
@@ -117,74 +253,21 @@ impl Stages {
             prove: run.stage(&format!("{component}/prove")),
         }
     }
-}
 
-trait FailWith {
-    fn fail_with(&self, error: &RunError);
-}
-
-impl FailWith for StageHandle {
-    /// A cancelled stage gets its ending from the run.
-    fn fail_with(&self, error: &RunError) {
-        if let RunError::Failed(finding) = error {
-            self.fail((**finding).clone());
+    fn cancel(&self) {
+        for stage in [&self.build, &self.second, &self.prove] {
+            stage.cancel();
         }
     }
 }
 
+/// A cancelled stage gets its ending elsewhere.
 fn or_fail<T>(stage: &StageHandle, result: Result<T, RunError>) -> Result<T, RunError> {
-    result.inspect_err(|error| stage.fail_with(error))
-}
-
-/// Remembers the image and waits for the cluster to list it.
-async fn finish(
-    inner: &Inner,
-    connected: &Connected,
-    job: &Job,
-    image: BuiltImage,
-    stage: &StageHandle,
-    cancel: &CancellationToken,
-) -> Result<(), RunError> {
-    let name = &job.component.name;
-    stage.start();
-    stage.log(format!("Looking for {} ({})", image.reference, image.id));
-    known::put(&inner.core.journal, &connected.id, name, &image).await?;
-    let proved = prove::wait(connected, &inner.nodes, name, &image, cancel).await;
-    let state = match &proved {
-        Ok(()) => ImageState::InCluster {
-            image: image.clone(),
-            proved: clock::now(),
-        },
-        Err(_) => ImageState::NotInCluster {
-            image: image.clone(),
-        },
-    };
-    let view = ImageView {
-        component: name.clone(),
-        builder: job.builder,
-        state,
-    };
-    inner.set_state(&connected.voice, view);
-    if let Err(finding) = proved {
-        if cancel.is_cancelled() {
-            return Err(RunError::Cancelled);
+    result.inspect_err(|error| {
+        if let RunError::Failed(finding) = error {
+            stage.fail((**finding).clone());
         }
-        stage.fail(finding.clone());
-        return Err(finding.into());
-    }
-    let mut note = format!("{} is in the cluster", image.reference);
-    if let Some(budget) = job.component.size_budget_bytes
-        && image.size_bytes > budget
-    {
-        let finding = findings::over_budget(name, image.size_bytes, budget);
-        stage.log(format!("{}: {}", finding.what, finding.why));
-        note.push_str(&format!(
-            ", {} over its budget",
-            humanize_bytes(image.size_bytes - budget)
-        ));
-    }
-    stage.succeed(note);
-    Ok(())
+    })
 }
 
 /// Runs a tool that moves an image; its output goes to the log.
@@ -207,9 +290,24 @@ pub async fn run_loader(
         Ending::Cancelled { .. } => Err(RunError::Cancelled),
         ending => Err(findings::load_failed(
             component,
-            &format!("{program} did not succeed ({ending:?})"),
+            &format!("{program} ended with {}", ending.words()),
             &tail.lines(),
         )
         .into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_tells_of_builds_that_were_cancelled() {
+        let name: ComponentName = "backend".parse().expect("a name");
+        assert_eq!(summary(2, &[]), "2 images are built and in the cluster");
+        assert_eq!(
+            summary(1, &[name]),
+            "1 image is built and in the cluster; the build of backend was cancelled"
+        );
     }
 }

@@ -1,145 +1,90 @@
-//! The docker builder: BuildKit through the CLI, in the daemon the cluster reads images from where
-//! it has one, else in the local daemon with a copy into the cluster's nodes.
+//! The docker builder: BuildKit through the CLI where buildx is here, else the classic builder, in the
+//! daemon the image's destination names.
 
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{BuiltImage, ClusterKind, Progress};
+use app::model::{BuiltImage, Finding};
 use tokio_util::sync::CancellationToken;
 
+use super::build_arguments::{self, BuildArguments};
+use super::build_progress::BuildProgress;
+use super::deliver::{Lies, Made};
+use super::destination::{Destination, Way};
 use super::pack_build::Tail;
-use super::{Inner, build_run, findings};
-use crate::adapters::docker::{self, BuildCommand, Daemon, ProgressReader};
-use crate::adapters::{kind, minikube};
-use crate::cluster::Connected;
-use crate::engine::{RunError, StageHandle, clock};
+use super::{Inner, dockerfile_lines, findings};
+use crate::adapters::docker::{self, BuildCommand, BuildEngine, Daemon, ProgressReader};
+use crate::engine::{RunError, RunHandle, StageHandle, Voice, clock};
 use crate::process::{self, Ending};
 use crate::project::ComponentSpec;
 
-const BUILD_DEADLINE: Duration = Duration::from_secs(30 * 60);
-
-/// An image in a docker daemon.
-#[derive(Debug)]
-pub struct Built {
-    pub image: BuiltImage,
-    daemon: Daemon,
-}
-
-/// The daemon to build in: minikube's own, asked for anew each time, or the user's.
-async fn daemon_of(
-    connected: &Connected,
-    stage: &StageHandle,
-    cancel: &CancellationToken,
-) -> Daemon {
-    let ClusterKind::Minikube { profile } = &connected.kind else {
-        return Daemon::Users;
-    };
-    let answer = process::capture(&minikube::docker_env(profile), cancel).await;
-    let variables = answer
-        .ok()
-        .filter(|captured| captured.ending.is_success())
-        .and_then(|captured| minikube::parse_docker_env(&captured.stdout));
-    match variables {
-        Some(variables) => {
-            stage.log(format!(
-                "Building in the docker daemon of minikube profile {profile}"
-            ));
-            Daemon::Named(variables)
-        }
-        None => {
-            stage.log(format!(
-                "The minikube profile {profile} has no docker daemon to build in; building here and loading"
-            ));
-            Daemon::Users
-        }
-    }
-}
+const BUILD_DEADLINE: Duration = Duration::from_secs(60 * 60);
 
 /// Builds the image and gives it a tag made from its ID.
 pub async fn build(
-    inner: &Inner,
-    connected: &Connected,
+    inner: &Arc<Inner>,
+    (run, voice): (&RunHandle, &Voice),
     component: &ComponentSpec,
+    way: &Way,
+    destination: &Destination,
     stage: &StageHandle,
     cancel: &CancellationToken,
-) -> Result<Built, RunError> {
+) -> Result<Made, RunError> {
     let Some(dockerfile) = &component.dockerfile else {
         return Err(findings::no_builder(component, true).into());
     };
-    stage.start();
-    let daemon = daemon_of(connected, stage, cancel).await;
-    let working = format!("{}:slipway-building", component.image);
-    let engine = engine(cancel).await;
-    let id_folder = tempfile::tempdir().map_err(|error| {
+    let daemon = destination.daemon();
+    let mut engine = engine(cancel).await;
+    let inputs = build_arguments::read(&inner.project, component, &engine, &inner.core.redactor)?;
+    let goes = destination.phrase(way);
+    stage.log(format!("{} builds; the image goes {goes}", engine.label()));
+    if let BuildEngine::Classic { why } = &engine {
+        stage.log(format!("BuildKit is not used: {why}"));
+    }
+    let folder = tempfile::tempdir().map_err(|error| {
         findings::load_failed(
             &component.name,
             &format!("A temporary folder could not be made: {error}"),
             &[],
         )
     })?;
-    let spec = BuildCommand {
+    let build = Build {
+        inner,
+        voice,
+        run,
+        component,
         daemon: &daemon,
-        engine: &engine,
-        reference: &working,
-        dockerfile: &inner.project.path(dockerfile),
-        context: &inner.project.path(&component.context),
-        args: &[],
-        secrets: &[],
-        id_file: &id_folder.path().join("id"),
-        deadline: BUILD_DEADLINE,
+        dockerfile: inner.project.path(dockerfile),
+        working: format!("{}:slipway-building", component.image),
+        id_file: folder.path().join("id"),
+        inputs,
+        goes,
+    };
+    let mut ended = build.once(&engine, stage, cancel).await?;
+    if ended.refused_format() {
+        engine = engine.in_plain_text();
+        stage.log("This buildx does not write raw JSON; building again with plain text");
+        ended = build.once(&engine, stage, cancel).await?;
     }
-    .spec();
-    let mut tail = Tail::default();
-    let mut reader = ProgressReader::new(engine.format());
-    let ending = process::stream(&spec, cancel, |pipe, bytes| {
-        reader.push(pipe, bytes, clock::now(), |line| {
-            stage.log(line);
-            tail.push(line);
-        });
-        if let Some((done, total, step)) = reader.steps().now() {
-            stage.progress(Progress {
-                done,
-                total: Some(total),
-                note: step.name.clone(),
-            });
-        }
-    })
-    .await
-    .map_err(|error| findings::spawn_failed(&component.name, &error))?;
-    match ending {
+    match ended.ending {
         Ending::Exited(0) => {}
         Ending::Cancelled { .. } => return Err(RunError::Cancelled),
-        ending => {
-            return Err(findings::build_failed(&component.name, ending, &tail.lines()).into());
-        }
+        _ => return Err(build.why_failed(&mut ended).into()),
     }
-    let inspected = inspect(&daemon, &working, cancel)
-        .await
-        .ok_or_else(|| build_lost(component))?;
-    let tag = practice::images::content_tag(&inspected.id);
-    let reference = format!("{}:{tag}", component.image);
-    let tagged = process::capture(&docker::tag(&daemon, &working, &reference), cancel).await;
-    if !tagged.is_ok_and(|captured| captured.ending.is_success()) {
-        return Err(build_lost(component).into());
-    }
+    let image = build.found(cancel).await?;
     stage.succeed(format!(
-        "{reference}, {}",
-        app::model::humanize_bytes(inspected.size_bytes)
+        "{}, {}",
+        image.reference,
+        app::model::humanize_bytes(image.size_bytes)
     ));
-    Ok(Built {
-        image: BuiltImage {
-            reference,
-            id: inspected.id,
-            size_bytes: inspected.size_bytes,
-            built: clock::now(),
-            user: inspected.user,
-        },
-        daemon,
+    Ok(Made {
+        image,
+        lies: Lies::InDaemon(daemon.clone()),
     })
 }
 
 /// What builds on this machine.
-async fn engine(cancel: &CancellationToken) -> docker::BuildEngine {
+pub async fn engine(cancel: &CancellationToken) -> BuildEngine {
     let buildx = process::capture(&docker::buildx_version(), cancel)
         .await
         .ok()
@@ -149,15 +94,147 @@ async fn engine(cancel: &CancellationToken) -> docker::BuildEngine {
     docker::engine(buildx.as_deref(), switch.as_deref())
 }
 
-fn build_lost(component: &ComponentSpec) -> app::model::Finding {
-    findings::load_failed(
-        &component.name,
-        "docker says the build succeeded, but its daemon does not know the image",
-        &[],
-    )
+struct Build<'b> {
+    inner: &'b Arc<Inner>,
+    voice: &'b Voice,
+    run: &'b RunHandle,
+    component: &'b ComponentSpec,
+    daemon: &'b Daemon,
+    dockerfile: std::path::PathBuf,
+    /// The name while it is built; the ID decides which image is meant.
+    working: String,
+    id_file: std::path::PathBuf,
+    inputs: BuildArguments,
+    goes: String,
 }
 
-async fn inspect(
+struct Ended {
+    ending: Ending,
+    reader: ProgressReader,
+    tail: Tail,
+}
+
+impl Ended {
+    /// buildx from before 0.13 behind a version that says otherwise.
+    fn refused_format(&self) -> bool {
+        matches!(self.ending, Ending::Exited(1))
+            && self
+                .tail
+                .lines()
+                .iter()
+                .any(|line| line.contains("invalid progress mode"))
+    }
+}
+
+impl Build<'_> {
+    async fn once(
+        &self,
+        engine: &BuildEngine,
+        stage: &StageHandle,
+        cancel: &CancellationToken,
+    ) -> Result<Ended, RunError> {
+        let context = self.inner.project.path(&self.component.context);
+        let spec = BuildCommand {
+            daemon: self.daemon,
+            engine,
+            reference: &self.working,
+            dockerfile: &self.dockerfile,
+            context: &context,
+            args: &self.inputs.args,
+            secrets: &self.inputs.secrets,
+            id_file: &self.id_file,
+            deadline: BUILD_DEADLINE,
+        }
+        .spec();
+        let mut progress = BuildProgress::begin(
+            self.inner,
+            self.voice,
+            self.run,
+            &self.component.name,
+            &engine.label(),
+            &self.goes,
+        );
+        let mut reader = ProgressReader::new(engine.format());
+        let mut tail = Tail::default();
+        let ending = process::stream(&spec, cancel, |pipe, bytes| {
+            reader.push(pipe, bytes, clock::now(), |line| {
+                stage.log(line);
+                tail.push(line);
+            });
+            progress.tell(reader.steps(), stage);
+        })
+        .await
+        .map_err(|error| findings::spawn_failed(&self.component.name, &error))?;
+        let now = clock::now();
+        reader.finish(now, |line| {
+            stage.log(line);
+            tail.push(line);
+        });
+        let last = tail.lines().last().cloned().unwrap_or_default();
+        let blame = match ending {
+            Ending::Cancelled { .. } => None,
+            _ => Some(last.as_str()),
+        };
+        reader.steps().settle(ending.is_success(), blame, now);
+        progress.tell_all(reader.steps());
+        Ok(Ended {
+            ending,
+            reader,
+            tail,
+        })
+    }
+
+    fn why_failed(&self, ended: &mut Ended) -> Finding {
+        let tail = ended.tail.lines();
+        let failed = ended.reader.steps().failed();
+        let text = std::fs::read_to_string(&self.dockerfile).unwrap_or_default();
+        let (name, error) = match &failed {
+            Some(failed) => (failed.step.name.as_str(), failed.why.as_str()),
+            None => ("", ""),
+        };
+        let line = dockerfile_lines::find(&text, name, &format!("{error}\n{}", tail.join("\n")));
+        findings::step_failed(&self.component.name, ended.ending, failed, line, &tail)
+    }
+
+    /// The image the CLI says it built, under a tag made from its ID.
+    async fn found(&self, cancel: &CancellationToken) -> Result<BuiltImage, RunError> {
+        let lost = || {
+            findings::load_failed(
+                &self.component.name,
+                "docker says the build succeeded, but its daemon does not know the image",
+                &[],
+            )
+        };
+        let id = std::fs::read_to_string(&self.id_file).unwrap_or_default();
+        let mut found = None;
+        // Older daemons with another image store know it by its name only.
+        for name in [id.trim(), &self.working] {
+            if !name.is_empty() && found.is_none() {
+                found = inspect(self.daemon, name, cancel).await;
+            }
+        }
+        let inspected = found.ok_or_else(lost)?;
+        let tag = practice::images::content_tag(&inspected.id);
+        let reference = format!("{}:{tag}", self.component.image);
+        let tagged = docker::tag(self.daemon, &inspected.id, &reference);
+        let tagged = process::capture(&tagged, cancel).await;
+        if !tagged.is_ok_and(|captured| captured.ending.is_success()) {
+            return Err(lost().into());
+        }
+        // Only the name goes; a failure leaves a second name behind, which does no harm.
+        let _ = process::capture(&docker::untag(self.daemon, &self.working), cancel).await;
+        Ok(BuiltImage {
+            reference,
+            id: inspected.id,
+            size_bytes: inspected.size_bytes,
+            built: clock::now(),
+            user: inspected.user,
+        })
+    }
+}
+
+/// What a daemon knows of an image.
+pub async fn inspect(
     daemon: &Daemon,
     reference: &str,
     cancel: &CancellationToken,
@@ -166,92 +243,4 @@ async fn inspect(
         .await
         .ok()?;
     docker::parse_inspect(&captured.stdout)
-}
-
-/// Brings the image from the daemon it was built in into the cluster.
-pub async fn load(
-    connected: &Connected,
-    component: &ComponentSpec,
-    built: Built,
-    stage: &StageHandle,
-    cancel: &CancellationToken,
-) -> Result<BuiltImage, RunError> {
-    let Built { mut image, daemon } = built;
-    let name = &component.name;
-    let archive_folder = tempfile::tempdir().map_err(|error| {
-        findings::load_failed(
-            name,
-            &format!("A temporary folder could not be made: {error}"),
-            &[],
-        )
-    })?;
-    let archive = archive_folder.path().join("image.tar");
-    match &connected.kind {
-        ClusterKind::Minikube { .. } if daemon != Daemon::Users => {
-            stage.skip("built in the cluster's own docker daemon");
-            return Ok(image);
-        }
-        ClusterKind::Minikube { profile } => {
-            stage.start();
-            save(
-                component,
-                &daemon,
-                &image.reference,
-                &archive,
-                stage,
-                cancel,
-            )
-            .await?;
-            let spec = minikube::image_load(profile, &archive);
-            build_run::run_loader(name, &spec, stage, cancel).await?;
-        }
-        ClusterKind::Kind { name: cluster } => {
-            stage.start();
-            let spec = kind::kind_load(cluster, &image.reference);
-            build_run::run_loader(name, &spec, stage, cancel).await?;
-        }
-        ClusterKind::K3d { name: cluster } => {
-            stage.start();
-            let spec = kind::k3d_load(cluster, &image.reference);
-            build_run::run_loader(name, &spec, stage, cancel).await?;
-        }
-        ClusterKind::Practice => {
-            stage.start();
-            save(
-                component,
-                &daemon,
-                &image.reference,
-                &archive,
-                stage,
-                cancel,
-            )
-            .await?;
-            let Some(store) = connected.practice.clone() else {
-                return Err(findings::cannot_load().into());
-            };
-            let imported = tokio::task::spawn_blocking(move || store.import_archive(&archive))
-                .await
-                .map_err(|error| findings::pack_failed(name, &error))?
-                .map_err(|error| findings::pack_failed(name, &error))?;
-            // The daemon may count with manifests; the practice cluster shows the config's digest.
-            image.id = imported.id;
-        }
-        ClusterKind::Desktop { .. } | ClusterKind::OtherLocal | ClusterKind::Remote => {
-            return Err(findings::cannot_load().into());
-        }
-    }
-    stage.succeed("handed over");
-    Ok(image)
-}
-
-async fn save(
-    component: &ComponentSpec,
-    daemon: &Daemon,
-    reference: &str,
-    archive: &Path,
-    stage: &StageHandle,
-    cancel: &CancellationToken,
-) -> Result<(), RunError> {
-    let spec = docker::save(daemon, reference, archive);
-    build_run::run_loader(&component.name, &spec, stage, cancel).await
 }

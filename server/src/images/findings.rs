@@ -1,11 +1,14 @@
 //! The room's findings, worded in one place.
 
 use std::path::Path;
-use std::time::Duration;
 
 use app::model::{
-    BuiltImage, ComponentName, Finding, NextAction, Remedy, Subject, humanize_bytes, humanize_ms,
+    Builder, BuiltImage, ComponentName, Finding, NextAction, Remedy, StepId, Subject,
+    humanize_bytes,
 };
+
+use super::dockerfile_lines::FailingLine;
+use crate::adapters::docker::FailedStep;
 
 use crate::process::{Ending, SpawnError};
 use crate::project::ComponentSpec;
@@ -46,24 +49,28 @@ pub fn cannot_load() -> Finding {
     Finding::new(
         "IMAGE_LOAD_UNSUPPORTED",
         "Slipway cannot put images into this cluster",
-        "It can hand images to practice, minikube, kind and k3d clusters. Others get their images from a registry.",
+        "It can hand images to practice, minikube, kind, k3d and desktop clusters. Others pull their images from a registry, and slipway.toml names none.",
     )
+    .next(NextAction::Advice {
+        text: "Write registry = \"ghcr.io/my-team\" into [project] of slipway.toml; docker must be logged in there".to_owned(),
+    })
     .next(NextAction::Do {
         action: Remedy::UsePractice,
         label: "Use the practice cluster".to_owned(),
     })
-    .next(NextAction::Advice {
-        text: "Push the images to a registry the cluster can pull from, and name them in the manifests".to_owned(),
-    })
 }
 
-pub fn not_in_cluster(component: &ComponentName, image: &BuiltImage, within: Duration) -> Finding {
-    let within = humanize_ms(u64::try_from(within.as_millis()).unwrap_or(u64::MAX));
+/// `what` is what the cluster shows instead, as a sentence without a period.
+pub fn not_in_cluster(component: &ComponentName, image: &BuiltImage, what: &str) -> Finding {
+    let seen = match what {
+        "" => String::new(),
+        what => format!(" {}.", what.trim_end_matches('.')),
+    };
     Finding::new(
         "IMAGE_NOT_IN_CLUSTER",
         format!("The image of {component} is not in the cluster"),
         format!(
-            "It was built and handed over, but the cluster's runtime does not list {} after {within}.",
+            "It was built and handed over, but the cluster's runtime does not show {} under its ID.{seen}",
             image.reference
         ),
     )
@@ -73,6 +80,198 @@ pub fn not_in_cluster(component: &ComponentName, image: &BuiltImage, within: Dur
         text: "See whether the cluster's node is running and has space".to_owned(),
     })
     .evidence("Image", format!("{} {}", image.reference, image.id))
+}
+
+pub fn no_probe_pod(component: &ComponentName, image: &BuiltImage, why: &str) -> Finding {
+    Finding::new(
+        "IMAGE_PROOF_UNCLEAR",
+        format!("Nobody could say whether the image of {component} is in the cluster"),
+        format!(
+            "The cluster's nodes do not list it, and the pod that should have found it there told nothing: {}.",
+            why.trim_end_matches('.')
+        ),
+    )
+    .about(about(component))
+    .next(again())
+    .next(NextAction::Advice {
+        text: "See whether pods can be created and scheduled in the project's namespace".to_owned(),
+    })
+    .evidence("Image", format!("{} {}", image.reference, image.id))
+}
+
+pub fn no_cluster_daemon(profile: &str, why: &str, stderr: &str) -> Finding {
+    Finding::new(
+        "CLUSTER_DAEMON_SILENT",
+        format!("The docker daemon of minikube profile {profile} does not answer"),
+        format!("{}.", why.trim_end_matches('.')),
+    )
+    .about(Subject::Step {
+        step: StepId::Images,
+    })
+    .next(NextAction::Open {
+        step: StepId::Setup,
+        label: "See the cluster".to_owned(),
+    })
+    .next(NextAction::Command {
+        command: format!("minikube status -p {profile}"),
+        why: "Tells whether its node runs".to_owned(),
+    })
+    .evidence("minikube docker-env", stderr.trim())
+}
+
+pub fn no_pusher(component: &ComponentName) -> Finding {
+    Finding::new(
+        "REGISTRY_NEEDS_DOCKER",
+        format!("The image of {component} cannot be pushed"),
+        "Images reach this cluster through a registry, docker pushes them there, and docker does not answer on this machine.",
+    )
+    .about(about(component))
+    .next(NextAction::Advice {
+        text: "Start docker, then build again".to_owned(),
+    })
+}
+
+pub fn push_failed(
+    component: &ComponentName,
+    reference: &str,
+    ending: Ending,
+    output: &str,
+) -> Finding {
+    let denied = ["denied", "unauthorized", "authentication required"]
+        .iter()
+        .any(|word| output.contains(word));
+    let host = reference.split('/').next().unwrap_or_default();
+    let why = match (denied, ending) {
+        (true, _) => format!("The registry {host} does not take it from this account."),
+        (false, Ending::Exited(0)) => {
+            "docker says it was pushed, but names no digest for it.".to_owned()
+        }
+        (false, ending) => format!("docker image push ended with {}.", ending.words()),
+    };
+    let finding = Finding::new(
+        "IMAGE_PUSH_FAILED",
+        format!("The image of {component} did not get to its registry"),
+        why,
+    )
+    .about(about(component));
+    let finding = match denied {
+        true => finding.next(NextAction::Command {
+            command: format!("docker login {host}"),
+            why: "Gives docker an account that may push there".to_owned(),
+        }),
+        false => finding,
+    };
+    let last: Vec<&str> = output.lines().rev().take(12).collect();
+    finding.next(again()).evidence(
+        format!("docker image push {reference}"),
+        last.into_iter().rev().collect::<Vec<_>>().join("\n"),
+    )
+}
+
+pub fn not_described(component: &ComponentName, builder: Builder) -> Finding {
+    let key = match builder {
+        Builder::Docker => "a dockerfile",
+        Builder::Pack => "a [component.pack] recipe",
+    };
+    Finding::new(
+        "NO_BUILDER",
+        format!("{component} cannot be built that way"),
+        format!("slipway.toml gives it no {}.", key.trim_start_matches("a ")),
+    )
+    .about(about(component))
+    .next(NextAction::Advice {
+        text: format!("Add {key}; docs/slipway-toml.md shows how"),
+    })
+}
+
+/// Never with the argument's value.
+pub fn arg_is_secret(component: &ComponentName, arg: &str, why: &str) -> Finding {
+    Finding::new(
+        "BUILD_ARG_IS_SECRET",
+        format!("{component} is not built: its build argument {arg} looks like a secret"),
+        format!("{}, and everyone who gets the image can read its build arguments.", first_upper(why)),
+    )
+    .about(about(component))
+    .next(NextAction::Advice {
+        text: format!("Take {arg} out of build_args and name it in a [[component.build_secret]]; the Dockerfile reads it by RUN --mount=type=secret"),
+    })
+}
+
+fn first_upper(text: &str) -> String {
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
+}
+
+pub fn secret_needs_buildkit(component: &ComponentName, id: &str) -> Finding {
+    Finding::new(
+        "BUILD_SECRET_NEEDS_BUILDKIT",
+        format!("{component} is not built: its build secret {id} needs BuildKit"),
+        "Only BuildKit hands a secret to a build without leaving it in a layer, and the docker CLI here cannot use it.",
+    )
+    .about(about(component))
+    .next(NextAction::Advice {
+        text: "Install docker's buildx plugin (Debian 13: apt install docker-buildx), and do not set DOCKER_BUILDKIT=0".to_owned(),
+    })
+    .next(again())
+}
+
+pub fn build_secret_missing(component: &ComponentName, id: &str, why: &str) -> Finding {
+    Finding::new(
+        "BUILD_SECRET_MISSING",
+        format!("{component} is not built: its build secret {id} is not there"),
+        format!("{}.", first_upper(why)),
+    )
+    .about(about(component))
+    .next(NextAction::Advice {
+        text: "Set it where Slipway is started, or correct [[component.build_secret]]".to_owned(),
+    })
+    .next(again())
+}
+
+/// A Dockerfile build that did not end well: which step, where it stands, and what it printed last.
+pub fn step_failed(
+    component: &ComponentName,
+    ending: Ending,
+    failed: Option<FailedStep>,
+    line: Option<FailingLine>,
+    tail: &[String],
+) -> Finding {
+    let mut finding = build_failed(component, ending, tail);
+    if let Some(failed) = &failed {
+        let stage = failed
+            .step
+            .stage
+            .as_ref()
+            .filter(|stage| *stage != "internal")
+            .map(|stage| format!(" of stage {stage}"))
+            .unwrap_or_default();
+        let cause = likely_cause(
+            &format!("{}\n{}", failed.output.join("\n"), tail.join("\n")),
+            ending,
+        )
+        .0;
+        finding.why = format!(
+            "The step {}{stage} failed{}.",
+            failed.step.name,
+            match cause.as_str() {
+                "" => format!(": {}", failed.why.trim_end_matches('.')),
+                cause => cause.to_owned(),
+            }
+        );
+    }
+    finding.evidence.clear();
+    if let Some(FailingLine { line, text }) = line {
+        finding = finding.evidence(format!("Dockerfile, line {line}"), text);
+    }
+    match failed {
+        Some(failed) if !failed.output.is_empty() => {
+            finding.evidence("What the step printed last", failed.output.join("\n"))
+        }
+        _ => finding.evidence("The build's last lines", tail.join("\n")),
+    }
 }
 
 pub fn over_budget(component: &ComponentName, size: u64, budget: u64) -> Finding {
@@ -116,15 +315,7 @@ pub fn spawn_failed(component: &ComponentName, error: &SpawnError) -> Finding {
 /// A build command that did not end well; `tail` are its last lines.
 pub fn build_failed(component: &ComponentName, ending: Ending, tail: &[String]) -> Finding {
     let text = tail.join("\n");
-    let how = match ending {
-        Ending::Exited(code) => format!("The build ended with exit code {code}"),
-        Ending::Signaled(signal) => format!("The build was stopped by signal {signal}"),
-        Ending::TimedOut { after } => format!(
-            "The build was stopped after {}",
-            humanize_ms(u64::try_from(after.as_millis()).unwrap_or(u64::MAX))
-        ),
-        Ending::Cancelled { .. } => "The build was cancelled".to_owned(),
-    };
+    let how = format!("The build ended with {}", ending.words());
     let (cause, advice) = likely_cause(&text, ending);
     Finding::new(
         "BUILD_FAILED",
@@ -142,10 +333,25 @@ pub fn build_failed(component: &ComponentName, ending: Ending, tail: &[String]) 
 /// Reads the usual reasons out of the last lines.
 fn likely_cause(text: &str, ending: Ending) -> (String, &'static str) {
     let has = |needle: &str| text.contains(needle);
-    if has("No space left on device") || has("no space left on device") {
+    if has("No space left on device")
+        || has("no space left on device")
+        || has("disk quota exceeded")
+    {
         return (
             ": the disk is full".into(),
             "Free some space, then build again",
+        );
+    }
+    if has("Cannot connect to the Docker daemon")
+        || has("connection refused")
+        || has("connection reset")
+        || has("transport is closing")
+        || has("unexpected EOF")
+        || has("error reading from server: EOF")
+    {
+        return (
+            ": the docker daemon does not answer (any more)".into(),
+            "See on Setup whether docker and the cluster run, then build again",
         );
     }
     if has("linker `cc` not found") || has("linker 'cc' not found") {

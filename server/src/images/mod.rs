@@ -1,11 +1,17 @@
 //! The images room: builds the components' images and believes only what the cluster's runtime lists.
 //! An image that disappears from the cluster is noticed while nobody builds anything.
 
+mod build_arguments;
+mod build_progress;
 mod build_run;
 mod cargo_output;
 pub mod context;
+mod deliver;
+mod destination;
 mod docker_build;
+mod dockerfile_lines;
 mod findings;
+mod going;
 mod known;
 mod nodes;
 mod pack_build;
@@ -17,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use app::model::{
-    BuiltImage, ComponentName, Failure, ImageState, ImageView, PanelEvent, RunId, RunKind,
+    Builder, BuiltImage, ComponentName, Failure, ImageState, ImageView, PanelEvent, RunId, RunKind,
 };
 use app::ports;
 use async_trait::async_trait;
@@ -25,8 +31,10 @@ use tokio::sync::{Notify, watch};
 
 use crate::cluster::{ClusterRoom, Connected};
 use crate::engine::{Core, Voice, clock};
-use crate::project::Project;
+use crate::project::{ComponentSpec, Project};
 
+use destination::Way;
+use going::Going;
 use nodes::NodeImages;
 
 /// How often clusters whose runtime can only be asked through a tool are asked again.
@@ -51,6 +59,7 @@ struct Inner {
     nodes: watch::Sender<Arc<NodeImages>>,
     /// Wakes the verification up.
     verify: Notify,
+    going: Going,
 }
 
 impl ImagesRoom {
@@ -63,6 +72,7 @@ impl ImagesRoom {
                 states: Mutex::default(),
                 nodes: watch::Sender::default(),
                 verify: Notify::new(),
+                going: Going::default(),
             }),
         }
     }
@@ -120,14 +130,14 @@ impl ImagesRoom {
         let watching = nodes::watch(&connected.client, &self.inner.nodes);
         let verifying = async {
             let mut nodes = self.inner.nodes.subscribe();
-            let asks_a_tool = prove::asks_a_tool(&connected.kind);
+            let source = prove::Source::of(&connected);
             // Before the first list nobody can say that an image is not there.
             let listed = nodes.wait_for(|nodes| nodes.heard);
             let _ = tokio::time::timeout(FIRST_LIST, listed).await;
             loop {
-                self.inner.verify_all(&connected).await;
+                self.inner.verify_all(&connected, &source).await;
                 let again = async {
-                    if asks_a_tool {
+                    if source.must_be_polled() {
                         tokio::time::sleep(ASK_AGAIN).await;
                     } else {
                         std::future::pending::<()>().await;
@@ -156,56 +166,109 @@ impl Inner {
     }
 
     fn publish_unbuilt(&self) {
-        let builds = self.project.spec();
+        let spec = self.project.spec();
         let voice = self.core.hub.voice();
-        for component in &builds.components {
+        for component in &spec.components {
             let view = ImageView {
                 component: component.name.clone(),
-                builder: plan::usual_builder(component, None),
+                builder: plan::usual_builder(component, None, None),
+                builders: plan::builders(component),
+                goes: String::new(),
+                proof: String::new(),
                 state: ImageState::NotBuilt,
             };
             self.set_state(&voice, view);
         }
     }
 
+    /// A component's image on this cluster as everyone sees it.
+    fn view(
+        &self,
+        component: &ComponentSpec,
+        connected: &Connected,
+        state: ImageState,
+        proof: String,
+    ) -> ImageView {
+        let chosen = known::builder(&self.core.journal, &connected.id, &component.name);
+        let registry = self.project.spec().registry.clone();
+        ImageView {
+            component: component.name.clone(),
+            builder: plan::usual_builder(component, Some(&connected.kind), chosen),
+            builders: plan::builders(component),
+            goes: Way::of(&connected.kind, registry.as_deref())
+                .map_or_else(|_| String::new(), |way| way.phrase()),
+            proof,
+            state,
+        }
+    }
+
     /// Says for every component whether what was built last is in this cluster.
-    async fn verify_all(&self, connected: &Connected) {
+    async fn verify_all(&self, connected: &Connected, source: &prove::Source) {
         let spec = self.project.spec();
-        let listing = prove::Listing::take(connected, &self.nodes).await;
+        let listing = prove::Listing::take(source, &self.nodes).await;
         for component in &spec.components {
             let known = known::get(&self.core.journal, &connected.id, &component.name);
-            let state = match known {
-                None => ImageState::NotBuilt,
-                Some(image) => match listing.has(&image) {
-                    prove::Verdict::Listed => {
-                        let proved = match self.states().get(&component.name) {
-                            Some(ImageView {
-                                state:
-                                    ImageState::InCluster {
-                                        image: same,
-                                        proved,
-                                    },
-                                ..
-                            }) if *same == image => *proved,
-                            _ => clock::now(),
-                        };
-                        ImageState::InCluster { image, proved }
-                    }
-                    prove::Verdict::NotListed => ImageState::NotInCluster { image },
-                    // Nothing was heard: what is shown stays, with the cluster's own age beside it.
-                    prove::Verdict::Unknown => match self.states().get(&component.name) {
-                        Some(shown) => shown.state.clone(),
-                        None => ImageState::NotInCluster { image },
-                    },
-                },
+            let shown = self.states().get(&component.name).cloned();
+            let (state, proof) = match known {
+                None => (ImageState::NotBuilt, String::new()),
+                Some(known) => judge(known, &listing, shown),
             };
-            let view = ImageView {
-                component: component.name.clone(),
-                builder: plan::usual_builder(component, Some(&connected.kind)),
-                state,
-            };
+            let view = self.view(component, connected, state, proof);
             self.set_state(&connected.voice, view);
         }
+    }
+}
+
+/// What a fresh look says about an image that was built before.
+fn judge(
+    known: known::Known,
+    listing: &prove::Listing,
+    shown: Option<ImageView>,
+) -> (ImageState, String) {
+    let known::Known { image, proved } = known;
+    match listing.has(&image) {
+        prove::Verdict::Listed => match shown {
+            // Seen before: what was said then stands.
+            Some(ImageView {
+                state:
+                    ImageState::InCluster {
+                        image: same,
+                        proved,
+                    },
+                proof,
+                ..
+            }) if same == image => (ImageState::InCluster { image, proved }, proof),
+            _ => (
+                ImageState::InCluster {
+                    image,
+                    proved: clock::now(),
+                },
+                listing.proof(),
+            ),
+        },
+        prove::Verdict::NotListed => (
+            ImageState::NotInCluster {
+                image,
+                lost: proved.map(|proved| proved.at),
+            },
+            String::new(),
+        ),
+        // Nothing was heard: what is shown stays, with the cluster's own age beside it.
+        prove::Verdict::Unknown => match shown {
+            Some(shown) if is_about(&shown.state, &image) => (shown.state, shown.proof),
+            _ => (
+                ImageState::NotInCluster { image, lost: None },
+                String::new(),
+            ),
+        },
+    }
+}
+
+fn is_about(state: &ImageState, image: &BuiltImage) -> bool {
+    match state {
+        ImageState::NotBuilt => false,
+        ImageState::NotInCluster { image: shown, .. }
+        | ImageState::InCluster { image: shown, .. } => shown == image,
     }
 }
 
@@ -226,7 +289,10 @@ impl ports::Images for ImagesRoom {
             .hub
             .voice()
             .publish(PanelEvent::Project(Box::new(self.inner.project.view())));
-        let jobs = plan::jobs(&self.inner.project.spec(), &components, &connected.kind).await?;
+        let journal = &self.inner.core.journal;
+        let chosen = |name: &ComponentName| known::builder(journal, &connected.id, name);
+        let spec = self.inner.project.spec();
+        let jobs = plan::jobs(&spec, &components, &connected.kind, chosen).await?;
         let stages = plan::stages(&jobs);
         let inner = Arc::clone(&self.inner);
         self.inner
@@ -235,5 +301,28 @@ impl ports::Images for ImagesRoom {
             .start(RunKind::Build, stages, move |run| async move {
                 build_run::build(&inner, &connected, jobs, &run).await
             })
+    }
+    async fn cancel_build(&self, component: ComponentName) -> Result<(), Failure> {
+        // One that has ended meanwhile is what was wished for.
+        self.inner.going.cancel(&component);
+        Ok(())
+    }
+
+    async fn choose_builder(
+        &self,
+        component: ComponentName,
+        builder: Builder,
+    ) -> Result<(), Failure> {
+        let connected = self.inner.cluster.connected()?;
+        let spec = self.inner.project.spec();
+        let Some(found) = spec.component(&component) else {
+            return Err(plan::unknown_component(&component).into());
+        };
+        if !plan::builders(found).contains(&builder) {
+            return Err(findings::not_described(&component, builder).into());
+        }
+        known::put_builder(&self.inner.core.journal, &connected.id, &component, builder);
+        self.inner.verify.notify_one();
+        Ok(())
     }
 }

@@ -24,16 +24,45 @@ pub struct NodeImages {
 struct NodeList {
     names: BTreeSet<String>,
     images: usize,
+    /// `docker://28.0.4`
+    runtime: String,
 }
 
 impl NodeImages {
-    /// Whether every node lists this reference, which must be in canonical spelling.
+    /// Whether every node lists this reference, however it is spelled.
     pub fn has(&self, reference: &str) -> bool {
+        let reference = practice::images::normalize(reference);
         !self.nodes.is_empty()
             && self
                 .nodes
                 .values()
-                .all(|node| node.names.contains(reference))
+                .all(|node| node.names.contains(&reference))
+    }
+
+    /// Whether some node lists what was pushed under this digest: only those that run it do.
+    pub fn has_pulled(&self, digest: &str) -> bool {
+        self.nodes
+            .values()
+            .flat_map(|node| &node.names)
+            .any(|name| name.rsplit('@').next() == Some(digest))
+    }
+
+    /// The nodes' names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.nodes.keys().map(String::as_str)
+    }
+
+    pub fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// A runtime that is known not to be docker, such as `containerd`.
+    pub fn other_runtime(&self) -> Option<&str> {
+        self.nodes
+            .values()
+            .filter_map(|node| node.runtime.split_once("://"))
+            .map(|(name, _)| name)
+            .find(|name| matches!(*name, "containerd" | "cri-o"))
     }
 
     /// Whether a node lists as many images as it ever does, so that one may be left out.
@@ -96,6 +125,12 @@ fn list_of(node: &Node) -> NodeList {
             .map(|name| practice::images::normalize(name))
             .collect(),
         images: images.len(),
+        runtime: node
+            .status
+            .as_ref()
+            .and_then(|status| status.node_info.as_ref())
+            .map(|info| info.container_runtime_version.clone())
+            .unwrap_or_default(),
     }
 }
 
@@ -113,13 +148,13 @@ mod tests {
 
     #[test]
     fn an_image_counts_only_when_every_node_has_it() {
-        let wanted = practice::images::normalize("app:1");
+        let wanted = "app:1";
         let mut images = NodeImages::default();
-        assert!(!images.has(&wanted));
+        assert!(!images.has(wanted));
         images.nodes.insert("a".into(), list_of(&node(&["app:1"])));
-        assert!(images.has(&wanted));
+        assert!(images.has(wanted));
         images.nodes.insert("b".into(), list_of(&node(&["app:2"])));
-        assert!(!images.has(&wanted));
+        assert!(!images.has(wanted));
         assert!(!images.may_be_cut());
     }
 }

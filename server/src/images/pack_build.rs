@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
-use std::fs::File;
 use std::time::Duration;
 
-use app::model::{BuiltImage, ClusterKind};
-use practice::images::{PackFile, PackSpec, PackedImage, pack};
+use app::model::BuiltImage;
+use practice::images::{PackFile, PackSpec, pack};
 use tokio_util::sync::CancellationToken;
 
 use super::cargo_output::CargoProgress;
+use super::deliver::{Lies, Made};
 use super::{Inner, findings};
-use crate::adapters::{kind, minikube};
-use crate::cluster::Connected;
 use crate::engine::{RunError, StageHandle, clock};
 use crate::process::{self, CommandSpec, Ending, strip_escapes};
 use crate::project::{ComponentSpec, PackRecipe};
@@ -114,16 +112,13 @@ fn leads_astray(name: &str) -> bool {
         || name.starts_with("SLIPWAY_")
 }
 
-/// Makes the image and hands it to the cluster.
-pub async fn pack_and_load(
+/// Makes the image out of what the build left behind.
+pub async fn pack_image(
     inner: &Inner,
-    connected: &Connected,
     component: &ComponentSpec,
     recipe: &PackRecipe,
     stage: &StageHandle,
-    cancel: &CancellationToken,
-) -> Result<BuiltImage, RunError> {
-    stage.start();
+) -> Result<Made, RunError> {
     let spec = pack_spec(inner, component, recipe);
     if !spec.binary.is_file() {
         return Err(findings::no_binary(&component.name, &recipe.binary).into());
@@ -132,29 +127,16 @@ pub async fn pack_and_load(
     let packed = in_background(stage, move |say| pack(&spec, say))
         .await?
         .map_err(|error| findings::pack_failed(&component.name, &error))?;
-    let image = BuiltImage {
-        reference: format!("{}:{}", component.image, packed.tag()),
-        id: packed.id(),
-        size_bytes: packed.size_bytes(),
-        built: clock::now(),
-        user,
-    };
-    match (&connected.kind, &connected.practice) {
-        (ClusterKind::Practice, Some(store)) => {
-            let store = store.clone();
-            let names = vec![image.reference.clone()];
-            in_background(stage, move |_| packed.store_in(&store, &names))
-                .await?
-                .map_err(|error| findings::pack_failed(&component.name, &error))?;
-        }
-        _ => load_archive(connected, component, packed, &image, stage, cancel).await?,
-    }
-    stage.succeed(format!(
-        "{}, {}",
-        image.reference,
-        app::model::humanize_bytes(image.size_bytes)
-    ));
-    Ok(image)
+    Ok(Made {
+        image: BuiltImage {
+            reference: format!("{}:{}", component.image, packed.tag()),
+            id: packed.id(),
+            size_bytes: packed.size_bytes(),
+            built: clock::now(),
+            user,
+        },
+        lies: Lies::Packed(packed),
+    })
 }
 
 fn pack_spec(inner: &Inner, component: &ComponentSpec, recipe: &PackRecipe) -> PackSpec {
@@ -180,7 +162,7 @@ fn pack_spec(inner: &Inner, component: &ComponentSpec, recipe: &PackRecipe) -> P
 }
 
 /// Runs blocking work off the runtime; what it says becomes log lines.
-async fn in_background<T: Send + 'static>(
+pub async fn in_background<T: Send + 'static>(
     stage: &StageHandle,
     work: impl FnOnce(&mut dyn FnMut(String)) -> T + Send + 'static,
 ) -> Result<T, RunError> {
@@ -195,42 +177,6 @@ async fn in_background<T: Send + 'static>(
             )
             .into()
         })
-}
-
-/// Other clusters take the image as an archive, each through its own tool.
-async fn load_archive(
-    connected: &Connected,
-    component: &ComponentSpec,
-    packed: PackedImage,
-    image: &BuiltImage,
-    stage: &StageHandle,
-    cancel: &CancellationToken,
-) -> Result<(), RunError> {
-    let folder = tempfile::tempdir().map_err(|error| {
-        findings::pack_failed(&component.name, &format!("write the archive: {error}"))
-    })?;
-    let archive = folder.path().join("image.tar");
-    let (path, reference) = (archive.clone(), image.reference.clone());
-    in_background(stage, move |_| {
-        let file = File::create(&path).map_err(|error| format!("write the archive: {error}"))?;
-        packed
-            .write_archive(file, &reference)
-            .map_err(|error| error.to_string())
-    })
-    .await?
-    .map_err(|error| findings::pack_failed(&component.name, &error))?;
-    let spec = match &connected.kind {
-        ClusterKind::Minikube { profile } => minikube::image_load(profile, &archive),
-        ClusterKind::Kind { name } => kind::kind_load_archive(name, &archive),
-        ClusterKind::K3d { name } => kind::k3d_load_archive(name, &archive),
-        ClusterKind::Practice
-        | ClusterKind::Desktop { .. }
-        | ClusterKind::OtherLocal
-        | ClusterKind::Remote => {
-            return Err(findings::cannot_load().into());
-        }
-    };
-    super::build_run::run_loader(&component.name, &spec, stage, cancel).await
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use app::model::{
     Builder, ClusterKind, ComponentName, Failure, Finding, Stage, StageState, StepId, Subject,
 };
 
+use super::destination::Way;
 use super::findings;
 use crate::adapters::docker;
 use crate::process;
@@ -14,10 +15,30 @@ use crate::project::{ComponentSpec, ProjectSpec};
 pub struct Job {
     pub component: ComponentSpec,
     pub builder: Builder,
+    pub way: Way,
 }
 
-/// The builder a component gets when everything it needs is here.
-pub fn usual_builder(component: &ComponentSpec, kind: Option<&ClusterKind>) -> Builder {
+/// The builders `slipway.toml` describes for a component.
+pub fn builders(component: &ComponentSpec) -> Vec<Builder> {
+    let docker = component.dockerfile.as_ref().map(|_| Builder::Docker);
+    let pack = component.pack.as_ref().map(|_| Builder::Pack);
+    docker.into_iter().chain(pack).collect()
+}
+
+/// The builder a component gets when everything it needs is here: the one a person chose on the page,
+/// else the one `slipway.toml` names, else what suits the cluster.
+pub fn usual_builder(
+    component: &ComponentSpec,
+    kind: Option<&ClusterKind>,
+    chosen: Option<Builder>,
+) -> Builder {
+    let there = builders(component);
+    if let Some(wanted) = chosen
+        .or(component.builder)
+        .filter(|wanted| there.contains(wanted))
+    {
+        return wanted;
+    }
     let practice = kind.is_none_or(|kind| *kind == ClusterKind::Practice);
     match (practice, &component.pack, &component.dockerfile) {
         (true, Some(_), _) | (false, Some(_), None) => Builder::Pack,
@@ -25,15 +46,17 @@ pub fn usual_builder(component: &ComponentSpec, kind: Option<&ClusterKind>) -> B
     }
 }
 
-/// Chooses by what is here: the practice cluster takes packed images, others prefer docker.
+/// Chooses by what is here: a wish is followed or refused; without one, pack steps in for docker.
 pub fn choose(
     component: &ComponentSpec,
     kind: &ClusterKind,
+    chosen: Option<Builder>,
     docker_usable: bool,
 ) -> Result<Builder, Finding> {
-    let usual = usual_builder(component, Some(kind));
+    let usual = usual_builder(component, Some(kind), chosen);
     if usual == Builder::Docker && (!docker_usable || component.dockerfile.is_none()) {
-        if component.pack.is_some() {
+        let wished = chosen.or(component.builder) == Some(Builder::Docker);
+        if component.pack.is_some() && !wished {
             return Ok(Builder::Pack);
         }
         return Err(findings::no_builder(component, docker_usable));
@@ -46,44 +69,48 @@ pub async fn jobs(
     spec: &ProjectSpec,
     wanted: &[ComponentName],
     kind: &ClusterKind,
+    chosen: impl Fn(&ComponentName) -> Option<Builder>,
 ) -> Result<Vec<Job>, Failure> {
     if let Some(unknown) = wanted.iter().find(|name| spec.component(name).is_none()) {
-        return Err(Finding::new(
-            "UNKNOWN_COMPONENT",
-            format!("There is no component {unknown}"),
-            "slipway.toml does not name it (any more).",
-        )
-        .about(Subject::Step {
-            step: StepId::Images,
-        })
-        .into());
+        return Err(unknown_component(unknown).into());
     }
-    if matches!(
-        kind,
-        ClusterKind::Remote | ClusterKind::OtherLocal | ClusterKind::Desktop { .. }
-    ) {
-        return Err(findings::cannot_load().into());
-    }
-    let docker_usable = docker_answers(kind).await;
+    let way = Way::of(kind, spec.registry.as_deref())?;
+    let docker_usable = docker_answers(&way).await;
     let mut jobs = Vec::new();
     for component in &spec.components {
         if wanted.is_empty() || wanted.contains(&component.name) {
-            let builder = choose(component, kind, docker_usable)?;
+            let builder = choose(component, kind, chosen(&component.name), docker_usable)?;
+            if matches!(way, Way::Registry { .. }) && !docker_usable {
+                return Err(findings::no_pusher(&component.name).into());
+            }
             jobs.push(Job {
                 component: component.clone(),
                 builder,
+                way: way.clone(),
             });
         }
     }
     Ok(jobs)
 }
 
+/// A component `slipway.toml` does not name.
+pub fn unknown_component(name: &ComponentName) -> Finding {
+    Finding::new(
+        "UNKNOWN_COMPONENT",
+        format!("There is no component {name}"),
+        "slipway.toml does not name it (any more).",
+    )
+    .about(Subject::Step {
+        step: StepId::Images,
+    })
+}
+
 /// minikube brings a daemon of its own, so there only the CLI has to be here.
-async fn docker_answers(kind: &ClusterKind) -> bool {
+async fn docker_answers(way: &Way) -> bool {
     if process::find_on_path("docker").is_none() {
         return false;
     }
-    if matches!(kind, ClusterKind::Minikube { .. }) {
+    if !way.needs_local_daemon() {
         return true;
     }
     let cancel = tokio_util::sync::CancellationToken::new();
@@ -144,6 +171,9 @@ mod tests {
             probes: Default::default(),
             expose: Expose::ClusterIp,
             size_budget_bytes: None,
+            builder: None,
+            build_args: BTreeMap::new(),
+            build_secrets: Vec::new(),
             pack: pack.then(|| PackRecipe {
                 build: vec![],
                 binary: "b".into(),
@@ -172,7 +202,7 @@ mod tests {
             ((false, false), &minikube, true, Err("NO_BUILDER")),
         ];
         for ((pack, dockerfile), kind, usable, expected) in cases {
-            let chosen = choose(&component(pack, dockerfile), kind, usable);
+            let chosen = choose(&component(pack, dockerfile), kind, None, usable);
             assert_eq!(
                 chosen.as_ref().map_err(|finding| finding.code.as_str()),
                 expected.as_ref().map_err(|code| *code),
@@ -182,10 +212,41 @@ mod tests {
     }
 
     #[test]
+    fn a_wish_is_followed_or_refused() {
+        let practice = ClusterKind::Practice;
+        let both = component(true, true);
+        let docker = Some(Builder::Docker);
+        assert_eq!(choose(&both, &practice, docker, true), Ok(Builder::Docker));
+        assert!(choose(&both, &practice, docker, false).is_err());
+        let minikube = ClusterKind::Minikube {
+            profile: "m".into(),
+        };
+        assert_eq!(
+            choose(&both, &minikube, Some(Builder::Pack), true),
+            Ok(Builder::Pack)
+        );
+        let in_file = ComponentSpec {
+            builder: Some(Builder::Pack),
+            ..both
+        };
+        assert_eq!(choose(&in_file, &minikube, None, true), Ok(Builder::Pack));
+        assert_eq!(
+            choose(&in_file, &minikube, docker, true),
+            Ok(Builder::Docker)
+        );
+        // A wish for what the file does not describe any more is none.
+        assert_eq!(
+            choose(&component(true, false), &minikube, docker, true),
+            Ok(Builder::Pack)
+        );
+    }
+
+    #[test]
     fn the_plan_has_three_stages_a_component() {
         let jobs = [Job {
             component: component(true, false),
             builder: Builder::Pack,
+            way: Way::Practice,
         }];
         let ids: Vec<_> = stages(&jobs).into_iter().map(|stage| stage.id).collect();
         assert_eq!(ids, ["backend/build", "backend/pack", "backend/prove"]);

@@ -38,6 +38,18 @@ impl Ending {
     pub fn is_success(self) -> bool {
         self == Self::Exited(0)
     }
+
+    /// As a phrase that follows "ended with".
+    pub fn words(self) -> String {
+        match self {
+            Self::Exited(code) => format!("exit code {code}"),
+            Self::Signaled(signal) => format!("signal {signal}"),
+            Self::TimedOut { after } => {
+                format!("our stopping it after {} s", after.as_secs())
+            }
+            Self::Cancelled { .. } => "our stopping it on request".to_owned(),
+        }
+    }
 }
 
 /// Why a program could not be started at all.

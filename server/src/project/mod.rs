@@ -13,7 +13,10 @@ use std::time::SystemTime;
 use app::model::{ComponentName, ComponentView, Finding, NextAction, ProjectView, SecretKey};
 
 pub use size::parse_size;
-pub use spec::{ComponentSpec, DeploySpec, Expose, PackRecipe, ProjectSpec, SecretSpec};
+pub use spec::{
+    BuildSecretFrom, BuildSecretSpec, ComponentSpec, DeploySpec, Expose, PackRecipe, ProjectSpec,
+    SecretSpec,
+};
 
 /// The file that makes a folder a project.
 pub const FILE: &str = "slipway.toml";

@@ -5,16 +5,19 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use app::model::{
-    ComponentName, Finding, Namespace, NextAction, ProbePaths, SecretKey, SecretKind,
+    Builder, ComponentName, Finding, Namespace, NextAction, ProbePaths, SecretKey, SecretKind,
 };
 use toml::de::DeTable;
 
 use super::FILE;
 use super::document::{Placed, Problem, Report, Section, closest};
 use super::size::parse_size;
-use super::spec::{ComponentSpec, DeploySpec, Expose, PackRecipe, ProjectSpec, SecretSpec};
+use super::spec::{
+    BuildSecretFrom, BuildSecretSpec, ComponentSpec, DeploySpec, Expose, PackRecipe, ProjectSpec,
+    SecretSpec,
+};
 
-const PROJECT_KEYS: &[&str] = &["name", "namespace", "secret"];
+const PROJECT_KEYS: &[&str] = &["name", "namespace", "secret", "registry"];
 const COMPONENT_KEYS: &[&str] = &[
     "name",
     "image",
@@ -24,8 +27,12 @@ const COMPONENT_KEYS: &[&str] = &[
     "probes",
     "size_budget",
     "expose",
+    "builder",
+    "build_args",
+    "build_secret",
     "pack",
 ];
+const BUILD_SECRET_KEYS: &[&str] = &["id", "env", "file"];
 const PACK_KEYS: &[&str] = &["build", "binary", "files", "env", "args"];
 const SECRET_KEYS: &[&str] = &[
     "key",
@@ -110,6 +117,8 @@ fn project(top: &Section<'_, '_, '_>, root: &Path) -> Option<ProjectSpec> {
         .and_then(|about| about.name::<ComponentName>("secret"))
         .map(|placed| placed.value.to_string());
 
+    let registry = about.as_ref().and_then(registry);
+
     let mut components: Vec<ComponentSpec> = Vec::new();
     let sections = top.sections("component", "[[component]]");
     if sections.is_empty() && !top.has("component") {
@@ -140,6 +149,7 @@ fn project(top: &Section<'_, '_, '_>, root: &Path) -> Option<ProjectSpec> {
         secret_name: secret_name.unwrap_or_else(|| format!("{name}-secrets")),
         name: name.to_string(),
         namespace: namespace?,
+        registry,
         components,
         secrets,
         deploy,
@@ -211,6 +221,13 @@ fn component(
             probes: probes(section),
             expose: expose(section),
             size_budget_bytes,
+            builder: builder(section),
+            build_args: variables(section, "build_args"),
+            build_secrets: section
+                .sections("build_secret", "[[component.build_secret]]")
+                .iter()
+                .filter_map(build_secret)
+                .collect(),
             pack: section
                 .section("pack", "[component.pack]")
                 .and_then(|pack| recipe(&pack)),
@@ -284,6 +301,99 @@ fn expose(section: &Section<'_, '_, '_>) -> Expose {
     }
 }
 
+/// A registry's host, with or without a path.
+fn registry(section: &Section<'_, '_, '_>) -> Option<String> {
+    let registry = section.string("registry")?;
+    let text = registry.value.trim_end_matches('/');
+    let has_host = text
+        .split('/')
+        .next()
+        .is_some_and(|host| host.contains(['.', ':']) || host == "localhost");
+    if has_host && is_repository(&format!("{text}/x")) {
+        return Some(text.to_owned());
+    }
+    section.report().wrong_value(
+        registry.span,
+        "`registry` in slipway.toml is not a registry".to_owned(),
+        format!(
+            "`{}` must be a host, perhaps with a path, without `https://`.",
+            registry.value
+        ),
+        "Write it like registry = \"ghcr.io/my-team\"",
+    );
+    None
+}
+
+fn builder(section: &Section<'_, '_, '_>) -> Option<Builder> {
+    let text = section.string("builder")?;
+    let (builder, key) = match text.value.as_str() {
+        "docker" => (Builder::Docker, "dockerfile"),
+        "pack" => (Builder::Pack, "pack"),
+        other => {
+            unknown_word(section, &text.span, "builder", other, &["docker", "pack"]);
+            return None;
+        }
+    };
+    if !section.has(key) {
+        section.report().wrong_value(
+            text.span,
+            format!(
+                "`builder` in slipway.toml asks for {}, which has nothing to go by",
+                text.value
+            ),
+            format!(
+                "The builder `{}` follows `{key}`, and this component has none.",
+                text.value
+            ),
+            &format!("Add {key}, or remove builder"),
+        );
+        return None;
+    }
+    Some(builder)
+}
+
+fn build_secret(section: &Section<'_, '_, '_>) -> Option<BuildSecretSpec> {
+    section.allow(BUILD_SECRET_KEYS);
+    let id = section.required_string("id", "id = \"npm-token\"")?;
+    // The docker CLI reads it as part of `id=…,src=…`.
+    let plain = |text: &str| !text.is_empty() && !text.contains([',', '=', '"', '\n']);
+    let from = match (section.string("env"), section.string("file")) {
+        (Some(env), None) if env.value.parse::<SecretKey>().is_ok() => {
+            BuildSecretFrom::Env(env.value)
+        }
+        (None, Some(file)) if plain(&file.value) => BuildSecretFrom::File(file.value.into()),
+        (Some(wrong), None) | (None, Some(wrong)) => {
+            section.report().wrong_value(
+                wrong.span,
+                "A build secret in slipway.toml comes from nowhere".to_owned(),
+                format!(
+                    "`{}` is no name of a variable or file that can be handed to a build.",
+                    wrong.value
+                ),
+                "Write env = \"NPM_TOKEN\" or file = \"secrets/npm-token\"",
+            );
+            return None;
+        }
+        _ => {
+            section.missing(
+                "env",
+                "either env = \"NPM_TOKEN\" or file = \"secrets/npm-token\"",
+            );
+            return None;
+        }
+    };
+    if !plain(&id.value) {
+        section.report().wrong_value(
+            id.span,
+            "`id` of a build secret in slipway.toml cannot be used".to_owned(),
+            "It becomes part of an option of the docker CLI, so it has no comma, quote or equals sign.".to_owned(),
+            "Write it like id = \"npm-token\"",
+        );
+        return None;
+    }
+    Some(BuildSecretSpec { id: id.value, from })
+}
+
 fn unknown_word(
     section: &Section<'_, '_, '_>,
     span: &Range<usize>,
@@ -329,27 +439,32 @@ fn recipe(section: &Section<'_, '_, '_>) -> Option<PackRecipe> {
             );
         }
     }
-    let mut env = BTreeMap::new();
-    for (name, value) in section.string_map("env") {
+    Some(PackRecipe {
+        build: texts("build"),
+        binary: PathBuf::from(binary?.value),
+        files,
+        env: variables(section, "env"),
+        args: texts("args"),
+    })
+}
+
+/// A table of variables: every key is a variable's name.
+fn variables(section: &Section<'_, '_, '_>, key: &str) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    for (name, value) in section.string_map(key) {
         match name.parse::<SecretKey>() {
             Ok(_) => {
-                env.insert(name, value.value);
+                variables.insert(name, value.value);
             }
             Err(error) => section.report().wrong_value(
                 value.span,
-                "A name in `env` of slipway.toml is no variable name".to_owned(),
+                format!("A name in `{key}` of slipway.toml is no variable name"),
                 format!("{error}."),
                 "Choose a name that follows the rule",
             ),
         }
     }
-    Some(PackRecipe {
-        build: texts("build"),
-        binary: PathBuf::from(binary?.value),
-        files,
-        env,
-        args: texts("args"),
-    })
+    variables
 }
 
 fn secret(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use app::model::{ComponentName, Namespace, ProbePaths, SecretKey, SecretKind};
+use app::model::{Builder, ComponentName, Namespace, ProbePaths, SecretKey, SecretKind};
 
 /// The whole file. Paths are as written: relative to the project's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct ProjectSpec {
     pub namespace: Namespace,
     /// The Secret object the keys go into.
     pub secret_name: String,
+    /// Where images are pushed for clusters that pull them: `ghcr.io/team`.
+    pub registry: Option<String>,
     pub components: Vec<ComponentSpec>,
     pub secrets: Vec<SecretSpec>,
     pub deploy: DeploySpec,
@@ -46,7 +48,29 @@ pub struct ComponentSpec {
     pub probes: ProbePaths,
     pub expose: Expose,
     pub size_budget_bytes: Option<u64>,
+    /// The builder the file asks for; else the cluster decides.
+    pub builder: Option<Builder>,
+    /// Arguments of the Dockerfile build. They stay readable in the image.
+    pub build_args: BTreeMap<String, String>,
+    /// Values a Dockerfile build may read and no layer keeps.
+    pub build_secrets: Vec<BuildSecretSpec>,
     pub pack: Option<PackRecipe>,
+}
+
+/// A build secret: the file says where it comes from, never what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildSecretSpec {
+    /// As the Dockerfile calls it: `RUN --mount=type=secret,id=…`.
+    pub id: String,
+    pub from: BuildSecretFrom,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BuildSecretFrom {
+    /// A variable of the environment Slipway was started in.
+    Env(String),
+    /// A file, relative to the project's folder.
+    File(PathBuf),
 }
 
 /// The Service type a component asks for.

@@ -86,6 +86,14 @@ impl Images for Counting {
         self.called();
         Ok(RunId(7))
     }
+    async fn cancel_build(&self, _: ComponentName) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn choose_builder(&self, _: ComponentName, _: Builder) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
 }
 #[async_trait]
 impl Deploys for Counting {
@@ -187,6 +195,10 @@ impl RunBook for Counting {
     async fn log(&self, _: RunId, _: u64) -> Result<Vec<LogLine>, Failure> {
         self.called();
         Ok(vec![])
+    }
+    async fn search_log(&self, _: RunId, _: LogQuestion) -> Result<LogPage, Failure> {
+        self.called();
+        Ok(LogPage::default())
     }
 }
 

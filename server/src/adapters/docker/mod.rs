@@ -118,6 +118,14 @@ pub fn tag(daemon: &Daemon, from: &str, to: &str) -> CommandSpec {
         .deadline(Duration::from_secs(20))
 }
 
+/// Takes a name away from an image that has others.
+pub fn untag(daemon: &Daemon, name: &str) -> CommandSpec {
+    daemon
+        .command()
+        .args(["image", "rm", "--no-prune", name])
+        .deadline(Duration::from_secs(20))
+}
+
 /// Asks a daemon for one image.
 pub fn inspect(daemon: &Daemon, reference: &str) -> CommandSpec {
     daemon

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::listed_image::ListedImage;
 use crate::process::CommandSpec;
 
 pub use life::{START_STEPS, act, create};
@@ -92,15 +93,6 @@ pub fn image_load(profile: &str, archive: &Path) -> CommandSpec {
         .deadline(Duration::from_secs(300))
 }
 
-/// An image as minikube lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedImage {
-    /// Without the `sha256:` before it.
-    pub id: String,
-    /// In canonical spelling.
-    pub tags: Vec<String>,
-}
-
 /// Reads the output of [`image_list`].
 pub fn parse_image_list(stdout: &str) -> Option<Vec<ListedImage>> {
     #[derive(Deserialize)]
@@ -114,15 +106,7 @@ pub fn parse_image_list(stdout: &str) -> Option<Vec<ListedImage>> {
     Some(
         images
             .into_iter()
-            .map(|image| ListedImage {
-                id: image.id,
-                tags: image
-                    .repo_tags
-                    .unwrap_or_default()
-                    .iter()
-                    .map(|tag| practice::images::normalize(tag))
-                    .collect(),
-            })
+            .map(|image| ListedImage::new(image.id, image.repo_tags.iter().flatten()))
             .collect(),
     )
 }

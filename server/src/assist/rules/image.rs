@@ -143,7 +143,7 @@ pub fn gone(facts: &Facts<'_>) -> Vec<Finding> {
         .iter()
         .filter(|view| is_deployed(facts, &view.component))
         .filter_map(|view| {
-            let ImageState::NotInCluster { image } = &view.state else {
+            let ImageState::NotInCluster { image, .. } = &view.state else {
                 return None;
             };
             Some(
@@ -211,7 +211,7 @@ pub fn as_root(facts: &Facts<'_>) -> Vec<Finding> {
         .images
         .iter()
         .filter_map(|view| {
-            let (ImageState::InCluster { image, .. } | ImageState::NotInCluster { image }) =
+            let (ImageState::InCluster { image, .. } | ImageState::NotInCluster { image, .. }) =
                 &view.state
             else {
                 return None;
@@ -253,7 +253,7 @@ pub fn over_budget(facts: &Facts<'_>) -> Vec<Finding> {
         .images
         .iter()
         .filter_map(|view| {
-            let (ImageState::InCluster { image, .. } | ImageState::NotInCluster { image }) =
+            let (ImageState::InCluster { image, .. } | ImageState::NotInCluster { image, .. }) =
                 &view.state
             else {
                 return None;

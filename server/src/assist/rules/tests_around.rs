@@ -45,6 +45,7 @@ fn an_image_that_left_the_cluster_is_said_before_a_pod_needs_it() {
     let mut world = World::healthy();
     world.state.images[0].state = ImageState::NotInCluster {
         image: built("todo-backend:1"),
+        lost: None,
     };
     assert_eq!(
         world.only("IMAGE_NOT_IN_CLUSTER").severity,

@@ -62,6 +62,9 @@ impl World {
         world.state.images = vec![ImageView {
             component: name(),
             builder: Builder::Pack,
+            builders: vec![Builder::Pack],
+            goes: String::new(),
+            proof: String::new(),
             state: ImageState::InCluster {
                 image: built("todo-backend:1"),
                 proved: NOW,

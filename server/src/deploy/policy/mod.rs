@@ -259,6 +259,7 @@ mod tests {
         ProjectSpec {
             name: "todo".into(),
             namespace: "todo".parse().expect("a name"),
+            registry: None,
             secret_name: "todo-secrets".into(),
             components: vec![],
             secrets: vec![secret("A", false), secret("B", true)],
