@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use app::model::{
@@ -17,13 +17,14 @@ use server::engine::{Core, Journal, StateDir};
 use server::images::ImagesRoom;
 use server::project::Project;
 use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::docker_builds::context;
 use crate::dockerd::Dockerd;
 use crate::standin_minikube::Machine;
 
 /// The variables of a process are everyone's: where tests share one, they take turns.
-static ENVIRONMENT: Mutex<()> = Mutex::new(());
+static ENVIRONMENT: Mutex<()> = Mutex::const_new(());
 
 /// A project on the stand-in's cluster `demo`, whose API server is a practice cluster's.
 struct World {
@@ -48,7 +49,7 @@ impl World {
     /// None where there is no Docker Engine. Every component has this Dockerfile; `more` goes into the
     /// first one's section of `slipway.toml`.
     async fn new(cli: Cli, components: &[&str], dockerfile: &str, more: &str) -> Option<Self> {
-        let turn = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = ENVIRONMENT.lock().await;
         let engine = Dockerd::shared()?;
         let config = match cli {
             Cli::WithBuildx => engine.config_with_buildx()?,

@@ -185,6 +185,7 @@ mod tests {
             name: "p".into(),
             namespace: "p".parse().expect("a name"),
             secret_name: "s".into(),
+            registry: None,
             components: names
                 .iter()
                 .map(|name| crate::project::ComponentSpec {
@@ -196,6 +197,9 @@ mod tests {
                     probes: ProbePaths::default(),
                     expose: crate::project::Expose::ClusterIp,
                     size_budget_bytes: None,
+                    builder: None,
+                    build_args: BTreeMap::new(),
+                    build_secrets: vec![],
                     pack: None,
                 })
                 .collect(),
