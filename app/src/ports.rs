@@ -18,6 +18,8 @@ use crate::model::{
 pub trait Setup: Send + Sync {
     /// Runs all checks again; their news arrive as events.
     async fn recheck(&self) -> Result<(), Failure>;
+    /// A muted check stays visible and does not ask for attention; remembered.
+    async fn mute(&self, check: String, muted: bool) -> Result<(), Failure>;
 }
 
 /// Which cluster is in use, and whether it may be changed.

@@ -16,7 +16,8 @@ test('without a browser: check, up and down', async ({ openai, scratch }) => {
   await test.step('check says as JSON that everything needed is here', async () => {
     const { code, stdout } = await run(stateDir, ['check', ...target, '--json'])
     expect(code).toBe(0)
-    const checks = JSON.parse(stdout) as Check[]
+    const { passed, checks } = JSON.parse(stdout) as { passed: boolean; checks: Check[] }
+    expect(passed).toBe(true)
     const required = checks.filter(({ need }) => need === 'required')
     expect(required.map(({ id }) => id)).toEqual(expect.arrayContaining(['project', 'cluster', 'build-tools']))
     expect(required.map(({ state }) => state.type)).toEqual(required.map(() => 'ok'))

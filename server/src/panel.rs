@@ -79,13 +79,19 @@ impl Panel {
             Arc::clone(&secrets),
         ));
         let around = Surroundings::default();
-        let minikube =
-            MinikubeRoom::new(core.clone(), Arc::clone(&project), cluster.clone(), around);
+        let minikube = MinikubeRoom::new(
+            core.clone(),
+            Arc::clone(&project),
+            cluster.clone(),
+            around.clone(),
+        );
         let setup = Arc::new(SetupRoom::new(
             core.clone(),
             Arc::clone(&project),
             cluster.clone(),
             Arc::clone(&images),
+            minikube.clone(),
+            around,
         ));
         let assist = Arc::new(AssistRoom::new(
             core.clone(),

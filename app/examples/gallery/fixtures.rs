@@ -101,6 +101,7 @@ fn check(id: &str, title: &str, need: Need, state: CheckState) -> Check {
         need,
         state,
         checked: ago(8_000),
+        muted: false,
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod builds;
 mod fixtures;
+mod setup_scenes;
 
 use std::path::PathBuf;
 
@@ -78,6 +79,36 @@ fn scenes() -> Vec<(&'static str, PanelState, Connection, Role)> {
         (
             "failed",
             fixtures::failed(),
+            Connection::Live,
+            Role::Operator,
+        ),
+        (
+            "setup-nothing",
+            setup_scenes::nothing(),
+            Connection::Live,
+            Role::Operator,
+        ),
+        (
+            "setup-broken",
+            setup_scenes::broken(),
+            Connection::Live,
+            Role::Operator,
+        ),
+        (
+            "setup-profiles",
+            setup_scenes::profiles(),
+            Connection::Live,
+            Role::Operator,
+        ),
+        (
+            "setup-starting",
+            setup_scenes::starting(),
+            Connection::Live,
+            Role::Operator,
+        ),
+        (
+            "setup-failed",
+            setup_scenes::start_failed(),
             Connection::Live,
             Role::Operator,
         ),

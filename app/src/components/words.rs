@@ -1,9 +1,10 @@
 //! From the model to tone and word: one exhaustive match per kind of state, nowhere else.
 
 use crate::model::{
-    BuildDoing, BuildStepState, Change, CheckState, ClusterKind, ContainerState, ImageState, Need,
-    Outcome, PanelState, PodRow, ProbeVerdict, Reach, Rollout, RunKind, SecretKind, SecretState,
-    Severity, StageState, StepId, StepState, humanize_bytes,
+    BuildDoing, BuildStepState, Change, CheckState, ClusterKind, ContainerState, ContextState,
+    ImageState, Need, Outcome, PanelState, PodRow, ProbeVerdict, ProfileAct, ProfileState,
+    ProfileView, Reach, Rollout, RunKind, SecretKind, SecretState, Severity, StageState, StepId,
+    StepState, humanize_bytes,
 };
 use crate::ui::Tone;
 
@@ -262,6 +263,108 @@ pub fn run(kind: RunKind, outcome: Option<&Outcome>) -> Said {
     }
 }
 
+pub fn profile(state: &ProfileState) -> Said {
+    match state {
+        ProfileState::Running => said(Tone::Ok, "Running"),
+        ProfileState::Paused => said(Tone::Attention, "Paused"),
+        ProfileState::Stopped => said(Tone::Off, "Stopped"),
+        ProfileState::Starting => said(Tone::Working, "Starting"),
+        ProfileState::Stopping => said(Tone::Working, "Stopping"),
+        ProfileState::Gone => said(Tone::Failed, "Machine gone"),
+        ProfileState::Partly { .. } => said(Tone::Attention, "Partly up"),
+        ProfileState::Full => said(Tone::Failed, "Disk full"),
+        ProfileState::Unknown { .. } => said(Tone::Unknown, "Unknown"),
+    }
+}
+
+/// What a profile is made of, in one line.
+pub fn profile_facts(profile: &ProfileView) -> String {
+    let mut facts: Vec<String> = Vec::new();
+    let mut add = |condition: bool, text: String| {
+        if condition {
+            facts.push(text);
+        }
+    };
+    add(
+        !profile.kubernetes.is_empty(),
+        format!("Kubernetes {}", profile.kubernetes),
+    );
+    add(
+        !profile.driver.is_empty(),
+        format!("{} driver", profile.driver),
+    );
+    add(
+        !profile.runtime.is_empty(),
+        format!("{} runtime", profile.runtime),
+    );
+    add(profile.cpus > 0, format!("{} CPUs", profile.cpus));
+    add(
+        profile.memory_mb > 0,
+        format!("{} MB memory", profile.memory_mb),
+    );
+    add(profile.nodes > 1, format!("{} nodes", profile.nodes));
+    facts.join(", ")
+}
+
+/// What a profile's state means and what to do; empty when there is nothing to say.
+pub fn profile_note(profile: &ProfileView) -> String {
+    let note = match &profile.state {
+        ProfileState::Running if profile.context == ContextState::Misconfigured => {
+            "Its kubeconfig context points elsewhere, so kubectl and Slipway do not reach it. Repair makes it point here again.".to_owned()
+        }
+        ProfileState::Paused => {
+            "Kubernetes in it is frozen: nothing answers until it is unpaused.".to_owned()
+        }
+        ProfileState::Gone => {
+            "Its machine was removed behind minikube's back. Start makes a new one; what was in it is lost.".to_owned()
+        }
+        ProfileState::Full => {
+            "The disk inside it is full. Delete it and create it with a larger one, or free space in it.".to_owned()
+        }
+        ProfileState::Partly { why } => format!("{why}. Start brings up what is missing."),
+        ProfileState::Unknown { why } => format!("{why}."),
+        ProfileState::Running
+        | ProfileState::Stopped
+        | ProfileState::Starting
+        | ProfileState::Stopping => String::new(),
+    };
+    match profile.runtime.as_str() {
+        "" | "docker" => note,
+        other => {
+            format!("{note} Its runtime is {other}: images are built outside and then loaded.")
+                .trim_start()
+                .to_owned()
+        }
+    }
+}
+
+pub fn profile_act(act: ProfileAct) -> &'static str {
+    match act {
+        ProfileAct::Start => "Start",
+        ProfileAct::Stop => "Stop",
+        ProfileAct::Pause => "Pause",
+        ProfileAct::Unpause => "Unpause",
+        ProfileAct::Delete => "Delete",
+        ProfileAct::Repair => "Repair context",
+    }
+}
+
+/// What a person should know before it is done; none for what harms nobody.
+pub fn profile_question(act: ProfileAct) -> Option<&'static str> {
+    match act {
+        ProfileAct::Start | ProfileAct::Unpause | ProfileAct::Repair => None,
+        ProfileAct::Stop => Some(
+            "Everything that runs in it ends. What is stored in it is kept, and it can be started again.",
+        ),
+        ProfileAct::Pause => {
+            Some("Kubernetes in it is frozen and answers nobody until it is unpaused.")
+        }
+        ProfileAct::Delete => Some(
+            "The cluster and everything in it is removed: pods, volumes, secrets and images. This cannot be undone.",
+        ),
+    }
+}
+
 pub fn change(change: Change) -> Said {
     match change {
         Change::Create => said(Tone::Ok, "Create"),
@@ -332,6 +435,26 @@ mod tests {
         };
         assert_eq!(check(&state, Need::Optional).0, Tone::Off);
         assert_eq!(check(&state, Need::Required).0, Tone::Failed);
+    }
+
+    #[test]
+    fn a_containerd_profile_says_how_images_get_in() {
+        let profile = ProfileView {
+            name: "old".parse().expect("a name"),
+            state: ProfileState::Running,
+            driver: "docker".into(),
+            runtime: "containerd".into(),
+            kubernetes: "v1.34.0".into(),
+            cpus: 2,
+            memory_mb: 3_072,
+            nodes: 1,
+            context: ContextState::Configured,
+        };
+        assert!(profile_note(&profile).starts_with("Its runtime is containerd"));
+        assert_eq!(
+            profile_facts(&profile),
+            "Kubernetes v1.34.0, docker driver, containerd runtime, 2 CPUs, 3072 MB memory"
+        );
     }
 
     #[test]

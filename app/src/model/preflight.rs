@@ -7,13 +7,16 @@ use super::{Finding, UnixMillis};
 /// One line of the Setup page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
-    /// Stable: `docker`, `minikube`, `kubectl`, `helm`, `memory`, `disk`, `cluster`, `project`…
+    /// Stable; docs/check-json.md has all of them.
     pub id: String,
     pub title: String,
     /// Whether the walk needs it on the chosen cluster, or it only adds something.
     pub need: Need,
     pub state: CheckState,
     pub checked: UnixMillis,
+    /// A person does not want to hear of it; what it found is still shown.
+    #[serde(default)]
+    pub muted: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

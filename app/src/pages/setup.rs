@@ -4,10 +4,12 @@ use leptos::prelude::*;
 
 use crate::api::setup::recheck;
 use crate::components::{
-    CheckRow, ClusterPicker, FailureNote, FindingCard, PageFrame, RunPanel, wish,
+    CheckRow, ClusterPicker, FailureNote, FindingCard, MinikubeCard, PageFrame, wish,
 };
 use crate::live::Live;
-use crate::model::{ComponentView, Need, ProjectView, RunKind, Slice, StepId, humanize_bytes};
+use crate::model::{
+    Check, CheckState, ComponentView, Need, ProjectView, Slice, StepId, humanize_bytes,
+};
 use crate::ui::{Button, Card, EmptyMessage, Icon, IconShape, KeyValue, Tone};
 
 #[component]
@@ -38,10 +40,10 @@ pub fn SetupPage() -> impl IntoView {
                         <ClusterProblem />
                         <ClusterPicker />
                     </Card>
+                    <MinikubeCard />
                     <Card title="Checks" hint="What is here, and what is missing">
                         <Checks />
                     </Card>
-                    <RunPanel kind=RunKind::StartCluster />
                 </div>
                 <div class="column-side">
                     <Project />
@@ -82,17 +84,13 @@ fn ClusterProblem() -> impl IntoView {
 #[component]
 fn Checks() -> impl IntoView {
     let live = Live::expect();
-    // What the walk needs stands above what it could also use.
+    // What the walk needs stands above what it could also use, and what is wrong above what is well.
     let ids = live.memo(&[Slice::Checks], |state| {
-        let of = |need| {
-            state
-                .checks
-                .iter()
-                .filter(move |check| check.need == need)
-                .map(|check| check.id.clone())
-        };
-        of(Need::Required)
-            .chain(of(Need::Optional))
+        let mut checks: Vec<_> = state.checks.iter().collect();
+        checks.sort_by_key(|check| rank(check));
+        checks
+            .into_iter()
+            .map(|check| check.id.clone())
             .collect::<Vec<_>>()
     });
     view! {
@@ -115,6 +113,17 @@ fn Checks() -> impl IntoView {
         </Show>
     }
     .into_any()
+}
+
+fn rank(check: &Check) -> u8 {
+    match (check.need, &check.state) {
+        (_, _) if check.muted => 6,
+        (Need::Required, CheckState::Missing { .. } | CheckState::Broken { .. }) => 0,
+        (Need::Required, _) => 1,
+        (Need::Optional, CheckState::Broken { .. }) => 2,
+        (Need::Optional, CheckState::Checking | CheckState::Ok { .. }) => 3,
+        (Need::Optional, CheckState::Missing { .. }) => 4,
+    }
 }
 
 #[component]

@@ -10,6 +10,7 @@ pub enum OsFamily {
     Debian,
     Fedora,
     Arch,
+    Alpine,
     /// Linux inside Windows; docker and minikube may live on the other side.
     Wsl,
     MacOs,
@@ -47,6 +48,8 @@ impl OsFamily {
             Self::Fedora
         } else if is(&["arch"]) {
             Self::Arch
+        } else if is(&["alpine", "postmarketos"]) {
+            Self::Alpine
         } else {
             Self::OtherLinux
         }
@@ -57,6 +60,7 @@ impl OsFamily {
             Self::Debian => "Debian or Ubuntu",
             Self::Fedora => "Fedora",
             Self::Arch => "Arch",
+            Self::Alpine => "Alpine",
             Self::Wsl => "Windows (WSL)",
             Self::MacOs => "macOS",
             Self::OtherLinux => "Linux",
@@ -117,6 +121,7 @@ mod tests {
                 OsFamily::Fedora,
             ),
             ("ID=manjaro\nID_LIKE=arch\n", "", OsFamily::Arch),
+            ("ID=alpine\n", "", OsFamily::Alpine),
             ("ID=nixos\n", "", OsFamily::OtherLinux),
             ("", "", OsFamily::OtherLinux),
             (

@@ -5,19 +5,23 @@ mod checks;
 mod fixes;
 mod machine;
 mod tool;
+mod world;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{Check, CheckState, ClusterKind, Failure, Freshness, Need, PanelEvent};
+use app::model::{Check, CheckState, ClusterKind, Failure, Finding, Freshness, Need, PanelEvent};
 use app::ports;
 use async_trait::async_trait;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
+use crate::adapters::kube::kubeconfig;
 use crate::cluster::ClusterRoom;
 use crate::engine::{Core, Voice, clock};
 use crate::images::ImagesRoom;
+use crate::minikube::{Demand, MinikubeRoom};
+use crate::process::Surroundings;
 use crate::project::Project;
 
 pub use fixes::{allow_docker, start_docker};
@@ -26,6 +30,8 @@ pub use tool::{Reading, Tool, first_lines, look_at};
 
 /// How often everything is looked at again without being asked.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Facts: checks a person does not want to hear of.
+const MUTED: &str = "check-muted";
 
 /// Checks this machine, the project and the cluster; clones share the room.
 #[derive(Clone, Debug)]
@@ -39,6 +45,8 @@ struct Inner {
     project: Arc<Project>,
     cluster: ClusterRoom,
     images: Arc<ImagesRoom>,
+    minikube: MinikubeRoom,
+    around: Surroundings,
     os: OsFamily,
     again: Notify,
     /// One round at a time.
@@ -51,6 +59,8 @@ impl SetupRoom {
         project: Arc<Project>,
         cluster: ClusterRoom,
         images: Arc<ImagesRoom>,
+        minikube: MinikubeRoom,
+        around: Surroundings,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -58,6 +68,8 @@ impl SetupRoom {
                 project,
                 cluster,
                 images,
+                minikube,
+                around,
                 os: OsFamily::detect(),
                 again: Notify::new(),
                 round: Mutex::default(),
@@ -74,6 +86,7 @@ impl SetupRoom {
                 () = shutdown.cancelled() => {}
                 () = room.keep_looking() => {}
                 () = room.follow_cluster() => {}
+                () = room.follow_world() => {}
             }
         });
     }
@@ -92,6 +105,20 @@ impl SetupRoom {
                 () = self.inner.again.notified() => {}
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
+        }
+    }
+
+    /// A tool that was installed, a kubeconfig that was written, a daemon that was started: seen
+    /// within seconds, without anyone pressing anything.
+    async fn follow_world(&self) {
+        let kubeconfig = kubeconfig::paths();
+        let mut world = world::Watch::new(self.inner.around.clone(), kubeconfig);
+        loop {
+            world.changed().await;
+            tracing::debug!("something changed on this machine: checking again");
+            self.inner.again.notify_one();
+            self.inner.minikube.look_again();
+            self.inner.cluster.refresh_options().await;
         }
     }
 
@@ -132,7 +159,7 @@ enum Same {
 impl Inner {
     /// Shows every line at once, in the page's order, before the first answers.
     fn announce(&self) {
-        let context = self.context();
+        let context = self.context(Demand::default());
         let now = clock::now();
         let events = checks::ROWS
             .iter()
@@ -143,23 +170,38 @@ impl Inner {
                     need: checks::need(row.id, &context),
                     state: CheckState::Checking,
                     checked: now,
+                    muted: self.is_muted(row.id),
                 }))
             })
             .collect();
         self.core.hub.voice().publish_all(events);
     }
 
-    fn context(&self) -> checks::Context {
-        checks::Context {
-            kind: self
-                .core
-                .hub
-                .read(|state| state.cluster.as_ref().map(|cluster| cluster.kind.clone())),
+    fn context(&self, demand: Demand) -> checks::Context {
+        self.core.hub.read(|state| checks::Context {
+            kind: state.cluster.as_ref().map(|cluster| cluster.kind.clone()),
+            server_version: state
+                .cluster
+                .as_ref()
+                .and_then(|cluster| cluster.version.clone()),
+            who: state
+                .cluster
+                .as_ref()
+                .and_then(|cluster| cluster.who.clone())
+                .map(|who| who.name),
+            contexts: state.clusters.clone(),
+            kubeconfig: state.kubeconfig_files.clone(),
+            demand,
+            around: self.around.clone(),
             spec: self.project.spec(),
             root: self.project.root.clone(),
             state_dir: self.core.state_dir.path().to_owned(),
             os: self.os,
-        }
+        })
+    }
+
+    fn is_muted(&self, id: &str) -> bool {
+        self.core.journal.get_fact(MUTED, id).is_some()
     }
 
     async fn round(&self) {
@@ -167,7 +209,11 @@ impl Inner {
         let started = Instant::now();
         self.check_project();
         self.check_cluster(Same::Renew);
-        let context = Arc::new(self.context());
+        let project = Arc::clone(&self.project);
+        let demand = tokio::task::spawn_blocking(move || Demand::of(&project))
+            .await
+            .unwrap_or_default();
+        let context = Arc::new(self.context(demand));
         let each = checks::ROWS
             .iter()
             .filter(|row| !matches!(row.id, "project" | "cluster"))
@@ -244,10 +290,12 @@ impl Inner {
     ) {
         let is_known = || {
             self.core.hub.read(|panel| {
-                panel
-                    .checks
-                    .iter()
-                    .any(|check| check.id == id && check.state == state && check.need == need)
+                panel.checks.iter().any(|check| {
+                    check.id == id
+                        && check.state == state
+                        && check.need == need
+                        && check.muted == self.is_muted(id)
+                })
             })
         };
         if same == Same::Keep && is_known() {
@@ -259,6 +307,7 @@ impl Inner {
             need,
             state,
             checked: clock::now(),
+            muted: self.is_muted(id),
         })));
     }
 }
@@ -267,8 +316,35 @@ impl Inner {
 impl ports::Setup for SetupRoom {
     async fn recheck(&self) -> Result<(), Failure> {
         self.inner.again.notify_one();
+        self.inner.minikube.look_again();
         self.inner.cluster.refresh_options_soon();
         self.inner.images.recheck();
+        Ok(())
+    }
+
+    async fn mute(&self, check: String, muted: bool) -> Result<(), Failure> {
+        let known = self
+            .inner
+            .core
+            .hub
+            .read(|state| state.checks.iter().find(|known| known.id == check).cloned());
+        let Some(known) = known else {
+            return Err(Finding::new(
+                "UNKNOWN_CHECK",
+                format!("There is no check {check}"),
+                "The page may be older than this Slipway; load it again.",
+            )
+            .into());
+        };
+        match muted {
+            true => {
+                let journal = &self.inner.core.journal;
+                journal.put_fact_durably(MUTED, &check, "yes").await?;
+            }
+            false => self.inner.core.journal.delete_fact(MUTED, &check),
+        }
+        let event = PanelEvent::Check(Box::new(Check { muted, ..known }));
+        self.inner.core.hub.voice().publish(event);
         Ok(())
     }
 }

@@ -1,12 +1,16 @@
 //! Looking at one tool: is it here, does it answer in time, does it answer sensibly.
 //! A tool that hangs, fails, prints garbage or never stops printing is broken, not a problem of ours.
 
+use std::path::Path;
+
 use app::model::{CheckState, Finding, NextAction, Subject};
 use tokio_util::sync::CancellationToken;
 
 use super::fixes;
 use super::machine::OsFamily;
-use crate::process::{self, Captured, CommandSpec, Ending, SpawnError, strip_escapes};
+use crate::process::{
+    self, Captured, CommandSpec, Ending, SpawnError, Surroundings, strip_escapes,
+};
 
 /// A tool to look at.
 #[derive(Debug)]
@@ -34,17 +38,20 @@ pub enum Reading {
 pub async fn look_at(
     tool: &Tool,
     os: OsFamily,
+    around: &Surroundings,
     read: impl FnOnce(&Captured) -> Reading,
 ) -> CheckState {
     let program = tool.ask.program.to_string_lossy();
-    if process::find_on_path(&program).is_none() {
+    let Some(found) = around.find(&program) else {
         return missing(tool, os);
-    }
-    match process::capture(&tool.ask, &CancellationToken::new()).await {
+    };
+    let ask = around.dress(tool.ask.clone());
+    match process::capture(&ask, &CancellationToken::new()).await {
         Err(SpawnError::NotFound { .. }) => missing(tool, os),
         Err(SpawnError::Io { source, .. }) => broken(
             tool,
             os,
+            &found,
             format!("It is installed, but starting it failed: {source}."),
             None,
         ),
@@ -53,7 +60,7 @@ pub async fn look_at(
             Reading::Wrong(finding) => CheckState::Broken {
                 finding: Box::new(finding),
             },
-            Reading::Nonsense => nonsense(tool, os, &captured),
+            Reading::Nonsense => nonsense(tool, os, &found, &captured),
         },
     }
 }
@@ -80,7 +87,7 @@ fn missing(tool: &Tool, os: OsFamily) -> CheckState {
     }
 }
 
-fn nonsense(tool: &Tool, os: OsFamily, captured: &Captured) -> CheckState {
+fn nonsense(tool: &Tool, os: OsFamily, found: &Path, captured: &Captured) -> CheckState {
     let why = match captured.ending {
         Ending::TimedOut { after } => format!(
             "It was asked for its version and did not answer within {} s.",
@@ -102,16 +109,14 @@ fn nonsense(tool: &Tool, os: OsFamily, captured: &Captured) -> CheckState {
     } else {
         &captured.stderr
     };
-    broken(tool, os, why, Some(said))
+    broken(tool, os, found, why, Some(said))
 }
 
-fn broken(tool: &Tool, os: OsFamily, why: String, said: Option<&str>) -> CheckState {
+fn broken(tool: &Tool, os: OsFamily, found: &Path, why: String, said: Option<&str>) -> CheckState {
     let mut finding = Finding::new("TOOL_BROKEN", format!("{} does not work", tool.name), why)
         .attention()
         .about(about(tool.name));
-    if let Some(path) = process::find_on_path(&tool.ask.program.to_string_lossy()) {
-        finding = finding.evidence("Found at", path.display().to_string());
-    }
+    finding = finding.evidence("Found at", found.display().to_string());
     if let Some(said) = said.map(first_lines).filter(|said| !said.is_empty()) {
         finding = finding.evidence(format!("{} said", tool.name), said);
     }

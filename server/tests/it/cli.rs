@@ -209,3 +209,122 @@ fn practice_prints_its_kubeconfig_and_ends_on_request() {
     };
     assert_eq!(serving.stop(), Some(0));
 }
+
+/// The report of `check --json` on a machine with nothing but these folders on its PATH.
+fn check_report(state: &Path, path: &Path) -> (Option<i32>, serde_json::Value) {
+    let output = output(
+        slipway(state)
+            .env("PATH", path)
+            .env("MINIKUBE_HOME", state)
+            .args(["check", "--cluster", "practice", "--json"]),
+    );
+    let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("{error}: {}{}", text(&output.stdout), text(&output.stderr))
+    });
+    (output.status.code(), report)
+}
+
+fn documented(section: &str) -> Vec<String> {
+    let docs = std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/check-json.md"),
+    )
+    .expect("the docs");
+    let (_, rest) = docs.split_once(section).expect("the section");
+    let rest = rest.split("\n## ").next().unwrap_or_default();
+    rest.lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .filter_map(|line| line.split(" |").next())
+        .flat_map(|cell| cell.split("`, `"))
+        .map(|name| name.trim_matches('`').to_owned())
+        .collect()
+}
+
+#[test]
+fn check_on_a_bare_machine_says_what_is_missing_in_the_documented_shape() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bare = folder.path().join("bin");
+    std::fs::create_dir(&bare).expect("made");
+    let (code, report) = check_report(&folder.path().join("state"), &bare);
+    assert_eq!(report["version"], 1);
+    // The example is built by cargo, and there is none.
+    assert_eq!((code, &report["passed"]), (Some(3), &false.into()));
+    let checks = report["checks"].as_array().expect("a list");
+    let mut ids: Vec<&str> = checks
+        .iter()
+        .filter_map(|check| check["id"].as_str())
+        .collect();
+    let mut known = documented("## The checks");
+    ids.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(ids, known);
+    for check in checks {
+        let keys: Vec<&str> = check
+            .as_object()
+            .expect("an object")
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(keys, ["id", "title", "need", "state", "checked", "muted"]);
+        let state = &check["state"];
+        match state["type"].as_str() {
+            Some("ok") => assert!(state["evidence"].is_string(), "{check}"),
+            Some("missing" | "broken") => {
+                for key in [
+                    "code", "severity", "what", "why", "next", "evidence", "subject",
+                ] {
+                    assert!(!state["finding"][key].is_null(), "{key} in {check}");
+                }
+                assert!(
+                    !state["finding"]["next"]
+                        .as_array()
+                        .is_none_or(Vec::is_empty)
+                );
+            }
+            other => panic!("{other:?} in {check}"),
+        }
+    }
+    for id in ["docker", "minikube", "kubectl", "helm", "build-tools"] {
+        let check = checks
+            .iter()
+            .find(|check| check["id"] == id)
+            .expect("there");
+        assert_eq!(check["state"]["type"], "missing", "{check}");
+    }
+}
+
+#[test]
+fn check_ends_in_time_whatever_the_tools_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bin = folder.path().join("bin");
+    std::fs::create_dir(&bin).expect("made");
+    let bodies = [
+        ("docker", "trap '' TERM; while :; do /bin/sleep 1; done"),
+        ("minikube", "exit 1"),
+        ("kubectl", "echo 'what?'"),
+        ("helm", "while :; do echo nonsense nonsense nonsense; done"),
+        ("kagent", "kill -9 $$"),
+    ];
+    for (name, body) in bodies {
+        let path = bin.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{body}\n")).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
+            .expect("made executable");
+    }
+    let started = Instant::now();
+    let (code, report) = check_report(&folder.path().join("state"), &bin);
+    assert!(
+        started.elapsed() < Duration::from_secs(25),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(code, Some(3));
+    let checks = report["checks"].as_array().expect("a list");
+    for (name, _) in bodies {
+        let check = checks
+            .iter()
+            .find(|check| check["id"] == name)
+            .expect("there");
+        assert_eq!(check["state"]["type"], "broken", "{check}");
+        assert_eq!(check["state"]["finding"]["code"], "TOOL_BROKEN", "{check}");
+    }
+}

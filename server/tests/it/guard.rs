@@ -34,6 +34,10 @@ impl Setup for Counting {
         self.called();
         Ok(())
     }
+    async fn mute(&self, _: String, _: bool) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
 }
 #[async_trait]
 impl Clusters for Counting {

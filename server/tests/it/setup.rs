@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use app::model::{CheckState, Finding, NextAction};
-use server::process::{Captured, CommandSpec};
+use server::process::{Captured, CommandSpec, Surroundings};
 use server::setup::{OsFamily, Reading, Tool, look_at};
 
 fn script(folder: &Path, body: &str) -> Tool {
@@ -37,7 +37,7 @@ fn read(captured: &Captured) -> Reading {
 async fn broken(body: &str) -> Finding {
     let folder = tempfile::tempdir().expect("a folder");
     let tool = script(folder.path(), body);
-    match look_at(&tool, OsFamily::Debian, read).await {
+    match look_at(&tool, OsFamily::Debian, &Surroundings::default(), read).await {
         CheckState::Broken { finding } => *finding,
         other => panic!("`{body}` is broken, not {other:?}"),
     }
@@ -47,7 +47,7 @@ async fn broken(body: &str) -> Finding {
 async fn a_tool_that_answers_is_fine() {
     let folder = tempfile::tempdir().expect("a folder");
     let tool = script(folder.path(), "echo v4.2.4");
-    let state = look_at(&tool, OsFamily::Debian, read).await;
+    let state = look_at(&tool, OsFamily::Debian, &Surroundings::default(), read).await;
     assert_eq!(
         state,
         CheckState::Ok {
@@ -60,7 +60,7 @@ async fn a_tool_that_answers_is_fine() {
 async fn a_missing_tool_comes_with_the_fix_for_this_system() {
     let folder = tempfile::tempdir().expect("a folder");
     let missing = tool(&folder.path().join("helm"));
-    let fix = async |os| match look_at(&missing, os, read).await {
+    let fix = async |os| match look_at(&missing, os, &Surroundings::default(), read).await {
         CheckState::Missing { finding } => {
             assert_eq!(finding.code, "TOOL_MISSING");
             finding.next[0].clone()
@@ -127,6 +127,12 @@ async fn a_file_that_cannot_be_started_is_broken() {
     let path = folder.path().join("helm");
     fs::write(&path, [0x7f, b'E', b'L', b'F', 0, 0]).expect("written");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("made executable");
-    let state = look_at(&tool(&path), OsFamily::Debian, read).await;
+    let state = look_at(
+        &tool(&path),
+        OsFamily::Debian,
+        &Surroundings::default(),
+        read,
+    )
+    .await;
     assert!(matches!(state, CheckState::Broken { .. }), "{state:?}");
 }

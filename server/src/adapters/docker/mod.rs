@@ -2,6 +2,7 @@
 //! Reads output recorded from docker 28 and 29; the daemon is chosen by variables, never by context.
 
 mod build;
+mod info;
 mod progress;
 mod sizes;
 
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use crate::process::CommandSpec;
 
 pub use build::{BuildCommand, BuildEngine, BuildSecret, SecretSource, buildx_version, engine};
+pub use info::{DockerInfo, info, parse_info};
 pub use progress::{FailedStep, Format, ProgressReader, Steps};
 pub use sizes::parse_bytes;
 
