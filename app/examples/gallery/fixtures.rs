@@ -566,7 +566,21 @@ pub fn building() -> PanelState {
             hint: "Building frontend, 142 of 310 crates".into(),
         },
     );
-    state.runs.insert(RunId(7), run(RunKind::Build, None));
+    let mut going = run(RunKind::Build, None);
+    for stage in &mut going.stages {
+        stage.component = stage
+            .id
+            .split('/')
+            .next()
+            .and_then(|name| name.parse().ok());
+        if stage.id == "backend/build" {
+            stage.state = StageState::Running {
+                since: ago(48_000),
+                progress: None,
+            };
+        }
+    }
+    state.runs.insert(RunId(7), going);
     state.builds = crate::builds::going();
     state
 }

@@ -3,7 +3,7 @@
 
 use leptos::prelude::*;
 
-use super::{Age, BuildTree, Elapsed, FindingCard, ImageActs, words};
+use super::{Age, BuildTree, Elapsed, ImageActs, words};
 use crate::live::Live;
 use crate::model::{
     BuildDoing, Builder, BuiltImage, ComponentName, ImageState, ImageView, PanelState, Slice,
@@ -129,7 +129,16 @@ fn going(doing: BuildDoing, name: &str, share: Memo<Option<f64>>) -> AnyView {
             </div>
         }
         .into_any(),
-        BuildDoing::Failed { finding } => view! { <FindingCard finding=*finding /> }.into_any(),
+        // The run below has the whole finding; here is what it comes to.
+        BuildDoing::Failed { finding } => {
+            let crate::model::Finding { what, why, .. } = *finding;
+            view! {
+                <Notice tone=Tone::Failed title=what>
+                    <p dir="auto">{why}</p>
+                </Notice>
+            }
+            .into_any()
+        }
         BuildDoing::Cancelled { at } => view! {
             <Notice tone=Tone::Off title="The last build was cancelled">
                 <p>
