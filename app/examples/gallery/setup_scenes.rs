@@ -221,7 +221,7 @@ fn start(ending: Option<Outcome>, at_eight: StageState) -> RunView {
     let rest = match ending {
         None => StageState::Pending,
         Some(_) => StageState::NotReached {
-            blocked_by: "step-2".into(),
+            blocked_by: "downloading-artifacts".into(),
         },
     };
     RunView {
@@ -230,19 +230,23 @@ fn start(ending: Option<Outcome>, at_eight: StageState) -> RunView {
         started: ago(41_000),
         stages: vec![
             stage(
-                "step-0",
+                "initial-minikube-setup",
                 "Initial Minikube Setup",
                 done(900, "minikube v1.38.1 on Debian 12.11"),
             ),
             stage(
-                "step-1",
+                "selecting-driver",
                 "Selecting Driver",
                 done(300, "Using the docker driver based on user configuration"),
             ),
-            stage("step-2", "Downloading Artifacts", at_eight),
-            stage("step-3", "Starting Node", rest.clone()),
-            stage("step-8", "Creating Container", rest.clone()),
-            stage("step-13", "Booting control plane", rest.clone()),
+            stage("downloading-artifacts", "Downloading Artifacts", at_eight),
+            stage("starting-node", "Starting Node", rest.clone()),
+            stage("creating-container", "Creating Container", rest.clone()),
+            stage(
+                "booting-control-plane",
+                "Booting control plane",
+                rest.clone(),
+            ),
             stage("seen", "See minikube run", rest.clone()),
             stage("use", "Use minikube in Slipway", rest),
         ],
@@ -255,7 +259,7 @@ fn start(ending: Option<Outcome>, at_eight: StageState) -> RunView {
         .into_iter()
         .map(|text| LogLine {
             at: ago(30_000),
-            stage: "step-0".into(),
+            stage: "initial-minikube-setup".into(),
             text: text.into(),
         })
         .collect(),

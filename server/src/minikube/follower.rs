@@ -56,8 +56,10 @@ impl Steps {
     }
 }
 
+/// `Creating Container` is the stage `creating-container`: it stands beside every line of the log.
 fn step_id(at: usize) -> String {
-    format!("step-{at}")
+    let name = START_STEPS.get(at).copied().unwrap_or_default();
+    name.to_lowercase().replace(' ', "-")
 }
 
 /// Steps whose name says that they are for another driver are not announced.

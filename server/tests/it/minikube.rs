@@ -216,11 +216,11 @@ async fn a_failed_start_says_what_minikube_said_without_its_templates() {
         .read(|state| state.latest_run(RunKind::StartCluster).map(|run| run.id))
         .expect("a run");
     assert!(matches!(
-        world.stage(run, "step-8"),
+        world.stage(run, "creating-container"),
         StageState::Failed { .. }
     ));
     assert!(matches!(
-        world.stage(run, "step-13"),
+        world.stage(run, "booting-control-plane"),
         StageState::NotReached { .. }
     ));
     // The half-made profile is shown, so that it can be deleted.
@@ -233,7 +233,7 @@ async fn a_start_is_cancelled_by_the_signal_minikube_understands() {
     let world = World::new(json!({"start": {"hang_at": 5}})).await;
     let run = world.room.create(world.new_cluster()).await.expect("a run");
     world
-        .until(run, "step-5", |state| {
+        .until(run, "pulling-base-image", |state| {
             matches!(state, StageState::Running { .. })
         })
         .await;
@@ -262,7 +262,7 @@ async fn a_download_shows_bytes_also_when_its_progress_is_no_number() {
     .await;
     let run = world.room.create(world.new_cluster()).await.expect("a run");
     world
-        .until(run, "step-2", |state| {
+        .until(run, "downloading-artifacts", |state| {
             matches!(state, StageState::Running { progress: Some(progress), .. }
                 if progress.done > 0 && progress.total.is_some_and(|total| total > 1_000_000)
                     && progress.note.contains("preload.tar.lz4"))
