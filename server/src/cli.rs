@@ -84,6 +84,9 @@ pub struct ServeArgs {
 pub struct UpArgs {
     #[command(flatten)]
     pub target: Target,
+    /// How it is deployed [default: as it was before, else raw where there are manifests]
+    #[arg(long, env = "SLIPWAY_VIA", value_enum)]
+    pub via: Option<Via>,
     /// `env`, or a file with lines KEY=value: where the project's secrets are read from.
     #[arg(long, env = "SLIPWAY_SECRETS_FROM", value_name = "env|FILE")]
     pub secrets_from: Option<PathBuf>,
@@ -114,6 +117,15 @@ pub struct CheckArgs {
     /// Print the checks as JSON.
     #[arg(long, env = "SLIPWAY_JSON", value_parser = clap::builder::FalseyValueParser::new())]
     pub json: bool,
+}
+
+/// The two ways into the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Via {
+    /// Slipway applies the manifests itself.
+    Raw,
+    /// Your own helm deploys the chart.
+    Helm,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -244,6 +256,7 @@ mod tests {
             "slipway --listen 0.0.0.0:80",
             "slipway --listen 127.0.0.1:x",
             "slipway up --timeout soon",
+            "slipway up --via magic",
             "slipway up --timeout 0s",
             "slipway --share",
         ] {

@@ -11,6 +11,7 @@ mod connection_banner;
 mod event_list;
 mod finding_card;
 mod header;
+pub mod helm;
 mod identity;
 mod image_acts;
 mod image_card;

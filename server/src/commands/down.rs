@@ -3,7 +3,8 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 
-use app::model::{Finding, NextAction, Outcome, PlannedObject};
+use app::model::{Finding, NextAction, Outcome, PlannedObject, ReleaseWish};
+use app::ports::Releases;
 use tokio_util::sync::CancellationToken;
 
 use super::{Stop, session, signals, up};
@@ -27,7 +28,11 @@ pub(super) async fn run(args: DownArgs, state_dir: Option<&Path>) -> Result<(), 
 async fn remove(panel: &Panel, yes: bool, interrupted: &CancellationToken) -> Result<(), Stop> {
     panel.cluster.start_default().await;
     let connected = panel.cluster.connected()?;
+    let uninstalled = uninstall(panel, yes, interrupted).await?;
     let doomed = panel.deploys.plan_down(DownScope::Applied).await?;
+    if doomed.is_empty() && uninstalled {
+        return Ok(());
+    }
     if doomed.is_empty() {
         println!(
             "Nothing of this project is deployed on {}.",
@@ -51,6 +56,49 @@ async fn remove(panel: &Panel, yes: bool, interrupted: &CancellationToken) -> Re
         Outcome::Succeeded { summary } => {
             println!("{summary}");
             Ok(())
+        }
+        other => Err(up::stop_of(other)),
+    }
+}
+
+/// Uninstalls the project's Helm release, if it has one. Whether there was one.
+async fn uninstall(
+    panel: &Panel,
+    yes: bool,
+    interrupted: &CancellationToken,
+) -> Result<bool, Stop> {
+    if panel.project.spec().deploy.chart.is_none() {
+        return Ok(false);
+    }
+    let hub = &panel.core.hub;
+    up::until(hub, |state| state.helm.release.is_some()).await;
+    let release = hub.read(|state| state.helm.release.clone());
+    let Some(release) = release.filter(app::model::ReleaseView::is_there) else {
+        return Ok(false);
+    };
+    let wish = ReleaseWish::Uninstall {
+        keep_history: false,
+    };
+    let plan = panel.releases.plan(wish.clone()).await?;
+    println!("The Helm release {} is to be uninstalled:", release.name);
+    for object in &plan.plan.objects {
+        println!("  {}", describe(object));
+    }
+    for kept in &plan.kept {
+        println!("Stays: {kept}");
+    }
+    if !yes && !confirmed(plan.plan.objects.len()).await? {
+        println!("Nothing was removed.");
+        return Ok(true);
+    }
+    if interrupted.is_cancelled() {
+        return Err(Stop::Interrupted);
+    }
+    let run = panel.releases.carry_out(wish, plan.plan.hash).await?;
+    match panel.core.runs.wait(run).await {
+        Outcome::Succeeded { summary } => {
+            println!("{summary}");
+            Ok(true)
         }
         other => Err(up::stop_of(other)),
     }

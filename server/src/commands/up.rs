@@ -5,15 +5,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use app::model::{
-    ClusterChoice, Finding, Outcome, PanelState, RunId, SecretInput, SecretKind, SecretState,
-    Severity, StepId, StepState, humanize_ms,
+    ClusterChoice, Finding, Outcome, PanelState, PlanChoices, ReleaseView, ReleaseWish, RunId,
+    SecretInput, SecretKind, SecretState, Severity, StepId, StepState, humanize_ms,
 };
-use app::ports::{Deploys, Images, Secrets};
+use app::ports::{Deploys, Images, Releases, Secrets};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Stop, check, print, secrets_from, session, signals};
-use crate::cli::UpArgs;
+use crate::cli::{UpArgs, Via};
 use crate::engine::hub::Delivery;
 use crate::engine::{Core, Hub};
 use crate::panel::Panel;
@@ -70,12 +70,46 @@ async fn walk(panel: &Panel, args: &UpArgs) -> Result<(), Stop> {
     }
     enter_secrets(panel, args, connected.choice == ClusterChoice::Practice).await?;
     finish(panel, panel.images.build(Vec::new()).await?).await?;
-    let plan = panel
-        .deploys
-        .plan(app::model::PlanChoices::default())
-        .await?;
-    finish(panel, panel.deploys.deploy(plan.hash).await?).await?;
+    deploy(panel, args.via).await?;
     healthy(&panel.core.hub).await
+}
+
+/// By what was asked for; else by what the project was deployed with before, else by what it has.
+async fn deploy(panel: &Panel, asked: Option<Via>) -> Result<(), Stop> {
+    let hub = &panel.core.hub;
+    let spec = panel.project.spec();
+    let via = match asked {
+        Some(via) => via,
+        None if spec.deploy.chart.is_none() => Via::Raw,
+        None => {
+            until(hub, |state| state.helm.release.is_some()).await;
+            let is_there = hub.read(|state| {
+                let release = state.helm.release.as_ref();
+                release.is_some_and(ReleaseView::is_there)
+            });
+            match is_there || spec.deploy.manifests.is_empty() {
+                true => Via::Helm,
+                false => Via::Raw,
+            }
+        }
+    };
+    let run = match via {
+        Via::Raw => {
+            let plan = panel.deploys.plan(PlanChoices::default()).await?;
+            panel.deploys.deploy(plan.hash).await?
+        }
+        Via::Helm => {
+            // The plan counts the revisions it has seen.
+            until(hub, |state| state.helm.release.is_some()).await;
+            let wish = ReleaseWish::Deploy {
+                edits: Vec::new(),
+                adopt: false,
+            };
+            let plan = panel.releases.plan(wish.clone()).await?;
+            panel.releases.carry_out(wish, plan.plan.hash).await?
+        }
+    };
+    finish(panel, run).await
 }
 
 /// Puts the given values into the cluster, makes the random ones and rehearses with the harmless ones.
@@ -170,7 +204,7 @@ async fn healthy(hub: &Hub) -> Result<(), Stop> {
 }
 
 /// Waits until the state is as wished; the caller sets the limit.
-async fn until(hub: &Hub, is_so: impl Fn(&PanelState) -> bool) {
+pub(super) async fn until(hub: &Hub, is_so: impl Fn(&PanelState) -> bool) {
     let mut changed = hub.changed();
     loop {
         changed.mark_unchanged();

@@ -7,6 +7,7 @@ mod deploy_on_practice;
 mod docker_builds;
 mod dockerd;
 mod guard;
+mod helm_releases;
 mod image_builds;
 mod images;
 mod minikube;

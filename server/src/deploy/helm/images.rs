@@ -277,9 +277,9 @@ mod tests {
         let (project, proved) = (project(&["a"]), proved(&["a"]));
         let right = deployment("localhost:5000/p-a:abc123");
         assert_eq!(unused(&[&right], &project, &proved), []);
-        let wrong = deployment("localhost:5000/p-a:dev");
+        let wrong = deployment("p-a:dev");
         let found = unused(&[&wrong], &project, &proved);
-        assert_eq!(found[0].1, ["localhost:5000/p-a:dev"]);
+        assert_eq!(found[0].1, ["p-a:dev"]);
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl ReleasesRoom {
     /// Values for one helm call, readable by their owner only; gone when dropped.
     pub(super) fn overlay(&self, values: &Map<String, Value>) -> Result<NamedTempFile, Finding> {
         let folder = self.folder()?;
-        let text = yaml::print(&Value::Object(values.clone()));
+        let text = yaml::document(&Value::Object(values.clone()));
         private_file(&folder, "values-", text.as_bytes())
             .map_err(|error| words::no_place(&folder, &error))
     }

@@ -130,7 +130,8 @@ impl ReleasesRoom {
         let wish = UpgradeWish {
             timeout: PATIENCE,
             take_ownership: adopt,
-            force_conflicts: false,
+            // What is taken over has fields of others in it, always.
+            force_conflicts: adopt,
         };
         let mut values = source.file_paths();
         values.push(overlay.path().to_owned());
@@ -138,11 +139,13 @@ impl ReleasesRoom {
             let spec = helm.dry_upgrade(&place, &release, &source.folder, &values, wish);
             render(&spec).await
         };
+        let mut not_ours = None;
         let answer = match ask(wish).await {
             // The plan is made all the same, so that everything that is in the way is seen at once.
-            Err(RenderError::Helm(HelmFailure::NotOurs { .. }))
+            Err(RenderError::Helm(failure @ HelmFailure::NotOurs { .. }))
                 if helm.version >= TAKES_OWNERSHIP =>
             {
+                not_ours = Some(failure);
                 ask(UpgradeWish {
                     take_ownership: true,
                     ..wish
@@ -167,7 +170,7 @@ impl ReleasesRoom {
                 .is_none_or(|record| record.apply_method == "ssa");
         let applier = if is_server_side {
             Applier::HelmServerSide {
-                force_conflicts: false,
+                force_conflicts: wish.force_conflicts,
             }
         } else {
             Applier::HelmClientSide {
@@ -199,11 +202,15 @@ impl ReleasesRoom {
                     owner: ownership::owner(live, &project),
                 })
                 .collect();
-            findings.extend(ownership::guard(
-                DeployMode::Helm,
-                Some(release.as_str()),
-                &live,
-            ));
+            let guarded = ownership::guard(DeployMode::Helm, Some(release.as_str()), &live);
+            let says_it = guarded
+                .iter()
+                .any(|finding| finding.severity == Severity::Failed);
+            findings.extend(guarded);
+            if let Some(failure) = not_ours.filter(|_| !says_it) {
+                let finding = words::helm_failed("The deploy", &failure);
+                findings.push(self.redacted_finding(finding));
+            }
         }
         let installs = newest
             .as_ref()

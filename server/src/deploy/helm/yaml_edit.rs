@@ -31,7 +31,7 @@ pub fn edit(text: &str, changes: &[(Vec<String>, Value)]) -> Result<Edited, Yaml
         _ => {
             let is_plain = !text.lines().any(|line| line.contains('#'));
             Ok(Edited {
-                text: format!("{}\n", yaml::print(&Value::Object(wanted))),
+                text: yaml::document(&Value::Object(wanted)),
                 rewritten: !is_plain,
             })
         }
@@ -128,7 +128,7 @@ fn render(path: &[String], value: &Value, at: usize) -> Vec<String> {
     let mut nested = Map::new();
     put(&mut nested, path, value.clone());
     let margin = " ".repeat(at);
-    yaml::print(&Value::Object(nested))
+    yaml::document(&Value::Object(nested))
         .lines()
         .map(|line| format!("{margin}{line}"))
         .collect()
@@ -207,7 +207,7 @@ mod tests {
             value in tree(),
         ) {
             let mut wanted: Map<String, Value> = values.into_iter().collect();
-            let text = yaml::print(&Value::Object(wanted.clone()));
+            let text = yaml::document(&Value::Object(wanted.clone()));
             let edited = edit(&text, &[(path.clone(), value.clone())]).expect("edited");
             put(&mut wanted, &path, value);
             prop_assert_eq!(yaml::parse_values(&edited.text), Ok(wanted));

@@ -1,0 +1,256 @@
+//! The release's revisions, newest first, with values, notes, differences and the way back.
+
+use leptos::prelude::*;
+
+use super::Desk;
+use super::ask::ask;
+use super::release_plan::Hooks;
+use crate::api::releases::{compare_revisions, read_revision};
+use crate::components::{Age, FailureNote, PlanDiff};
+use crate::live::Live;
+use crate::model::{
+    Change, ReleaseStatus, ReleaseWish, RevisionComparison, RevisionDetail, RevisionRow, Slice,
+};
+use crate::ui::{Button, ButtonKind, Card, EmptyMessage, Notice, StatusBadge, Tone};
+
+/// A status with its look.
+pub fn status(status: ReleaseStatus) -> (Tone, &'static str) {
+    let tone = match status {
+        ReleaseStatus::Deployed => Tone::Ok,
+        ReleaseStatus::Failed => Tone::Failed,
+        ReleaseStatus::Superseded | ReleaseStatus::Uninstalled => Tone::Off,
+        ReleaseStatus::Uninstalling
+        | ReleaseStatus::PendingInstall
+        | ReleaseStatus::PendingUpgrade
+        | ReleaseStatus::PendingRollback => Tone::Working,
+        ReleaseStatus::Unknown => Tone::Attention,
+    };
+    (tone, status.word())
+}
+
+#[component]
+pub fn HistoryCard(desk: Desk) -> impl IntoView {
+    let live = Live::expect();
+    let rows = live.memo(&[Slice::Helm], |state| {
+        state
+            .helm
+            .release
+            .as_ref()
+            .map(|release| release.revisions.clone())
+            .unwrap_or_default()
+    });
+    let lost = live.memo(&[Slice::Helm], |state| {
+        state
+            .helm
+            .release
+            .as_ref()
+            .and_then(|release| release.lost.clone())
+    });
+    let detail = ask(read_revision);
+    let comparison = ask(|(from, to): (u32, u32)| compare_revisions(from, to));
+    let shows_detail = RwSignal::new(true);
+    let look = Callback::new(move |revision: u32| {
+        shows_detail.set(true);
+        detail.send(revision);
+    });
+    let compare = Callback::new(move |pair: (u32, u32)| {
+        shows_detail.set(false);
+        comparison.send(pair);
+    });
+    view! {
+        <Card title="History" hint="Read from the release's records in the cluster">
+            {move || {
+                lost.get()
+                    .map(|why| {
+                        view! {
+                            <Notice tone=Tone::Stale title="Not heard of the records lately">
+                                <p>{why}</p>
+                            </Notice>
+                        }
+                    })
+            }}
+            {move || {
+                let rows = rows.get();
+                if rows.is_empty() {
+                    return view! {
+                        <EmptyMessage
+                            title="No release yet"
+                            text="The first deploy makes revision 1; every later one can be gone back to."
+                        />
+                    }
+                        .into_any();
+                }
+                let newest = rows.first().map_or(0, |row| row.revision);
+                let all = rows.clone();
+                view! {
+                    <ol class="helm-history" aria-label="Revisions">
+                        {rows
+                            .into_iter()
+                            .enumerate()
+                            .map(|(at, row)| {
+                                let before = all.get(at + 1).map(|row| row.revision);
+                                revision_row(row, before, newest, desk, look, compare)
+                            })
+                            .collect_view()}
+                    </ol>
+                }
+                    .into_any()
+            }}
+            <FailureNote failure=detail.failure() />
+            <FailureNote failure=comparison.failure() />
+            {move || {
+                if shows_detail.get() {
+                    detail.answer().get().map(|detail| view! { <Detail detail /> }.into_any())
+                } else {
+                    comparison
+                        .answer()
+                        .get()
+                        .map(|comparison| view! { <Comparison comparison /> }.into_any())
+                }
+            }}
+        </Card>
+    }
+    .into_any()
+}
+
+fn revision_row(
+    row: RevisionRow,
+    before: Option<u32>,
+    newest: u32,
+    desk: Desk,
+    look: Callback<u32>,
+    compare: Callback<(u32, u32)>,
+) -> impl IntoView {
+    let live = Live::expect();
+    let revision = row.revision;
+    let (tone, word) = status(row.status);
+    let can_go_back = matches!(
+        row.status,
+        ReleaseStatus::Superseded | ReleaseStatus::Deployed
+    ) && revision != newest;
+    let name = format!("Revision {revision}");
+    view! {
+        <li class="helm-revision" aria-label=name>
+            <span class="helm-revision-number">{revision}</span>
+            <StatusBadge tone word />
+            <span class="helm-revision-chart">
+                {format!("{} {}", row.chart, row.chart_version)}
+            </span>
+            <span class="helm-revision-said" dir="auto">{row.description}</span>
+            <span class="helm-revision-age">{row.updated.map(|at| view! { <Age at /> })}</span>
+            <Show when=move || live.is_operator()>
+                <span class="helm-revision-acts">
+                    <Button
+                        kind=ButtonKind::Quiet
+                        label=Some(format!("Show revision {revision}"))
+                        on_press=move |()| look.run(revision)
+                    >
+                        "Show"
+                    </Button>
+                    {before
+                        .map(|before| {
+                            view! {
+                                <Button
+                                    kind=ButtonKind::Quiet
+                                    label=Some(format!("Compare revision {before} with {revision}"))
+                                    on_press=move |()| compare.run((before, revision))
+                                >
+                                    {format!("Compare with {before}")}
+                                </Button>
+                            }
+                        })}
+                    {can_go_back
+                        .then(|| {
+                            view! {
+                                <Button
+                                    label=Some(format!("Roll back to revision {revision}"))
+                                    on_press=move |()| {
+                                        desk.plan(ReleaseWish::Rollback { to: revision });
+                                    }
+                                >
+                                    "Roll back…"
+                                </Button>
+                            }
+                        })}
+                </span>
+            </Show>
+        </li>
+    }
+    .into_any()
+}
+
+#[component]
+fn Detail(detail: RevisionDetail) -> impl IntoView {
+    let title = format!("Revision {}", detail.row.revision);
+    let part = |title: &'static str, text: String, open: bool| {
+        (!text.trim().is_empty()).then(|| {
+            view! {
+                <details class="helm-notes" open=open>
+                    <summary>{title}</summary>
+                    <pre class="helm-text" tabindex="0" dir="auto">{text}</pre>
+                </details>
+            }
+        })
+    };
+    view! {
+        <section class="helm-detail" aria-label=title.clone()>
+            <h3 class="plan-group-title">{title.clone()}</h3>
+            {part("Notes", detail.notes, true)}
+            {part("Values given", detail.values, true)}
+            <Hooks hooks=detail.hooks />
+            {part("Manifest", detail.manifest, false)}
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Comparison(comparison: RevisionComparison) -> impl IntoView {
+    let title = format!("From revision {} to {}", comparison.from, comparison.to);
+    let mut plan = comparison.plan;
+    plan.objects
+        .retain(|object| object.change != Change::Unchanged);
+    let is_same = plan.objects.is_empty() && comparison.values.fields.is_empty();
+    view! {
+        <section class="helm-detail" aria-label=title.clone()>
+            <h3 class="plan-group-title">{title.clone()}</h3>
+            {is_same.then(|| view! { <Notice tone=Tone::Ok title="Both are the same" /> })}
+            <div class="diff">
+                {comparison
+                    .values
+                    .fields
+                    .into_iter()
+                    .map(|field| {
+                        view! {
+                            <div class="diff-field">
+                                <p class="diff-path">{field.path}</p>
+                                {field
+                                    .before
+                                    .map(|text| {
+                                        view! {
+                                            <p class="diff-before">
+                                                <span aria-hidden="true">"−"</span>
+                                                <del>{text}</del>
+                                            </p>
+                                        }
+                                    })}
+                                {field
+                                    .after
+                                    .map(|text| {
+                                        view! {
+                                            <p class="diff-after">
+                                                <span aria-hidden="true">"+"</span>
+                                                <ins>{text}</ins>
+                                            </p>
+                                        }
+                                    })}
+                            </div>
+                        }
+                    })
+                    .collect_view()}
+            </div>
+            <PlanDiff plan />
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,4 @@
+{{- define "common.labels" -}}
+app: {{ .name }}
+release: {{ .root.Release.Name }}
+{{- end }}
