@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::images::why_not;
 use crate::api::deploys::{deploy, make_plan};
+use crate::components::helm::HelmMode;
 use crate::components::{Age, FailureNote, FindingCard, PageFrame, PlanDiff, RunPanel, wish};
 use crate::live::Live;
 use crate::model::{
@@ -11,8 +12,12 @@ use crate::model::{
     StepId,
 };
 use crate::ui::{
-    Button, ButtonKind, Card, ConfirmDialog, DialogAct, EmptyMessage, Icon, IconShape, Notice, Tone,
+    Button, ButtonKind, Card, ConfirmDialog, DialogAct, EmptyMessage, Icon, IconShape, Notice,
+    Tabs, Tone,
 };
+
+const MODES: &[&str] = &["Raw", "Helm"];
+const HELM: usize = 1;
 
 #[component]
 pub fn DeployPage() -> impl IntoView {
@@ -20,6 +25,21 @@ pub fn DeployPage() -> impl IntoView {
     let plan = wish(make_plan);
     let start = wish(deploy);
     let asking = RwSignal::new(false);
+    let mode = RwSignal::new(0);
+    let has_chart = live.memo(&[Slice::Project], |state| {
+        state
+            .project
+            .as_ref()
+            .is_some_and(|project| project.has_chart)
+    });
+    // A project that is deployed by Helm opens there.
+    let by_helm = live.memo(&[Slice::Helm], |state| state.helm.deployed().is_some());
+    Effect::new(move |_| {
+        if by_helm.get() {
+            mode.set(HELM);
+        }
+    });
+    let is_raw = move || mode.get() != HELM;
     let going = live.memo(&[Slice::Runs], |state| {
         state
             .latest_run(RunKind::Deploy)
@@ -60,7 +80,7 @@ pub fn DeployPage() -> impl IntoView {
     let question = live.memo(&[Slice::Deploy, Slice::Cluster], question);
     let acts = move || {
         view! {
-            <Show when=move || live.is_operator()>
+            <Show when=move || live.is_operator() && is_raw()>
                 <Button
                     busy=plan.is_pending()
                     disabled_why=blocked
@@ -86,11 +106,25 @@ pub fn DeployPage() -> impl IntoView {
             lede="See what would change, then apply exactly that and watch the rollout to its end"
             acts
         >
-            <FailureNote failure=plan.failure() />
-            <FailureNote failure=start.failure() />
+            <Show when=move || has_chart.get()>
+                <Tabs
+                    id="deploy-mode"
+                    label="How it is deployed"
+                    names=MODES
+                    chosen=mode
+                    notes=move |_| String::new()
+                />
+            </Show>
             <RunPanel kind=RunKind::Deploy />
-            <Deployed />
-            <Plan waiting=plan.is_pending() />
+            <Show when=is_raw>
+                <FailureNote failure=plan.failure() />
+                <FailureNote failure=start.failure() />
+                <Deployed />
+                <Plan waiting=plan.is_pending() />
+            </Show>
+            <Show when=move || !is_raw()>
+                <HelmMode blocked />
+            </Show>
         </PageFrame>
         <ConfirmDialog
             open=asking
