@@ -342,7 +342,7 @@ fn event(uid: &str, warning: bool, reason: &str, message: &str, age: i64) -> Eve
     }
 }
 
-fn object(kind: &str, text: &str, change: Change, added: u32, removed: u32) -> PlannedObject {
+pub fn object(kind: &str, text: &str, change: Change, added: u32, removed: u32) -> PlannedObject {
     let namespace = if kind == "Namespace" { "" } else { "todo" };
     let api_version = if kind == "Deployment" {
         "apps/v1"

@@ -3,6 +3,7 @@
 
 mod builds;
 mod fixtures;
+mod plans;
 mod setup_scenes;
 
 use std::path::PathBuf;
@@ -28,15 +29,27 @@ fn main() -> std::io::Result<()> {
         for page in PAGES {
             for theme in ["light", "dark"] {
                 let html = draw(page, &state, connection, role);
-                let document = format!(
-                    "<!DOCTYPE html><html lang=en data-theme={theme}><meta charset=utf-8><meta name=viewport content='width=device-width, initial-scale=1'><link rel=stylesheet href=/slipway.css><body>{html}</body></html>"
-                );
                 let file = format!("{name}-{}-{theme}.html", page.trim_start_matches('/'));
-                std::fs::write(out.join(file), document)?;
+                std::fs::write(out.join(file), document(&html, theme))?;
             }
         }
     }
+    for (name, page, state) in plans::scenes() {
+        for theme in ["light", "dark"] {
+            let html = draw(&page, &state, Connection::Live, Role::Operator);
+            std::fs::write(
+                out.join(format!("{name}-{theme}.html")),
+                document(&html, theme),
+            )?;
+        }
+    }
     Ok(())
+}
+
+fn document(html: &str, theme: &str) -> String {
+    format!(
+        "<!DOCTYPE html><html lang=en data-theme={theme}><meta charset=utf-8><meta name=viewport content='width=device-width, initial-scale=1'><link rel=stylesheet href=/slipway.css><body>{html}</body></html>"
+    )
 }
 
 fn scenes() -> Vec<(&'static str, PanelState, Connection, Role)> {
@@ -131,6 +144,7 @@ fn draw(page: &str, state: &PanelState, connection: Connection, role: Role) -> S
     let owner = Owner::new_root(None);
     owner.with(|| {
         provide_context(RequestUrl::new(page));
+        provide_context(plans::diffs());
         provide_context(Seed {
             state: state.clone(),
             connection,

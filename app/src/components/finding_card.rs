@@ -6,7 +6,7 @@ use super::remedy::carry_out;
 use super::{AskForName, Wish, wish, words};
 use crate::live::Live;
 use crate::model::{Failure, Finding, NextAction, Remedy, Slice};
-use crate::ui::{Button, ButtonKind, CommandBlock, LinkButton, StatusBadge};
+use crate::ui::{Button, ButtonKind, CommandBlock, CopyButton, LinkButton, StatusBadge};
 
 /// The first next action is the primary one. Viewers see the words without the buttons.
 #[component]
@@ -44,6 +44,19 @@ pub fn FindingCard(finding: Finding) -> impl IntoView {
                                 <p>{why}</p>
                                 <CommandBlock command />
                             </div>
+                        }
+                            .into_any()
+                    }
+                    NextAction::Patch { file, patch } => {
+                        let copied = patch.clone();
+                        view! {
+                            <figure class="finding-patch">
+                                <figcaption>
+                                    <span>{format!("Merge into {file}")}</span>
+                                    <CopyButton what="fix" text=move |()| copied.clone() />
+                                </figcaption>
+                                <pre tabindex="0">{patch}</pre>
+                            </figure>
                         }
                             .into_any()
                     }
@@ -121,7 +134,9 @@ fn acts_view(acts: Vec<NextAction>, remedy: Wish<Remedy>, asked: AskForName) -> 
                     })
                 })
                 .into_any(),
-                NextAction::Command { .. } | NextAction::Advice { .. } => ().into_any(),
+                NextAction::Command { .. }
+                | NextAction::Patch { .. }
+                | NextAction::Advice { .. } => ().into_any(),
             }
         })
         .collect_view()

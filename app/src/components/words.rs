@@ -376,6 +376,18 @@ pub fn change(change: Change) -> Said {
     }
 }
 
+/// A sign beside the word, so that colour is never alone.
+pub fn change_sign(change: Change) -> &'static str {
+    match change {
+        Change::Create => "+",
+        Change::Update => "~",
+        Change::Replace => "±",
+        Change::Delete => "−",
+        Change::Unchanged => "=",
+        Change::Refused => "!",
+    }
+}
+
 pub fn severity(severity: Severity) -> Said {
     match severity {
         Severity::Attention => said(Tone::Attention, "Attention"),

@@ -111,6 +111,8 @@ pub enum NextAction {
     Do { action: Remedy, label: String },
     /// A command to copy and run in a terminal.
     Command { command: String, why: String },
+    /// A piece of YAML to merge into a file of the project.
+    Patch { file: String, patch: String },
     /// Only words.
     Advice { text: String },
 }

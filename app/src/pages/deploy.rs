@@ -5,16 +5,12 @@ use leptos::prelude::*;
 use super::images::why_not;
 use crate::api::deploys::{deploy, make_plan};
 use crate::components::helm::HelmMode;
-use crate::components::{Age, FailureNote, FindingCard, PageFrame, PlanDiff, RunPanel, wish};
+use crate::components::{Age, Drift, FailureNote, PageFrame, PlanCard, RunPanel, wish};
 use crate::live::Live;
 use crate::model::{
-    Change, DeployPlan, DeployedView, PanelState, PlanChoices, RunKind, RunView, Severity, Slice,
-    StepId,
+    Change, DeployedView, PanelState, PlanChoices, RunKind, RunView, Severity, Slice, StepId,
 };
-use crate::ui::{
-    Button, ButtonKind, Card, ConfirmDialog, DialogAct, EmptyMessage, Icon, IconShape, Notice,
-    Tabs, Tone,
-};
+use crate::ui::{Button, ButtonKind, ConfirmDialog, DialogAct, Icon, IconShape, Tabs};
 
 const MODES: &[&str] = &["Raw", "Helm"];
 const HELM: usize = 1;
@@ -77,6 +73,10 @@ pub fn DeployPage() -> impl IntoView {
             send();
         }
     };
+    let choose = Signal::derive(move || {
+        live.is_operator()
+            .then(|| Callback::new(move |choices| plan.send(choices)))
+    });
     let question = live.memo(&[Slice::Deploy, Slice::Cluster], question);
     let acts = move || {
         view! {
@@ -120,7 +120,8 @@ pub fn DeployPage() -> impl IntoView {
                 <FailureNote failure=plan.failure() />
                 <FailureNote failure=start.failure() />
                 <Deployed />
-                <Plan waiting=plan.is_pending() />
+                <Drift on_put_back=choose />
+                <PlanCard waiting=plan.is_pending() on_choose=move |choices| plan.send(choices) />
             </Show>
             <Show when=move || !is_raw()>
                 <HelmMode blocked />
@@ -153,68 +154,6 @@ fn Deployed() -> impl IntoView {
     }
 }
 
-#[component]
-fn Plan(#[prop(into)] waiting: Signal<bool>) -> impl IntoView {
-    let live = Live::expect();
-    let plan = live.memo(&[Slice::Deploy], |state| state.plan.clone());
-    move || {
-        match plan.get() {
-        Some(plan) => plan_card(plan).into_any(),
-        None => view! {
-            <Card title="Plan">
-                {move || {
-                    if waiting.get() {
-                        view! {
-                            <EmptyMessage
-                                tone=Tone::Working
-                                title="Making the plan"
-                                text="The cluster is asked what would change; nothing is written."
-                            />
-                        }
-                    } else {
-                        view! {
-                            <EmptyMessage
-                                title="No plan yet"
-                                text="Refresh the plan to see every object that would be created, changed or deleted."
-                            />
-                        }
-                    }
-                }}
-            </Card>
-        }
-        .into_any(),
-    }
-    }
-}
-
-fn plan_card(plan: DeployPlan) -> impl IntoView {
-    let changes = plan
-        .objects
-        .iter()
-        .filter(|object| object.change != Change::Unchanged)
-        .count();
-    let at = plan.at;
-    let findings = plan.findings.clone();
-    let hint = match changes {
-        0 => "The cluster already has all of it".to_owned(),
-        1 => "1 object changes".to_owned(),
-        more => format!("{more} objects change"),
-    };
-    view! {
-        <Card
-            title="Plan"
-            hint
-            tools=move || view! { <span class="card-hint">"Made " <Age at /></span> }
-        >
-            {findings.into_iter().map(|finding| view! { <FindingCard finding /> }).collect_view()}
-            {(changes == 0)
-                .then(|| view! { <Notice tone=Tone::Ok title="Nothing to change" /> })}
-            <PlanDiff plan />
-        </Card>
-    }
-    .into_any()
-}
-
 fn why_not_deploy(state: &PanelState) -> Option<String> {
     why_not(state, StepId::Deploy).or_else(|| match &state.plan {
         None => Some("Make the plan first".to_owned()),
@@ -244,8 +183,22 @@ fn remote_name(state: &PanelState) -> Option<String> {
         .map(|cluster| cluster.choice.label().to_owned())
 }
 
+/// What was chosen to be forced or replaced.
+fn chosen(state: &PanelState, replaced: bool) -> Vec<String> {
+    state.plan.as_ref().map_or_else(Vec::new, |plan| {
+        plan.objects
+            .iter()
+            .filter(|object| object.chosen && (object.change == Change::Replace) == replaced)
+            .map(|object| format!("{} {}", object.kind, object.name))
+            .collect()
+    })
+}
+
 fn needs_question(state: &PanelState) -> bool {
-    remote_name(state).is_some() || !deletions(state).is_empty()
+    remote_name(state).is_some()
+        || !deletions(state).is_empty()
+        || !chosen(state, true).is_empty()
+        || !chosen(state, false).is_empty()
 }
 
 fn question(state: &PanelState) -> String {
@@ -256,6 +209,19 @@ fn question(state: &PanelState) -> String {
     let deletions = deletions(state);
     if !deletions.is_empty() {
         sentences.push(format!("It deletes {}.", deletions.join(", ")));
+    }
+    let (replaced, forced) = (chosen(state, true), chosen(state, false));
+    if !replaced.is_empty() {
+        sentences.push(format!(
+            "It deletes and makes anew {}.",
+            replaced.join(", ")
+        ));
+    }
+    if !forced.is_empty() {
+        sentences.push(format!(
+            "It takes fields of {} from their managers.",
+            forced.join(", ")
+        ));
     }
     sentences.join(" ")
 }

@@ -13,8 +13,11 @@ use super::{Button, ButtonKind, Icon, IconShape};
 pub fn CopyButton(
     #[prop(into)] what: String,
     #[prop(into)] text: Callback<(), String>,
+    /// The word on it, where several stand side by side.
+    #[prop(default = "Copy")]
+    idle: &'static str,
 ) -> impl IntoView {
-    let (word, set_word) = signal("Copy");
+    let (word, set_word) = signal(idle);
     let copy = move |()| {
         let text = text.run(());
         spawn_local(async move {
@@ -27,7 +30,7 @@ pub fn CopyButton(
             });
             set_timeout(
                 move || {
-                    set_word.try_set("Copy");
+                    set_word.try_set(idle);
                 },
                 Duration::from_secs(2),
             );
@@ -35,7 +38,7 @@ pub fn CopyButton(
     };
     let label = Signal::derive(move || {
         Some(match word.get() {
-            "Copy" => format!("Copy {what}"),
+            said if said == idle => format!("Copy {what}"),
             said => said.to_owned(),
         })
     });

@@ -1,14 +1,21 @@
 import { expect, type Page } from '@playwright/test'
 import { StepPage } from './walk-bar.ts'
 
+type Planned = 'Create' | 'Update' | 'Replace' | 'Unchanged' | 'Delete' | 'Refused'
+
 export class DeployPage extends StepPage {
   constructor(page: Page) {
     super(page, 'Deploy')
   }
 
   readonly plan = () => this.page.getByRole('region', { name: 'Plan', exact: true })
-  readonly planned = (change: 'Create' | 'Update' | 'Unchanged' | 'Delete') =>
-    this.plan().getByRole('region', { name: new RegExp(`^${change}: \\d+$`) })
+  readonly objects = () => this.plan().getByRole('listbox', { name: 'Objects' })
+  readonly option = (kind: string, name: string) =>
+    this.objects().getByRole('option').filter({ hasText: kind }).filter({ hasText: name }).first()
+  /** What is shown of one object, such as `Deployment backend`. */
+  readonly pane = (object: string) => this.plan().getByRole('region', { name: object, exact: true })
+  readonly difference = (object: string) => this.plan().getByRole('group', { name: `Difference of ${object}` })
+  readonly layout = (word: 'Unified' | 'Side by side') => this.plan().getByRole('button', { name: word })
   readonly refreshButton = () => this.button('Refresh plan')
   readonly deployButton = () => this.button('Deploy')
   readonly deployRun = () => this.run('Deploy')
@@ -18,9 +25,8 @@ export class DeployPage extends StepPage {
     await this.deployButton().click()
   }
 
-  async expectPlanned(change: 'Create' | 'Update' | 'Unchanged' | 'Delete', kind: string, name: string) {
-    const object = this.planned(change).getByRole('listitem').filter({ hasText: kind }).filter({ hasText: name })
-    await expect(object.first()).toBeVisible()
+  async expectPlanned(change: Planned, kind: string, name: string) {
+    await expect(this.option(kind, name)).toContainText(change)
   }
 
   /** How the newest deploy ended: `Succeeded`, `Failed`, `Interrupted`. */

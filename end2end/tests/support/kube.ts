@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { request } from 'node:https'
+import { execFileSync } from 'node:child_process'
 
 /** Asks a cluster's API server itself, by the client certificate of a kubeconfig. */
 export async function askCluster<T>(kubeconfig: string, path: string): Promise<T> {
@@ -33,6 +34,11 @@ export async function askCluster<T>(kubeconfig: string, path: string): Promise<T
     asked.end()
   })
   return JSON.parse(body) as T
+}
+
+/** The real kubectl on a cluster; gives what it prints. */
+export function kubectl(kubeconfig: string, ...args: string[]): string {
+  return execFileSync('kubectl', ['--kubeconfig', kubeconfig, ...args], { encoding: 'utf8' })
 }
 
 /** A Deployment, as far as a rollout needs it. */

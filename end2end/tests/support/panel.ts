@@ -9,6 +9,7 @@ export interface PanelState {
   images: { component: string; state: { type: string } }[]
   plan: { hash: string; objects: { kind: string; name: string; change: string }[] } | null
   deployed: { revision: number } | null
+  drift: { kind: string; name: string }[] | null
   runs: Record<string, Run>
   components: Record<string, { rollout: { type: string }; service: { open_url: string | null } | null }>
   pods: Record<string, { name: string; ready: boolean; current: boolean; terminating: boolean }>

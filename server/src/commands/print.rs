@@ -12,6 +12,9 @@ pub(super) fn finding(finding: &Finding) -> String {
         let line = match action {
             NextAction::Open { label, .. } | NextAction::Do { label, .. } => label.clone(),
             NextAction::Command { command, why } => format!("{command}   ({why})"),
+            NextAction::Patch { file, patch } => {
+                format!("Merge into {file}:\n{}", patch.trim_end())
+            }
             NextAction::Advice { text } => text.clone(),
         };
         text.push_str(&format!("\n  -> {line}"));

@@ -281,13 +281,15 @@ impl DeployRoom {
             dry_run: false,
         };
         let named = format!("{}/{}", ready.kind().to_lowercase(), ready.name());
-        patiently(
+        let applied = patiently(
             run.cancelled(),
             |why| stage.log(format!("{named}: {why}")),
             || apply_as(&api, ready.name(), object, how),
         )
         .await
-        .map_err(|error| refused(&error))
+        .map_err(|error| refused(&error))?;
+        self.remember_applied(connected, &applied);
+        Ok(applied)
     }
 
     /// Deletes the object that is to be made anew, and waits until it is gone.
@@ -351,11 +353,14 @@ impl DeployRoom {
             }
             let api = api(&connected.client, &owned.served, &prepared.namespace);
             match delete(&api, owned.name(), owned.uid()).await {
-                Ok(_) => stage.log(format!(
-                    "{}/{} deleted",
-                    owned.kind().to_lowercase(),
-                    owned.name()
-                )),
+                Ok(_) => {
+                    self.forget_applied(connected, owned);
+                    stage.log(format!(
+                        "{}/{} deleted",
+                        owned.kind().to_lowercase(),
+                        owned.name()
+                    ));
+                }
                 Err(error) => {
                     let finding = words::refused(owned.kind(), owned.name(), "deleting", &error);
                     stage.fail(finding.clone());

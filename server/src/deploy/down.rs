@@ -172,6 +172,9 @@ impl DeployRoom {
                 () = run.cancelled().cancelled() => return Err(RunError::Cancelled),
                 removed = remove_one(connected, owned, &namespace) => removed,
             };
+            if removed.is_ok() {
+                self.forget_applied(connected, owned);
+            }
             match removed {
                 Ok(true) => stage.succeed("Removed"),
                 Ok(false) => stage.skip("It was gone already"),

@@ -4,6 +4,7 @@
 mod apply_run;
 pub mod causes;
 mod down;
+mod drift;
 mod follow_rollout;
 pub mod handovers;
 pub mod helm;
@@ -59,6 +60,8 @@ pub struct DeployRoom {
     /// Stops the plan that is being made.
     stop_planning: std::sync::Mutex<CancellationToken>,
     previews: PreviewStore,
+    /// What the last looks for drift found.
+    seen: drift::SeenObjects,
 }
 
 impl DeployRoom {
@@ -77,6 +80,7 @@ impl DeployRoom {
             chart: OnceLock::new(),
             stop_planning: std::sync::Mutex::default(),
             previews: PreviewStore::default(),
+            seen: drift::SeenObjects::default(),
         }
     }
 
@@ -134,7 +138,7 @@ impl DeployRoom {
             PanelEvent::Deployed(inventory::deployed(own)),
             PanelEvent::Ownership(Some(Box::new(ownership))),
         ]);
-        Ok(())
+        self.look_for_drift(connected, &there).await
     }
 
     /// All manifests of the project, as one set.

@@ -101,18 +101,17 @@ impl DeployRoom {
         }
         let objects = with_namespace(objects, &namespace, &room, &spec.name);
         findings.extend(check_namespaces(&objects, &namespace));
-        let secret_keys =
-            self.secrets
-                .observe()
-                .borrow()
-                .as_ref()
-                .ok()
-                .map(|secret| match secret {
-                    Some(secret) => secret.fingerprints.keys().cloned().collect::<Vec<_>>(),
-                    None => Vec::new(),
-                });
+        let items: Vec<policy::Item<'_>> = objects
+            .iter()
+            .map(|(manifest, object)| policy::Item {
+                object,
+                source: &manifest.source,
+            })
+            .collect();
+        let world =
+            policy::world::observe(&self.core, &self.secrets, connected, &spec, &items).await;
+        findings.extend(policy::check(&items, &world));
         let all: Vec<&Value> = objects.iter().map(|(_, object)| object).collect();
-        findings.extend(policy::check(&all, &spec, secret_keys.as_deref()));
 
         let there = if room == NamespaceState::Active {
             let kinds: BTreeSet<(String, String)> = all

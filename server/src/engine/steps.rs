@@ -250,6 +250,9 @@ impl Gate<'_> {
                     .unwrap_or_else(|| todo(waiting.join("; "))),
             };
         }
+        if let Some(why) = self.drifted() {
+            return StepState::Stale { why };
+        }
         let all = project.components.len();
         let what = match (self.state.helm.deployed(), &self.state.deployed) {
             (Some(row), _) => format!("Helm release revision {}", row.revision),
@@ -260,6 +263,25 @@ impl Gate<'_> {
             StepId::Deploy,
             format!("{what}: {all} of {all} rollouts are complete"),
         )
+    }
+
+    /// What somebody changed behind our back, and who.
+    fn drifted(&self) -> Option<String> {
+        let drift = self.state.drift.as_deref().unwrap_or_default();
+        let first = drift.first()?;
+        let object = format!("{} {}", first.kind, first.name);
+        let what = match first.fields.first() {
+            _ if first.deleted => format!("{object} was deleted"),
+            Some(field) => match field.owners.first() {
+                Some(owner) => format!("{object}: {} by {}", field.path, owner.manager),
+                None => format!("{object}: {}", field.path),
+            },
+            None => object,
+        };
+        Some(match drift.len() {
+            1 => format!("Changed behind our back: {what}"),
+            more => format!("Changed behind our back: {what}, and {} more", more - 1),
+        })
     }
 
     fn assist(&self) -> StepState {

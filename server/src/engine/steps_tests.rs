@@ -204,6 +204,25 @@ fn a_deploy_is_stale_when_another_image_runs_or_a_pod_is_missing() {
 }
 
 #[test]
+fn a_deploy_is_stale_when_somebody_changed_an_object_behind_our_back() {
+    let mut state = healthy();
+    state.drift = Some(vec![]);
+    assert!(gates(&state, NOW)[&StepId::Deploy].is_done());
+    state.drift = Some(vec![app::model::DriftedObject {
+        key: "v1/ConfigMap/todo/extra".into(),
+        kind: "ConfigMap".into(),
+        name: "extra".into(),
+        deleted: true,
+        fields: vec![],
+        more_fields: 0,
+    }]);
+    let StepState::Stale { why } = &gates(&state, NOW)[&StepId::Deploy] else {
+        panic!("it is stale");
+    };
+    assert!(why.contains("ConfigMap extra was deleted"), "{why}");
+}
+
+#[test]
 fn a_failed_finding_fails_assist_and_an_attention_does_not() {
     let mut state = healthy();
     state.findings = vec![Finding::new("X", "x", "x").attention()];

@@ -11,6 +11,7 @@ mod helm_releases;
 mod image_builds;
 mod images;
 mod minikube;
+mod preview;
 mod project;
 #[path = "../../../practice/tests/real_tools/mod.rs"]
 mod real_tools;

@@ -122,20 +122,28 @@ pub async fn dry_run_patch(
     Ok(to_value(&patched))
 }
 
-/// Asks what would become of a new object.
+/// Asks what would become of a new object. Unknown fields are errors.
 pub async fn dry_run_create(
     api: &Api<DynamicObject>,
     object: &Value,
     manager: &str,
 ) -> Result<Value, KubeError> {
+    let no = |error| KubeError::Kube(kube::Error::HttpError(error));
     let params = PostParams {
         dry_run: true,
         field_manager: Some(manager.to_owned()),
     };
-    let object: DynamicObject = serde_json::from_value(object.clone())
-        .map_err(|error| KubeError::Kube(kube::Error::SerdeError(error)))?;
-    let created = within(REQUEST_LIMIT, api.create(&params, &object)).await?;
-    Ok(to_value(&created))
+    let body = object.to_string().into_bytes();
+    let mut request = kube::core::Request::new(api.resource_url())
+        .create(&params, body)
+        .map_err(|error| KubeError::Kube(kube::Error::BuildRequest(error)))?;
+    // The client has no parameter for it.
+    let strict = format!("{}&fieldValidation=Strict", request.uri());
+    *request.uri_mut() = strict
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| no(error.into()))?;
+    let client = api.clone().into_client();
+    within(REQUEST_LIMIT, client.request::<Value>(request)).await
 }
 
 /// Deletes with everything that depends on it; false when it was gone already.

@@ -189,7 +189,7 @@ impl ReleasesRoom {
                 },
             )
             .await?;
-        findings.extend(self.judge(&source, &desired));
+        findings.extend(self.judge(connected, &source, &desired).await);
         if !adopt {
             let project = self.inner.project.spec().name.clone();
             let live: Vec<app::model::OwnedObject> = compared
@@ -286,22 +286,25 @@ impl ReleasesRoom {
     }
 
     /// What Slipway itself finds wrong with the rendered objects.
-    fn judge(&self, source: &Source, desired: &[RenderedObject]) -> Vec<Finding> {
+    async fn judge(
+        &self,
+        connected: &Connected,
+        source: &Source,
+        desired: &[RenderedObject],
+    ) -> Vec<Finding> {
         let spec = self.inner.project.spec();
         let proved = self.inner.core.hub.read(proved_images);
         let all: Vec<&Value> = desired.iter().map(|one| &one.object).collect();
-        let keys = self
-            .inner
-            .secrets
-            .observe()
-            .borrow()
-            .as_ref()
-            .ok()
-            .map(|secret| match secret {
-                Some(secret) => secret.fingerprints.keys().cloned().collect::<Vec<_>>(),
-                None => Vec::new(),
-            });
-        let mut findings = policy::check(&all, &spec, keys.as_deref());
+        let items: Vec<policy::Item<'_>> = desired
+            .iter()
+            .map(|one| policy::Item {
+                object: &one.object,
+                source: &one.source,
+            })
+            .collect();
+        let (core, secrets) = (&self.inner.core, &self.inner.secrets);
+        let world = policy::world::observe(core, secrets, connected, &spec, &items).await;
+        let mut findings = policy::check(&items, &world);
         findings.extend(
             source
                 .images

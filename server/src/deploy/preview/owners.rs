@@ -138,7 +138,7 @@ fn collect(path: &Path, value: &Value, fields: &Value, found: &mut Vec<(Path, Va
 }
 
 /// The keys the API's lists are merged by.
-fn known_key(key: &str) -> Option<&'static str> {
+pub fn known_key(key: &str) -> Option<&'static str> {
     const KNOWN: [&str; 14] = [
         "name",
         "mountPath",

@@ -347,25 +347,22 @@ fn bare(value: &Value) -> String {
         .map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// Whether a text is written as a block: several lines, the first of which shows how far it is in.
 fn is_block(text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default();
     text.contains('\n')
-        && !text
-            .chars()
-            .any(|c| c.is_control() && c != '\n' && c != '\t')
+        && !first.is_empty()
+        && !first.starts_with([' ', '\t'])
+        && !text.chars().any(|c| c.is_control() && c != '\n')
 }
 
-/// Says how the text ends, and how far it is indented where its own first line is.
-fn block_head(text: &str) -> String {
-    let own = text
-        .lines()
-        .find(|line| !line.trim().is_empty())
-        .is_some_and(|line| line.starts_with(' '));
-    let end = match (text.ends_with('\n'), text.ends_with("\n\n")) {
-        (false, _) => "-",
-        (true, false) => "",
-        (true, true) => "+",
-    };
-    format!("|{}{end}", if own { "2" } else { "" })
+/// Says how the text ends.
+fn block_head(text: &str) -> &'static str {
+    match (text.ends_with('\n'), text.ends_with("\n\n")) {
+        (false, _) => "|-",
+        (true, false) => "|",
+        (true, true) => "|+",
+    }
 }
 
 fn block_lines(text: &str) -> Vec<&str> {
@@ -404,7 +401,9 @@ fn key_text(name: &str) -> String {
 /// A text of one line as YAML has it: quoted where it would be something else.
 fn scalar_text(text: &str) -> String {
     match serde_yaml::to_string(text) {
-        Ok(yaml) if yaml.trim_end().lines().count() == 1 => yaml.trim_end().to_owned(),
+        Ok(yaml) if !text.contains('\n') && yaml.trim_end().lines().count() == 1 => {
+            yaml.trim_end().to_owned()
+        }
         _ => Value::from(text).to_string(),
     }
 }
