@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::kinds::Kind;
+use super::kinds::{self, Kind};
 use super::status::StatusError;
 use super::store::Transaction;
 use super::{defaults, service_network, validate};
@@ -20,6 +20,9 @@ pub fn prepare(
 ) -> Result<(), StatusError> {
     if kind.kind == "Secret" {
         fold_string_data(object);
+    }
+    if kind.kind == "PersistentVolumeClaim" && existing.is_none() {
+        default_storage_class(txn, object);
     }
     defaults::apply(kind, object);
     if kind.group.is_empty() && kind.kind == "Service" {
@@ -38,6 +41,24 @@ pub fn check(
     existing: Option<&Arc<Value>>,
 ) -> Result<(), StatusError> {
     validate::check(kind, object, existing.map(|e| &**e))
+}
+
+/// A claim that names no class gets the default one.
+fn default_storage_class(txn: &Transaction<'_>, claim: &mut Value) {
+    let Some(kind) = kinds::by_kind("storage.k8s.io", "StorageClass") else {
+        return;
+    };
+    if !claim["spec"]["storageClassName"].is_null() {
+        return;
+    }
+    let default = txn.list(kind, None).into_iter().find(|class| {
+        class["metadata"]["annotations"]["storageclass.kubernetes.io/is-default-class"] == "true"
+    });
+    if let Some(class) = default
+        && let Some(spec) = claim["spec"].as_object_mut()
+    {
+        spec.insert("storageClassName".into(), class["metadata"]["name"].clone());
+    }
 }
 
 /// `stringData` is a way of writing: what is kept is `data`.

@@ -1,11 +1,12 @@
 //! The objects every cluster begins with.
 
 use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{Api, PostParams};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// Creates what is missing of the system namespaces and the `kubernetes` service.
+/// Creates what is missing of the system namespaces, the `kubernetes` service and the default storage class.
 pub async fn bootstrap(client: &kube::Client, port: u16) -> Result<(), kube::Error> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
@@ -23,7 +24,17 @@ pub async fn bootstrap(client: &kube::Client, port: u16) -> Result<(), kube::Err
             "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}]
         }
     });
-    create_missing(&services, "kubernetes", service).await
+    create_missing(&services, "kubernetes", service).await?;
+    let classes: Api<StorageClass> = Api::all(client.clone());
+    let class = json!({
+        "metadata": {
+            "name": "standard",
+            "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}
+        },
+        "provisioner": crate::controllers::PROVISIONER,
+        "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"
+    });
+    create_missing(&classes, "standard", class).await
 }
 
 async fn create_missing<K>(api: &Api<K>, name: &str, object: Value) -> Result<(), kube::Error>

@@ -2,6 +2,7 @@
 //! Kubernetes client, and word events and conditions as the real ones do.
 
 mod cluster;
+mod daemon_set;
 mod deployment;
 mod endpoints;
 mod expectations;
@@ -17,9 +18,12 @@ mod pods;
 mod queue;
 mod recorder;
 mod replica_set;
+mod revisions;
 mod scheduler;
 mod selector;
+mod stateful_set;
 mod template_hash;
+mod volumes;
 mod worker;
 
 use std::sync::Arc;
@@ -29,6 +33,7 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use cluster::Cluster;
+use daemon_set::DaemonSetController;
 use deployment::DeploymentController;
 use endpoints::EndpointsController;
 use garbage::GarbageCollector;
@@ -36,7 +41,11 @@ use job::JobController;
 use namespaces::NamespaceController;
 use replica_set::ReplicaSetController;
 use scheduler::Scheduler;
+use stateful_set::StatefulSetController;
+use volumes::VolumeController;
 use worker::{run_workers, supervise};
+
+pub use volumes::PROVISIONER;
 
 /// Objects of one kind worked on at the same time.
 const WORKERS: usize = 4;
@@ -51,6 +60,9 @@ pub async fn run(client: Client, shutdown: CancellationToken) {
     let deployments = Arc::new(DeploymentController::new(Arc::clone(&cluster)));
     let replica_sets = Arc::new(ReplicaSetController::new(Arc::clone(&cluster)));
     let jobs = Arc::new(JobController::new(Arc::clone(&cluster)));
+    let stateful_sets = Arc::new(StatefulSetController::new(Arc::clone(&cluster)));
+    let daemon_sets = Arc::new(DaemonSetController::new(Arc::clone(&cluster)));
+    let volumes = Arc::new(VolumeController::new(Arc::clone(&cluster)));
     let scheduler = Arc::new(Scheduler::new(Arc::clone(&cluster)));
     let endpoints = Arc::new(EndpointsController::new(Arc::clone(&cluster)));
     let namespaces = Arc::new(NamespaceController::new(Arc::clone(&cluster)));
@@ -67,6 +79,9 @@ pub async fn run(client: Client, shutdown: CancellationToken) {
             run_workers(deployments, WORKERS, shutdown.clone()),
             run_workers(replica_sets, WORKERS, shutdown.clone()),
             run_workers(jobs, WORKERS, shutdown.clone()),
+            run_workers(stateful_sets, WORKERS, shutdown.clone()),
+            run_workers(daemon_sets, WORKERS, shutdown.clone()),
+            run_workers(volumes, 2, shutdown.clone()),
             run_workers(scheduler, 1, shutdown.clone()),
             run_workers(endpoints, WORKERS, shutdown.clone()),
             run_workers(namespaces, 2, shutdown.clone()),

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Container, EnvVar, EnvVarSource, ObjectFieldSelector, Pod, ResourceFieldSelector,
-    Secret,
+    ConfigMap, Container, EnvVar, EnvVarSource, ObjectFieldSelector, PersistentVolumeClaim, Pod,
+    ResourceFieldSelector, Secret,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::Api;
@@ -21,6 +21,7 @@ pub struct ConfigError(pub String);
 pub struct Sources {
     config_maps: Api<ConfigMap>,
     secrets: Api<Secret>,
+    claims: Api<PersistentVolumeClaim>,
     namespace: String,
 }
 
@@ -29,6 +30,7 @@ impl Sources {
         Self {
             config_maps: Api::namespaced(client.clone(), namespace),
             secrets: Api::namespaced(client.clone(), namespace),
+            claims: Api::namespaced(client.clone(), namespace),
             namespace: namespace.to_owned(),
         }
     }
@@ -88,6 +90,21 @@ impl Sources {
             None if optional => Ok(None),
             None => Err(ConfigError(format!("secret \"{name}\" not found"))),
         }
+    }
+
+    /// The volume a claim is bound to.
+    pub async fn claimed_volume(&self, name: &str) -> Result<String, ConfigError> {
+        let found = self
+            .claims
+            .get_opt(name)
+            .await
+            .map_err(|e| ConfigError(e.to_string()))?;
+        let claim = found
+            .ok_or_else(|| ConfigError(format!("persistentvolumeclaim \"{name}\" not found")))?;
+        let volume = claim.spec.and_then(|spec| spec.volume_name);
+        volume
+            .filter(|volume| !volume.is_empty() && !volume.contains(['/', '\\']) && volume != "..")
+            .ok_or_else(|| ConfigError(format!("PVC {name} is not bound")))
     }
 
     async fn key(

@@ -1,4 +1,4 @@
-//! A pod's volumes on this machine: emptyDir, configMap, secret, downwardAPI and projected. Secret
+//! A pod's volumes on this machine: emptyDir, configMap, secret, downwardAPI, projected and claims. Secret
 //! content lives in memory-backed storage where there is one, and goes with the pod.
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,6 +18,8 @@ pub struct PodFolders {
     pub state: PathBuf,
     /// Secret volumes; memory-backed where possible.
     pub secret: PathBuf,
+    /// Volumes of claims, by volume name; shared by all pods, and they outlive them.
+    pub claims: PathBuf,
 }
 
 impl PodFolders {
@@ -108,6 +110,12 @@ pub async fn set_up(
                     mode,
                 )
             }
+            Ok(Content::Claimed { volume: name }) => {
+                let path = folders.claims.join(name);
+                make_folder(&path, 0o777, group).map_err(|e| failed(e.to_string()))?;
+                mounted.insert(volume.name.clone(), path);
+                continue;
+            }
             Err(error) => return Err(failed(error.0)),
         };
         write_files(&path, &files, mode, group).map_err(|e| failed(e.to_string()))?;
@@ -121,6 +129,7 @@ type VolumeFiles = BTreeMap<String, (Vec<u8>, Option<u32>)>;
 
 enum Content {
     Empty { memory: bool },
+    Claimed { volume: String },
     Files { files: VolumeFiles, mode: u32 },
 }
 
@@ -134,6 +143,10 @@ async fn content(
         return Ok(Content::Empty {
             memory: empty.medium.as_deref() == Some("Memory"),
         });
+    }
+    if let Some(claim) = &volume.persistent_volume_claim {
+        let volume = sources.claimed_volume(&claim.claim_name).await?;
+        return Ok(Content::Claimed { volume });
     }
     if let Some(map) = &volume.config_map {
         let data = sources
@@ -189,7 +202,7 @@ async fn content(
     }
     Err(ConfigError(
         "this volume type is not available on the practice node; use emptyDir, configMap, \
-         secret, downwardAPI or projected"
+         secret, downwardAPI, projected or persistentVolumeClaim"
             .into(),
     ))
 }

@@ -98,6 +98,7 @@ impl Worker {
         let folders = PodFolders {
             state: core.state_dir.join("pods").join(&uid),
             secret: core.secret_base.join(&uid),
+            claims: core.state_dir.join("volumes"),
         };
         let start_time = pod
             .status

@@ -25,6 +25,7 @@ use super::queue::WorkQueue;
 use super::recorder::Severity;
 use super::selector;
 use super::worker::{self, Reconcile, SyncError};
+pub use numbers::resolve as resolve_share;
 use plan::{Action, Observed};
 
 const COMPONENT: &str = "deployment-controller";

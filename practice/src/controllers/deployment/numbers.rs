@@ -74,7 +74,7 @@ impl Strategy {
 }
 
 /// A number or a percentage of `total`. Text that is neither counts as none.
-fn resolve(value: Option<&IntOrString>, total: i32, round_up: bool) -> i32 {
+pub fn resolve(value: Option<&IntOrString>, total: i32, round_up: bool) -> i32 {
     let percent = match value {
         Some(IntOrString::Int(number)) => return (*number).max(0),
         Some(IntOrString::String(text)) => {

@@ -23,6 +23,8 @@ use super::queue::WorkQueue;
 use super::worker::{self, Reconcile, SyncError};
 use super::{owner, pods};
 
+pub use status::next_availability;
+
 const COMPONENT: &str = "replicaset-controller";
 /// Most pods created or deleted in one pass.
 const BURST: usize = 500;

@@ -54,6 +54,20 @@ pub fn decide<'a>(pod: &Pod, nodes: impl IntoIterator<Item = &'a Node>, bound: &
     ))
 }
 
+/// Whether the node takes this pod of a DaemonSet at all, room aside.
+pub fn may_run(pod: &Pod, node: &Node) -> bool {
+    let tolerations = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.tolerations.as_deref())
+        .unwrap_or_default();
+    let taints = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten());
+    let refused = taints
+        .filter(|taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute"))
+        .any(|taint| !tolerates(tolerations, taint));
+    !refused && matches_affinity(pod, node)
+}
+
 fn problems(pod: &Pod, node: &Node, here: &[&Pod]) -> Vec<String> {
     let spec = pod.spec.as_ref();
     let node_spec = node.spec.as_ref();

@@ -21,6 +21,7 @@ use super::queue::WorkQueue;
 use super::recorder::Severity;
 use super::worker::{self, Reconcile, SyncError};
 use fit::Verdict;
+pub use fit::may_run;
 
 const COMPONENT: &str = "default-scheduler";
 
@@ -62,6 +63,10 @@ impl Scheduler {
             }
         });
         let (wishes, weak) = (Arc::clone(&queue), Arc::downgrade(&cluster));
+        cluster
+            .claims
+            .on_change(move |_| wake_waiting(&weak, &wishes));
+        let (wishes, weak) = (Arc::clone(&queue), Arc::downgrade(&cluster));
         cluster.nodes.on_change(move |change| {
             // Heartbeats change nothing that matters here.
             let matters = change
@@ -76,6 +81,25 @@ impl Scheduler {
             queue,
             assumed,
         }
+    }
+
+    /// Why the pod's claims keep it waiting.
+    fn claims_problem(&self, pod: &Pod) -> Option<String> {
+        let namespace = pod.namespace().unwrap_or_default();
+        let volumes = pod.spec.as_ref()?.volumes.iter().flatten();
+        volumes
+            .filter_map(|volume| volume.persistent_volume_claim.as_ref())
+            .find_map(|source| {
+                let name = &source.claim_name;
+                let key = ObjectKey::new(namespace.clone(), name.clone());
+                match self.cluster.claims.get(&key) {
+                    None => Some(format!("persistentvolumeclaim \"{name}\" not found")),
+                    Some(claim) if !super::volumes::is_bound(&claim) => {
+                        Some("pod has unbound immediate PersistentVolumeClaims".to_owned())
+                    }
+                    Some(_) => None,
+                }
+            })
     }
 
     async fn bind(&self, pod: &Pod, node: &str) -> Result<(), SyncError> {
@@ -252,6 +276,13 @@ impl Reconcile for Scheduler {
             .clone();
         if assumed.contains_key(&pod.uid().unwrap_or_default()) {
             return Ok(());
+        }
+        if let Some(problem) = self.claims_problem(&pod) {
+            let message = format!(
+                "0/1 nodes are available: {problem}. preemption: 0/1 nodes are available: 1 \
+                 Preemption is not helpful for scheduling."
+            );
+            return self.refuse(&pod, &message).await;
         }
         let nodes = self.cluster.nodes.all();
         let all = self.cluster.pods.all();
