@@ -13,7 +13,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{ApiServer, CertError, Certificates, PersistError, bootstrap, serve_tls};
+use crate::api::{
+    ApiServer, CertError, Certificates, PersistError, bootstrap, publish_authority, serve_tls,
+};
 use crate::controllers;
 use crate::images::ImageStore;
 use crate::node::{Node, NodeConfig, NodeError};
@@ -151,6 +153,9 @@ impl PracticeCluster {
         };
 
         bootstrap(&api.client(), port).await.map_err(Box::new)?;
+        publish_authority(&api.client(), &certificates.authority)
+            .await
+            .map_err(Box::new)?;
         let kubeconfig = folder.join("kubeconfig");
         crate::api::write_private(&kubeconfig, certificates.kubeconfig(port).as_bytes())
             .map_err(at(&kubeconfig))?;

@@ -6,6 +6,8 @@ pub mod cluster;
 pub mod controllers;
 pub mod images;
 pub mod node;
+mod quantity;
+mod quota;
 
 /// The Kubernetes version whose behaviour is rehearsed, of the API server and the node alike.
 pub const KUBERNETES_VERSION: &str = "v1.35.1+slipway-practice";

@@ -46,6 +46,21 @@ pub fn run(part: Option<Part>) -> Result<()> {
     Ok(())
 }
 
+/// The practice cluster's conformance suite, or the same list on the cluster the settings name.
+pub fn conformance(settings: &[(&str, Option<String>)]) -> Result<()> {
+    let tools = std::path::absolute(tools::ensure_tools()?)?;
+    let mut suite = cargo(["test"])
+        .args(PACKAGES)
+        .args(["--test", "conformance", "--", "--nocapture"])
+        .env("SLIPWAY_TEST_TOOLS", tools);
+    for (name, value) in settings {
+        if let Some(value) = value {
+            suite = suite.env(name, value);
+        }
+    }
+    suite.run("Conformance")
+}
+
 /// Formatting and clippy, warnings denied.
 pub fn lint() -> Result<()> {
     cargo(["fmt", "--all", "--check"]).run("Formatting")?;

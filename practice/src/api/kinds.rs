@@ -38,6 +38,7 @@ pub enum Sub {
     Binding,
     Eviction,
     Finalize,
+    Token,
 }
 
 impl Sub {
@@ -54,6 +55,7 @@ impl Sub {
             Self::Binding => "binding",
             Self::Eviction => "eviction",
             Self::Finalize => "finalize",
+            Self::Token => "token",
         }
     }
 
@@ -89,6 +91,7 @@ impl Sub {
             Self::Binding => ("Binding", "", "", &["create"]),
             Self::Eviction => ("Eviction", "policy", "v1", &["create"]),
             Self::Finalize => (parent.kind, "", "", &["update"]),
+            Self::Token => ("TokenRequest", "authentication.k8s.io", "v1", &["create"]),
         }
     }
 }
@@ -271,12 +274,15 @@ pub static KINDS: &[Kind] = &[
         STATUS,
     ),
     row("", "v1", "Secret", ("secrets", "secret"), &[]),
-    row(
-        "",
-        "v1",
-        "ServiceAccount",
-        ("serviceaccounts", "serviceaccount"),
-        &["sa"],
+    subs(
+        row(
+            "",
+            "v1",
+            "ServiceAccount",
+            ("serviceaccounts", "serviceaccount"),
+            &["sa"],
+        ),
+        &[Sub::Token],
     ),
     subs(
         in_all(row("", "v1", "Service", ("services", "service"), &["svc"])),
@@ -338,6 +344,27 @@ pub static KINDS: &[Kind] = &[
         "v1",
         "SelfSubjectReview",
         ("selfsubjectreviews", "selfsubjectreview"),
+        &[],
+    ))),
+    review(cluster(row(
+        "authentication.k8s.io",
+        "v1",
+        "TokenReview",
+        ("tokenreviews", "tokenreview"),
+        &[],
+    ))),
+    review(row(
+        AUTHZ,
+        "v1",
+        "LocalSubjectAccessReview",
+        ("localsubjectaccessreviews", "localsubjectaccessreview"),
+        &[],
+    )),
+    review(cluster(row(
+        AUTHZ,
+        "v1",
+        "SubjectAccessReview",
+        ("subjectaccessreviews", "subjectaccessreview"),
         &[],
     ))),
     review(cluster(row(
@@ -448,6 +475,26 @@ pub static KINDS: &[Kind] = &[
         &[],
     ),
     row(RBAC, "v1", "Role", ("roles", "role"), &[]),
+    cluster(row(
+        "admissionregistration.k8s.io",
+        "v1",
+        "MutatingWebhookConfiguration",
+        (
+            "mutatingwebhookconfigurations",
+            "mutatingwebhookconfiguration",
+        ),
+        &[],
+    )),
+    cluster(row(
+        "admissionregistration.k8s.io",
+        "v1",
+        "ValidatingWebhookConfiguration",
+        (
+            "validatingwebhookconfigurations",
+            "validatingwebhookconfiguration",
+        ),
+        &[],
+    )),
     cluster(row(
         "scheduling.k8s.io",
         "v1",

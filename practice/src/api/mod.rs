@@ -2,6 +2,7 @@
 
 mod admission;
 mod apply;
+mod auth;
 mod body;
 mod bootstrap;
 mod certs;
@@ -25,7 +26,6 @@ mod pod_print;
 mod protobuf;
 mod proxy;
 mod request;
-mod reviews;
 mod schema;
 mod selectors;
 mod serve;
@@ -41,8 +41,9 @@ mod validate;
 mod watch;
 mod write;
 
-pub use bootstrap::bootstrap;
+pub use auth::Identity;
+pub use bootstrap::{bootstrap, publish_authority};
 pub use certs::{CertError, Certificates, make_private_folder, write_private};
 pub use persist::PersistError;
-pub use serve::{ApiServer, Identity};
+pub use serve::ApiServer;
 pub use server::serve_tls;

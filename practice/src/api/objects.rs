@@ -170,10 +170,10 @@ pub fn create(
         fields.shift_remove("status");
     }
     admission::prepare(txn, kind, &mut object, None)?;
-    admission::check(kind, &object, None)?;
     if txn.get(kind, target.ns(), &name).is_some() {
         return Err(StatusError::already_exists(&kind.resource(), &name));
     }
+    admission::check(txn, kind, &object, None)?;
     managed::track(kind, &mut object, None, ctx, None, applied);
     Ok(txn.put(kind, object))
 }
@@ -306,7 +306,7 @@ pub fn update(
     }
     if !status_write {
         admission::prepare(txn, kind, &mut object, Some(existing))?;
-        admission::check(kind, &object, Some(existing))?;
+        admission::check(txn, kind, &object, Some(existing))?;
         if has_generation(kind) && desired_state_changed(existing, &object) {
             let generation = existing["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
             object["metadata"]["generation"] = generation.into();

@@ -253,6 +253,22 @@ pub enum Verb {
     DeleteCollection,
 }
 
+impl Verb {
+    /// As roles name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::List => "list",
+            Self::Watch => "watch",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+            Self::DeleteCollection => "deletecollection",
+        }
+    }
+}
+
 /// The verb for this method, path and query.
 pub fn verb(method: &Method, named: bool, watch: bool) -> Option<Verb> {
     Some(match (method.as_str(), named) {

@@ -11,37 +11,21 @@ use http::{HeaderValue, Request, header};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::auth::Identity;
+use super::auth::tokens::{self, TokenKey};
+use super::body;
 use super::kinds::Sub;
 use super::persist::PersistError;
 use super::pod_backend::PodBackend;
 use super::request::{Query, Rendering, Target, Verb, parse_target, verb};
 use super::status::StatusError;
 use super::store::Store;
-use super::{discovery, list, pod_log, proxy, reviews, streams, table, watch, write};
-
-/// Who sends a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    pub user: String,
-    pub groups: Vec<String>,
-}
-
-impl Identity {
-    /// The holder of the admin kubeconfig, and the cluster's own parts.
-    pub fn admin() -> Self {
-        Self {
-            user: "practice-admin".to_owned(),
-            groups: vec![
-                "system:masters".to_owned(),
-                "system:authenticated".to_owned(),
-            ],
-        }
-    }
-}
+use super::{auth, discovery, list, pod_log, proxy, streams, table, watch, write};
 
 /// The API server of one practice cluster, without its front door.
 pub struct ApiServer {
     pub(super) store: Store,
+    pub(super) tokens: TokenKey,
     backend: RwLock<Option<Arc<dyn PodBackend>>>,
     pub(super) shutdown: CancellationToken,
 }
@@ -57,6 +41,7 @@ impl ApiServer {
     pub fn open(file: &Path, shutdown: CancellationToken) -> Result<Arc<Self>, PersistError> {
         Ok(Arc::new(Self {
             store: Store::open(file)?,
+            tokens: TokenKey::open(&file.with_file_name("token.key"))?,
             backend: RwLock::default(),
             shutdown,
         }))
@@ -102,26 +87,33 @@ async fn dispatch(api: &Arc<ApiServer>, request: Request<Body>) -> Result<Respon
     if matches!(path.as_str(), "/healthz" | "/livez" | "/readyz") {
         return Ok("ok".into_response());
     }
-    if request.extensions().get::<Identity>().is_none() {
-        return Err(StatusError::unauthorized());
-    }
+    let identity = auth::identify(api, &request)?;
     let segments: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
     let target = match segments.as_slice() {
         ["api", version, rest @ ..] if !rest.is_empty() => parse_target("", version, rest)?,
         ["apis", group, version, rest @ ..] if !rest.is_empty() => {
             parse_target(group, version, rest)?
         }
-        other => return discovery::answer(other, &request),
+        other => {
+            let verb = request.method().as_str().to_lowercase();
+            auth::authorize_path(api, &identity, &verb, &path)?;
+            return discovery::answer(other, &request);
+        }
     };
-    resource(api, target, request).await
+    resource(api, &identity, target, request).await
 }
 
 async fn resource(
     api: &Arc<ApiServer>,
+    identity: &Identity,
     target: Target,
     request: Request<Body>,
 ) -> Result<Response, StatusError> {
     let query = Query::of(request.uri());
+    let asked = verb(request.method(), target.name.is_some(), query.flag("watch"));
+    for verb in auth::verbs(&target, request.method(), asked) {
+        auth::authorize(api, identity, &target, verb)?;
+    }
     if target.subresource.as_deref() == Some("proxy") && target.kind.has(Sub::Proxy) {
         return proxy::answer(api, &target, request).await;
     }
@@ -138,11 +130,16 @@ async fn resource(
         _ => {}
     }
     if !target.kind.stored {
-        return reviews::answer(&target, request).await;
+        return auth::reviews::answer(api, identity, &target, request).await;
     }
-    let verb = verb(request.method(), target.name.is_some(), query.flag("watch"))
-        .ok_or_else(StatusError::method_not_allowed)?;
-    match verb {
+    match asked.ok_or_else(StatusError::method_not_allowed)? {
+        Verb::Create
+            if target.subresource.as_deref() == Some("token") && target.kind.has(Sub::Token) =>
+        {
+            let (headers, bytes) = body::read(request).await?;
+            let created = tokens::create(api, &target, &body::decode(&headers, &bytes)?)?;
+            Ok(json_response(201, &created))
+        }
         Verb::Get if target.subresource.as_deref() == Some("log") && target.kind.has(Sub::Log) => {
             pod_log::answer(api, &target, &query).await
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::{Request, header};
+use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use super::serve::Identity;
+use super::auth::{Identity, tokens};
 
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -111,10 +111,6 @@ impl Door {
 }
 
 fn bears(request: &Request<Body>, token: &[u8]) -> bool {
-    request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .is_some_and(|sent| Sha256::digest(sent.trim().as_bytes()).as_slice() == token)
+    tokens::bearer(request.headers())
+        .is_some_and(|sent| Sha256::digest(sent.as_bytes()).as_slice() == token)
 }

@@ -54,6 +54,14 @@ pub fn allocate(
     let had = existing
         .and_then(|e| e["spec"]["clusterIP"].as_str())
         .unwrap_or("");
+    if !had.is_empty() && asked != had {
+        let field = FieldError::invalid(
+            "spec.clusterIPs[0]",
+            &json!([asked]),
+            "may not change once set",
+        );
+        return Err(invalid(field));
+    }
     let address = match asked.as_str() {
         "" => {
             free_address(&taken.addresses).ok_or_else(|| StatusError::internal("range is full"))?

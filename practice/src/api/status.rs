@@ -53,6 +53,19 @@ impl StatusError {
         }
     }
 
+    /// 403 about a kind as a whole.
+    pub fn forbidden_kind(resource: &Resource<'_>, why: &str) -> Self {
+        let mut details = resource.details("");
+        if let Some(details) = details.as_object_mut() {
+            details.shift_remove("name");
+        }
+        let message = format!("{} is forbidden: {why}", resource.qualified());
+        Self {
+            details: Some(details),
+            ..Self::new(403, "Forbidden", message)
+        }
+    }
+
     /// 404 for an object of a known kind.
     pub fn not_found(resource: &Resource<'_>, name: &str) -> Self {
         let message = format!("{} \"{name}\" not found", resource.qualified());

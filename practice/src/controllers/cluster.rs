@@ -1,13 +1,14 @@
 //! What all controllers share: the client, one cache per kind, and the event recorder.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use k8s_openapi::api::apps::v1::{
     ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet,
 };
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Endpoints, Namespace, Node, PersistentVolumeClaim, Pod, Service, ServiceAccount,
+    ConfigMap, Endpoints, Namespace, Node, PersistentVolumeClaim, Pod, ResourceQuota, Service,
+    ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::DynamicObject;
@@ -38,10 +39,11 @@ pub struct Cluster {
     pub revisions: Informer<ControllerRevision>,
     pub jobs: Informer<Job>,
     pub claims: Informer<PersistentVolumeClaim>,
+    pub quotas: Informer<ResourceQuota>,
     /// Every other kind that can own or be owned, by its metadata only.
     pub others: Vec<(ServedKind, Informer<DynamicObject>)>,
     /// Every kind the server stores.
-    pub served: Vec<ServedKind>,
+    served: RwLock<Arc<Vec<ServedKind>>>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -73,7 +75,7 @@ impl ServedKind {
 }
 
 /// The kinds with a typed cache of their own.
-const TYPED: [(&str, &str); 15] = [
+const TYPED: [(&str, &str); 16] = [
     ("", "Pod"),
     ("apps", "ReplicaSet"),
     ("apps", "Deployment"),
@@ -89,6 +91,7 @@ const TYPED: [(&str, &str); 15] = [
     ("apps", "ControllerRevision"),
     ("batch", "Job"),
     ("", "PersistentVolumeClaim"),
+    ("", "ResourceQuota"),
 ];
 
 impl Cluster {
@@ -119,9 +122,15 @@ impl Cluster {
             revisions: Informer::default(),
             jobs: Informer::default(),
             claims: Informer::default(),
+            quotas: Informer::default(),
             others,
-            served,
+            served: RwLock::new(Arc::new(served)),
         })
+    }
+
+    /// Every kind the server stores, as last discovered.
+    pub fn served_kinds(&self) -> Arc<Vec<ServedKind>> {
+        Arc::clone(&self.served.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Watches everything until `shutdown`.
@@ -162,6 +171,7 @@ impl Cluster {
                     revisions: |_| {},
                     jobs: |_| {},
                     claims: |_| {},
+                    quotas: |_| {},
                 )
             },
             futures::future::join_all(others),
@@ -186,6 +196,7 @@ impl Cluster {
             self.revisions.wait_synced(),
             self.jobs.wait_synced(),
             self.claims.wait_synced(),
+            self.quotas.wait_synced(),
             futures::future::join_all(self.others.iter().map(|(_, cache)| cache.wait_synced())),
         );
     }

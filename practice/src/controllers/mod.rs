@@ -16,6 +16,7 @@ mod owner;
 mod pod_control;
 mod pods;
 mod queue;
+mod quotas;
 mod recorder;
 mod replica_set;
 mod revisions;
@@ -39,6 +40,7 @@ use endpoints::EndpointsController;
 use garbage::GarbageCollector;
 use job::JobController;
 use namespaces::NamespaceController;
+use quotas::QuotaController;
 use replica_set::ReplicaSetController;
 use scheduler::Scheduler;
 use stateful_set::StatefulSetController;
@@ -62,6 +64,7 @@ pub async fn run(client: Client, shutdown: CancellationToken) {
     let jobs = Arc::new(JobController::new(Arc::clone(&cluster)));
     let stateful_sets = Arc::new(StatefulSetController::new(Arc::clone(&cluster)));
     let daemon_sets = Arc::new(DaemonSetController::new(Arc::clone(&cluster)));
+    let quotas = Arc::new(QuotaController::new(Arc::clone(&cluster)));
     let volumes = Arc::new(VolumeController::new(Arc::clone(&cluster)));
     let scheduler = Arc::new(Scheduler::new(Arc::clone(&cluster)));
     let endpoints = Arc::new(EndpointsController::new(Arc::clone(&cluster)));
@@ -81,6 +84,7 @@ pub async fn run(client: Client, shutdown: CancellationToken) {
             run_workers(jobs, WORKERS, shutdown.clone()),
             run_workers(stateful_sets, WORKERS, shutdown.clone()),
             run_workers(daemon_sets, WORKERS, shutdown.clone()),
+            run_workers(quotas, 1, shutdown.clone()),
             run_workers(volumes, 2, shutdown.clone()),
             run_workers(scheduler, 1, shutdown.clone()),
             run_workers(endpoints, WORKERS, shutdown.clone()),

@@ -152,7 +152,8 @@ impl NamespaceController {
     /// Deletes what is there; says what is left.
     async fn empty(&self, namespace: &str) -> Result<Vec<Remaining>, SyncError> {
         let mut left = Vec::new();
-        for kind in self.cluster.served.iter().filter(|kind| kind.namespaced) {
+        let served = self.cluster.served_kinds();
+        for kind in served.iter().filter(|kind| kind.namespaced) {
             let api = kind.api(self.cluster.client.clone(), Some(namespace));
             for object in api.list(&ListParams::default()).await?.items {
                 if object.metadata.deletion_timestamp.is_some() {

@@ -75,10 +75,7 @@ pub async fn keep<K: PodOwner>(
     let data = data_of(template)?;
     let api: Api<ControllerRevision> = Api::namespaced(cluster.client.clone(), &namespace);
     let next = all.last().map_or(1, |last| number_of(last) + 1);
-    let known = all
-        .iter()
-        .find(|revision| revision.data.0 == data)
-        .cloned();
+    let known = all.iter().find(|revision| revision.data.0 == data).cloned();
     let update = match known {
         Some(known) if number_of(&known) + 1 == next => known,
         Some(known) => {
@@ -110,8 +107,7 @@ async fn create<K: PodOwner>(
         .unwrap_or_default();
     labels.insert("controller.kubernetes.io/hash".to_owned(), hash.clone());
     labels.insert(POD_LABEL.to_owned(), hash);
-    let reference =
-        owner::controller_reference(&K::api_version(&()), &K::kind(&()), owner.meta());
+    let reference = owner::controller_reference(&K::api_version(&()), &K::kind(&()), owner.meta());
     let object = ControllerRevision {
         metadata: ObjectMeta {
             name: Some(name.clone()),
@@ -152,7 +148,10 @@ pub async fn trim(
     for revision in unused.into_iter().take(surplus) {
         let namespace = revision.namespace().unwrap_or_default();
         let api: Api<ControllerRevision> = Api::namespaced(cluster.client.clone(), &namespace);
-        match api.delete(&revision.name_any(), &DeleteParams::default()).await {
+        match api
+            .delete(&revision.name_any(), &DeleteParams::default())
+            .await
+        {
             Err(error) if !worker::is_not_found(&error) => return Err(error.into()),
             _ => {}
         }

@@ -189,7 +189,10 @@ impl VolumeController {
             .as_ref()
             .and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref());
         let outcome = if policy == Some("Delete") {
-            volumes.delete(name, &DeleteParams::default()).await.map(drop)
+            volumes
+                .delete(name, &DeleteParams::default())
+                .await
+                .map(drop)
         } else {
             let released = json!({"status": {"phase": "Released"}});
             volumes

@@ -18,10 +18,11 @@ openapi, pb = Path(sys.argv[1]), Path(sys.argv[2])
 ROOTS = """api.core.v1: ConfigMap Endpoints Event LimitRange Namespace Node PersistentVolumeClaim PersistentVolume Pod ResourceQuota Secret ServiceAccount Service Binding
 api.apps.v1: ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet
 api.events.v1: Event
-api.authentication.v1: SelfSubjectReview
-api.authorization.v1: SelfSubjectAccessReview SelfSubjectRulesReview
+api.authentication.v1: SelfSubjectReview TokenRequest TokenReview
+api.authorization.v1: LocalSubjectAccessReview SelfSubjectAccessReview SelfSubjectRulesReview SubjectAccessReview
+api.admissionregistration.v1: MutatingWebhookConfiguration ValidatingWebhookConfiguration
 api.autoscaling.v2: HorizontalPodAutoscaler
-api.autoscaling.v1: Scale
+api.autoscaling.v1: HorizontalPodAutoscaler Scale
 api.batch.v1: CronJob Job
 api.coordination.v1: Lease
 api.discovery.v1: EndpointSlice

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::kinds::Kind;
 use super::super::selectors::LabelSelector;
 use super::super::status::FieldError;
-use super::{labels, not_negative, one_of, pod, text};
+use super::{labels, list, not_negative, one_of, pod, text};
 
 pub fn check(kind: &Kind, object: &Value, existing: Option<&Value>, errors: &mut Vec<FieldError>) {
     if matches!(kind.kind, "ControllerRevision") {
@@ -29,6 +29,9 @@ pub fn check(kind: &Kind, object: &Value, existing: Option<&Value>, errors: &mut
     }
     template(kind, spec, errors);
     let Some(existing) = existing else { return };
+    if kind.kind == "StatefulSet" {
+        return stateful_set_update(existing, spec, errors);
+    }
     if existing["spec"]["selector"] != spec["selector"] {
         errors.push(FieldError::invalid(
             "spec.selector",
@@ -41,6 +44,34 @@ pub fn check(kind: &Kind, object: &Value, existing: Option<&Value>, errors: &mut
             "spec.template",
             &Value::Null,
             "field is immutable",
+        ));
+    }
+}
+
+/// Most of a StatefulSet cannot be changed.
+fn stateful_set_update(existing: &Value, spec: &Value, errors: &mut Vec<FieldError>) {
+    const FREE: [&str; 7] = [
+        "replicas",
+        "ordinals",
+        "template",
+        "updateStrategy",
+        "revisionHistoryLimit",
+        "persistentVolumeClaimRetentionPolicy",
+        "minReadySeconds",
+    ];
+    let fixed = |spec: &Value| {
+        let mut fixed = spec.clone();
+        for field in FREE {
+            if let Some(fields) = fixed.as_object_mut() {
+                fields.shift_remove(field);
+            }
+        }
+        fixed
+    };
+    if fixed(&existing["spec"]) != fixed(spec) {
+        errors.push(FieldError::forbidden(
+            "spec",
+            "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
         ));
     }
 }
@@ -133,7 +164,20 @@ fn template(kind: &Kind, spec: &Value, errors: &mut Vec<FieldError>) {
         "spec.template.metadata.labels",
         errors,
     );
-    pod::spec(&template["spec"], path, errors);
+    if kind.kind == "StatefulSet" {
+        // A claim template is a volume of its pods.
+        let mut with_claims = template["spec"].clone();
+        for (_, claim) in list(&spec["volumeClaimTemplates"]) {
+            let volume = serde_json::json!({"name": claim["metadata"]["name"], "emptyDir": {}});
+            match &mut with_claims["volumes"] {
+                Value::Array(volumes) => volumes.push(volume),
+                none => *none = serde_json::json!([volume]),
+            }
+        }
+        pod::spec(&with_claims, path, errors);
+    } else {
+        pod::spec(&template["spec"], path, errors);
+    }
     let policy = &template["spec"]["restartPolicy"];
     if kind.kind == "Job" {
         if *policy == "Always" {

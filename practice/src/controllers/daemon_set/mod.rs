@@ -123,7 +123,13 @@ impl Reconcile for DaemonSetController {
             .filter(|pod| pods::is_active(pod))
             .filter_map(|pod| pod.labels().get(revisions::POD_LABEL).cloned())
             .collect();
-        revisions::trim(&self.cluster, &history, &in_use, spec.revision_history_limit).await?;
+        revisions::trim(
+            &self.cluster,
+            &history,
+            &in_use,
+            spec.revision_history_limit,
+        )
+        .await?;
         if let Some(wait) = plan.look_again {
             self.queue.add_after(key.clone(), wait);
         }

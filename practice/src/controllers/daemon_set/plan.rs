@@ -45,7 +45,11 @@ fn target(pod: &Pod) -> Option<&str> {
             .as_ref()?
             .required_during_scheduling_ignored_during_execution
             .as_ref()?;
-        let fields = required.node_selector_terms.first()?.match_fields.as_ref()?;
+        let fields = required
+            .node_selector_terms
+            .first()?
+            .match_fields
+            .as_ref()?;
         Some(fields.first()?.values.as_ref()?.first()?.as_str())
     })
 }
@@ -74,10 +78,13 @@ pub fn plan(observed: &Observed<'_>) -> Plan {
         let wanted = new_pod(set, spec, &name, hash);
         let mut here = own.iter().filter(|pod| target(pod) == Some(name.as_str()));
         if !may_run(&wanted, node) {
-            plan.delete.extend(here.filter(|pod| !is_going(pod)).cloned());
+            plan.delete
+                .extend(here.filter(|pod| !is_going(pod)).cloned());
             continue;
         }
-        let ended = here.clone().filter(|pod| pods::is_finished(pod) && !is_going(pod));
+        let ended = here
+            .clone()
+            .filter(|pod| pods::is_finished(pod) && !is_going(pod));
         plan.delete.extend(ended.cloned());
         let alive = here.find(|pod| !pods::is_finished(pod));
         if alive.is_none() {
@@ -132,7 +139,9 @@ fn roll(
         .and_then(|strategy| strategy.rolling_update.as_ref())
         .and_then(|rolling| rolling.max_unavailable.as_ref());
     let desired = i32::try_from(covered.len()).unwrap_or(i32::MAX);
-    let limit = limit.map_or(1, |share| resolve_share(Some(share), desired, true)).max(1);
+    let limit = limit
+        .map_or(1, |share| resolve_share(Some(share), desired, true))
+        .max(1);
     let old = covered
         .iter()
         .flatten()
@@ -150,7 +159,9 @@ fn new_pod(set: &DaemonSet, spec: &DaemonSetSpec, node: &str, hash: &str) -> Pod
     labels.insert(POD_LABEL.to_owned(), hash.to_owned());
     let generation = set.metadata.generation.unwrap_or(1).to_string();
     labels.insert("pod-template-generation".to_owned(), generation);
-    let Some(spec) = &mut pod.spec else { return pod };
+    let Some(spec) = &mut pod.spec else {
+        return pod;
+    };
     let field = NodeSelectorRequirement {
         key: "metadata.name".to_owned(),
         operator: "In".to_owned(),
@@ -164,7 +175,9 @@ fn new_pod(set: &DaemonSet, spec: &DaemonSetSpec, node: &str, hash: &str) -> Pod
         .required_during_scheduling_ignored_during_execution
         .get_or_insert_with(NodeSelector::default);
     if required.node_selector_terms.is_empty() {
-        required.node_selector_terms.push(NodeSelectorTerm::default());
+        required
+            .node_selector_terms
+            .push(NodeSelectorTerm::default());
     }
     for term in &mut required.node_selector_terms {
         term.match_fields = Some(vec![field.clone()]);
@@ -217,7 +230,13 @@ mod tests {
     }
 
     fn decide(set: &DaemonSet, pods: &[Arc<Pod>], nodes: &[Arc<Node>]) -> Plan {
-        plan(&Observed { set, pods, nodes, hash: "new", now: Timestamp::now() })
+        plan(&Observed {
+            set,
+            pods,
+            nodes,
+            hash: "new",
+            now: Timestamp::now(),
+        })
     }
 
     fn running(hash: &str) -> Arc<Pod> {
@@ -238,7 +257,10 @@ mod tests {
         let picky = set(json!({"disk": "ssd"}));
         let none = decide(&picky, &[running("new")], &[node(json!({}))]);
         assert!(none.create.is_empty());
-        assert_eq!((none.delete.len(), none.status.desired_number_scheduled), (1, 0));
+        assert_eq!(
+            (none.delete.len(), none.status.desired_number_scheduled),
+            (1, 0)
+        );
     }
 
     #[test]

@@ -51,6 +51,7 @@ impl GarbageCollector {
         collector.listen_typed(&cluster.revisions);
         collector.listen_typed(&cluster.jobs);
         collector.listen_typed(&cluster.claims);
+        collector.listen_typed(&cluster.quotas);
         for (kind, informer) in &cluster.others {
             collector.listen(kind.clone(), informer);
         }
@@ -64,10 +65,10 @@ impl GarbageCollector {
         let resource = ApiResource::erase::<K>(&());
         let namespaced = self
             .cluster
-            .served
+            .served_kinds()
             .iter()
-            .find(|kind| kind.resource.plural == resource.plural);
-        let namespaced = namespaced.is_some_and(|kind| kind.namespaced);
+            .find(|kind| kind.resource.plural == resource.plural)
+            .is_some_and(|kind| kind.namespaced);
         self.listen(
             ServedKind {
                 resource,
@@ -134,9 +135,10 @@ impl GarbageCollector {
             .map_or("", |(group, _)| group);
         let kind = self
             .cluster
-            .served
+            .served_kinds()
             .iter()
-            .find(|kind| kind.group_kind() == (group, &owner.kind));
+            .find(|kind| kind.group_kind() == (group, &owner.kind))
+            .cloned();
         // Nobody can say whether an object of an unknown kind exists: better keep what it owns.
         let Some(kind) = kind else {
             return Ok(OwnerState::Solid);
@@ -151,7 +153,7 @@ impl GarbageCollector {
         };
         Ok(match self.fetch(&owner.uid, &probe).await? {
             None => OwnerState::Absent,
-            Some(found) if Item::new(kind.clone(), &found.metadata).waits_for_dependents() => {
+            Some(found) if Item::new(kind, &found.metadata).waits_for_dependents() => {
                 OwnerState::Waiting
             }
             Some(_) => OwnerState::Solid,

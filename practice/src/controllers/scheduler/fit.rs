@@ -8,8 +8,8 @@ use k8s_openapi::api::core::v1::{
 };
 use kube::ResourceExt;
 
-use super::quantity::amount;
 use crate::controllers::selector;
+use crate::quantity::amount;
 
 /// Where a pod goes, or why it goes nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,10 @@ pub fn may_run(pod: &Pod, node: &Node) -> bool {
         .as_ref()
         .and_then(|spec| spec.tolerations.as_deref())
         .unwrap_or_default();
-    let taints = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten());
+    let taints = node
+        .spec
+        .iter()
+        .flat_map(|spec| spec.taints.iter().flatten());
     let refused = taints
         .filter(|taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute"))
         .any(|taint| !tolerates(tolerations, taint));

@@ -1,7 +1,6 @@
 //! Gives pending pods a node, or says why none will do.
 
 mod fit;
-mod quantity;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

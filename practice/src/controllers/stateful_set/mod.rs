@@ -1,7 +1,7 @@
 //! Keeps a StatefulSet's pods: each has a number, a name and claims of its own that outlive it.
 
-mod pod;
 mod plan;
+mod pod;
 
 use std::sync::Arc;
 
@@ -181,7 +181,13 @@ impl Reconcile for StatefulSetController {
             .filter_map(|pod| pod.labels().get(revisions::POD_LABEL).cloned())
             .chain([current])
             .collect();
-        revisions::trim(&self.cluster, &history, &in_use, spec.revision_history_limit).await?;
+        revisions::trim(
+            &self.cluster,
+            &history,
+            &in_use,
+            spec.revision_history_limit,
+        )
+        .await?;
         if let Some(wait) = plan.look_again {
             self.queue.add_after(key.clone(), wait);
         }

@@ -72,8 +72,8 @@ pub fn plan(observed: &Observed<'_>) -> Plan {
     };
     let min_ready = spec.min_ready_seconds.unwrap_or_default();
     if min_ready > 0 {
-        plan.look_again = next_availability(pods, min_ready, now)
-            .map(|wait| wait + Duration::from_millis(20));
+        plan.look_again =
+            next_availability(pods, min_ready, now).map(|wait| wait + Duration::from_millis(20));
     }
     steps(observed, spec, &by_number, &mut plan);
     plan
@@ -93,7 +93,11 @@ fn steps(
         |pod: &Pod| running_and_ready(pod) && pods::is_available(pod, min_ready, observed.now);
     let revision_for = |number: i32| {
         let keeps = partition(spec).is_some_and(|partition| number < first + partition);
-        if keeps { observed.current } else { observed.update }
+        if keeps {
+            observed.current
+        } else {
+            observed.update
+        }
     };
     for number in wanted.clone() {
         match by_number.get(&number) {
@@ -129,7 +133,10 @@ fn steps(
         return;
     }
     // The update too goes from the last one on, and waits for each to be well again.
-    for number in wanted.rev().take_while(|number| *number >= first + partition) {
+    for number in wanted
+        .rev()
+        .take_while(|number| *number >= first + partition)
+    {
         let Some(pod) = by_number.get(&number) else {
             return;
         };
@@ -162,8 +169,7 @@ fn status(observed: &Observed<'_>, spec: &StatefulSetSpec) -> StatefulSetStatus 
     let ready = count(&running_and_ready);
     let updated = count(&|pod| !going(pod) && revision_of(pod) == update);
     let of_current = count(&|pod| !going(pod) && revision_of(pod) == current);
-    let available =
-        count(&|pod| running_and_ready(pod) && pods::is_available(pod, min_ready, now));
+    let available = count(&|pod| running_and_ready(pod) && pods::is_available(pod, min_ready, now));
     // The update is through when everything there is was made from it and is ready.
     let through = partition(spec).is_some() && updated == replicas && ready == replicas;
     let (current, of_current) = if through {
@@ -179,7 +185,10 @@ fn status(observed: &Observed<'_>, spec: &StatefulSetSpec) -> StatefulSetStatus 
                 .and_then(|status| status.collision_count)
                 .unwrap_or_default(),
         ),
-        conditions: set.status.as_ref().and_then(|status| status.conditions.clone()),
+        conditions: set
+            .status
+            .as_ref()
+            .and_then(|status| status.conditions.clone()),
         current_replicas: filled(of_current),
         current_revision: Some(current.to_owned()),
         observed_generation: set.metadata.generation,
@@ -223,7 +232,13 @@ mod tests {
 
     fn decide(set: &StatefulSet, pods: &[Arc<Pod>], current: &str) -> Plan {
         let now = Timestamp::now();
-        plan(&Observed { set, pods, current, update: "new", now })
+        plan(&Observed {
+            set,
+            pods,
+            current,
+            update: "new",
+            now,
+        })
     }
 
     fn created(plan: &Plan) -> Vec<i32> {
@@ -239,26 +254,45 @@ mod tests {
         assert_eq!(created(&decide(&set(json!({})), &[], "new")), [0]);
         let waits = decide(&set(json!({})), &[pod(0, "new", false)], "new");
         assert!(created(&waits).is_empty());
-        assert_eq!(created(&decide(&set(json!({})), &[pod(0, "new", true)], "new")), [1]);
+        assert_eq!(
+            created(&decide(&set(json!({})), &[pod(0, "new", true)], "new")),
+            [1]
+        );
         let parallel = set(json!({"podManagementPolicy": "Parallel"}));
         assert_eq!(created(&decide(&parallel, &[], "new")), [0, 1, 2]);
     }
 
     #[test]
     fn the_last_one_goes_first() {
-        let pods = [pod(0, "new", true), pod(1, "new", true), pod(2, "new", true)];
+        let pods = [
+            pod(0, "new", true),
+            pod(1, "new", true),
+            pod(2, "new", true),
+        ];
         let smaller = set(json!({"replicas": 1}));
         assert_eq!(deleted(&decide(&smaller, &pods, "new")), ["db-2"]);
     }
 
     #[test]
     fn an_update_goes_from_the_last_one_down_to_the_partition() {
-        let old = [pod(0, "old", true), pod(1, "old", true), pod(2, "old", true)];
+        let old = [
+            pod(0, "old", true),
+            pod(1, "old", true),
+            pod(2, "old", true),
+        ];
         assert_eq!(deleted(&decide(&set(json!({})), &old, "old")), ["db-2"]);
-        let one_done = [pod(0, "old", true), pod(1, "old", true), pod(2, "new", true)];
+        let one_done = [
+            pod(0, "old", true),
+            pod(1, "old", true),
+            pod(2, "new", true),
+        ];
         let partition = json!({"updateStrategy": {"rollingUpdate": {"partition": 2}}});
         assert!(deleted(&decide(&set(partition), &one_done, "old")).is_empty());
-        let unready = [pod(0, "old", true), pod(1, "old", true), pod(2, "new", false)];
+        let unready = [
+            pod(0, "old", true),
+            pod(1, "old", true),
+            pod(2, "new", false),
+        ];
         assert!(deleted(&decide(&set(json!({})), &unready, "old")).is_empty());
         let by_hand = json!({"updateStrategy": {"type": "OnDelete"}});
         assert!(deleted(&decide(&set(by_hand), &old, "old")).is_empty());
@@ -273,10 +307,17 @@ mod tests {
 
     #[test]
     fn the_update_is_through_when_all_are_new_and_ready() {
-        let pods = [pod(0, "new", true), pod(1, "new", true), pod(2, "new", true)];
+        let pods = [
+            pod(0, "new", true),
+            pod(1, "new", true),
+            pod(2, "new", true),
+        ];
         let status = decide(&set(json!({})), &pods, "old").status;
         assert_eq!(status.current_revision.as_deref(), Some("new"));
-        assert_eq!((status.updated_replicas, status.current_replicas), (Some(3), Some(3)));
+        assert_eq!(
+            (status.updated_replicas, status.current_replicas),
+            (Some(3), Some(3))
+        );
         assert_eq!(status.available_replicas, Some(3));
     }
 }

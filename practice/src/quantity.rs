@@ -62,6 +62,29 @@ fn scale(suffix: &str) -> Option<(i128, i128)> {
     }
 }
 
+/// Thousandths as the API writes them: in powers of 1024 where `binary` and they fit.
+pub fn write(milli: i128, binary: bool) -> String {
+    if milli % 1000 != 0 {
+        return format!("{milli}m");
+    }
+    let whole = milli / 1000;
+    let suffixes: &[&str] = if binary {
+        &["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"]
+    } else {
+        &["k", "M", "G", "T", "P", "E"]
+    };
+    let base = if binary { 1024 } else { 1000 };
+    let (mut value, mut suffix) = (whole, "");
+    for next in suffixes {
+        if value == 0 || value % base != 0 {
+            break;
+        }
+        value /= base;
+        suffix = next;
+    }
+    format!("{value}{suffix}")
+}
+
 /// The thousandths of one resource in a list; absent or unreadable counts as none.
 pub fn amount(list: Option<&BTreeMap<String, Quantity>>, resource: &str) -> Option<i128> {
     milli(&list?.get(resource)?.0)
@@ -70,6 +93,16 @@ pub fn amount(list: Option<&BTreeMap<String, Quantity>>, resource: &str) -> Opti
 #[cfg(test)]
 mod tests {
     use super::milli;
+
+    #[test]
+    fn quantities_are_written_shortly() {
+        use super::write;
+        assert_eq!(write(1500, false), "1500m");
+        assert_eq!(write(2000, false), "2");
+        assert_eq!(write(0, true), "0");
+        assert_eq!(write(1536 * 1024 * 1024 * 1000, true), "1536Mi");
+        assert_eq!(write(5_000_000, false), "5k");
+    }
 
     #[test]
     fn quantities_are_read_exactly() {

@@ -1,15 +1,18 @@
 //! The last stop before storage: defaults are filled in, addresses are handed out and the result
 //! is validated.
 
+mod limits;
+mod quotas;
+
 use std::sync::Arc;
 
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::kinds::{self, Kind};
-use super::status::StatusError;
-use super::store::Transaction;
-use super::{defaults, service_network, validate};
+use crate::api::kinds::{self, Kind};
+use crate::api::status::StatusError;
+use crate::api::store::Transaction;
+use crate::api::{defaults, service_network, validate};
 
 /// Fills in what the API server fills in.
 pub fn prepare(
@@ -25,6 +28,9 @@ pub fn prepare(
         default_storage_class(txn, object);
     }
     defaults::apply(kind, object);
+    if kind.kind == "Pod" && existing.is_none() {
+        limits::fill_in(txn, object);
+    }
     if kind.group.is_empty() && kind.kind == "Service" {
         let existing = existing.map(|e| &**e);
         // A service that is refused anyway takes no address.
@@ -36,11 +42,40 @@ pub fn prepare(
 
 /// Refuses what the API server refuses.
 pub fn check(
+    txn: &Transaction<'_>,
     kind: &Kind,
     object: &Value,
     existing: Option<&Arc<Value>>,
 ) -> Result<(), StatusError> {
-    validate::check(kind, object, existing.map(|e| &**e))
+    validate::check(kind, object, existing.map(|e| &**e))?;
+    if existing.is_none() {
+        account_exists(txn, kind, object)?;
+        limits::check(txn, kind, object)?;
+        quotas::check(txn, kind, object)?;
+    }
+    Ok(())
+}
+
+/// A pod runs as an account that exists. The default one comes with the namespace, a moment after.
+fn account_exists(txn: &Transaction<'_>, kind: &Kind, object: &Value) -> Result<(), StatusError> {
+    if (kind.group, kind.kind) != ("", "Pod") {
+        return Ok(());
+    }
+    let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+    let account = text(&object["spec"]["serviceAccountName"]);
+    let namespace = text(&object["metadata"]["namespace"]);
+    let found = kinds::by_kind("", "ServiceAccount")
+        .is_none_or(|kind| txn.get(kind, &namespace, &account).is_some());
+    if account.is_empty() || account == "default" || found {
+        return Ok(());
+    }
+    Err(StatusError::forbidden(
+        &kind.resource(),
+        &text(&object["metadata"]["name"]),
+        &format!(
+            "error looking up service account {namespace}/{account}: serviceaccount \"{account}\" not found"
+        ),
+    ))
 }
 
 /// A claim that names no class gets the default one.
