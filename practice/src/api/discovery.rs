@@ -50,6 +50,7 @@ pub fn answer(segments: &[&str], request: &Request<Body>) -> Result<Response, St
         ["apis", group, version] if GROUPS.iter().any(|(g, v)| g == group && v == version) => {
             Ok(json_response(200, &resource_list(group, version)))
         }
+        ["openapi", "v2"] => Ok(openapi::version_2(request.headers())),
         ["openapi", "v3"] => Ok(json_response(200, &openapi::index())),
         ["openapi", "v3", "api", version] => {
             Ok(json_response(200, &openapi::document("", version)?))

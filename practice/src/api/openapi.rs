@@ -3,11 +3,55 @@
 
 use std::collections::BTreeSet;
 
+use axum::response::Response;
+use http::header;
 use serde_json::{Map, Value, json};
 
 use super::kinds::{self, GROUPS, Kind, Sub};
 use super::schema::{self, Type};
+use super::serve::json_response;
 use super::status::StatusError;
+
+/// `/openapi/v2`: an empty document. kubectl asks for it before it applies a `List`, only in its
+/// binary form, and then leaves judging kinds it does not find there to the server.
+pub fn version_2(headers: &http::HeaderMap) -> Response {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    if !accept.is_some_and(|accept| accept.contains("protobuf")) {
+        return json_response(
+            200,
+            &json!({
+                "swagger": "2.0",
+                "info": {"title": "Kubernetes", "version": crate::KUBERNETES_VERSION},
+                "paths": {}, "definitions": {}
+            }),
+        );
+    }
+    let field = |number: u8, bytes: &[u8]| {
+        // Every field is a short string or message.
+        let mut out = vec![number << 3 | 2, u8::try_from(bytes.len()).unwrap_or(0)];
+        out.extend_from_slice(bytes);
+        out
+    };
+    let version = crate::KUBERNETES_VERSION.as_bytes();
+    let info = [field(1, b"Kubernetes"), field(2, version)].concat();
+    let document = [
+        field(1, b"2.0"),
+        field(2, &info),
+        field(8, b""),
+        field(9, b""),
+    ]
+    .concat();
+    let mut response = Response::new(axum::body::Body::from(document));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        http::HeaderValue::from_static(
+            "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+        ),
+    );
+    response
+}
 
 /// `/openapi/v3`: where the documents are.
 pub fn index() -> Value {

@@ -35,7 +35,7 @@ kind: ConfigMap
 metadata: {name: {{ .Release.Name }}-settings}
 data:
   note: {{ .Values.note | quote }}
-  here: {{ (lookup "v1" "Namespace" "" .Release.Namespace).metadata.name | default "unknown" | quote }}
+  here: {{ dig "metadata" "name" "unknown" (lookup "v1" "Namespace" "" .Release.Namespace) | quote }}
 "#;
 const HOOKS: &str = r#"
 apiVersion: batch/v1
