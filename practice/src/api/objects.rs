@@ -326,6 +326,7 @@ pub fn update(
             }
         }
     }
+    drop_empty_lists(&mut object);
     let subresource = target
         .subresource
         .as_deref()
@@ -338,6 +339,21 @@ pub fn update(
         return Ok(existing.clone());
     }
     Ok(txn.put(kind, object))
+}
+
+/// An owner or finalizer list that became empty is no list: clients ask whether there is one.
+fn drop_empty_lists(object: &mut Value) {
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        for field in ["ownerReferences", "finalizers"] {
+            if metadata
+                .get(field)
+                .and_then(Value::as_array)
+                .is_some_and(Vec::is_empty)
+            {
+                metadata.shift_remove(field);
+            }
+        }
+    }
 }
 
 fn check_identity(target: &Target, existing: &Value, object: &Value) -> Result<(), StatusError> {

@@ -111,8 +111,7 @@ pub async fn patches_of_every_type_change_objects(place: Place) {
         .await;
     let strategic =
         r#"{"spec":{"template":{"spec":{"containers":[{"name":"side","image":"s:1"}]}}}}"#;
-    let json =
-        r#"[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"s:2"}]"#;
+    let json = r#"[{"op":"replace","path":"/spec/revisionHistoryLimit","value":3}]"#;
     for (kind, patch) in [
         ("strategic", strategic),
         ("merge", r#"{"metadata":{"annotations":{"note":"hi"}}}"#),
@@ -146,12 +145,12 @@ pub async fn patches_of_every_type_change_objects(place: Place) {
         ])
         .await
         .ok();
-    let shown = "jsonpath={.spec.template.spec.containers[*].image} {.metadata.labels.tier}";
+    let shown = "jsonpath={.spec.template.spec.containers[?(@.name==\"side\")].image} {.spec.template.spec.containers[?(@.name==\"app\")].image} {.spec.revisionHistoryLimit} {.metadata.labels.tier}";
     let shown = place
         .kubectl(&["get", "deploy/web", "-o", shown])
         .await
         .ok();
-    assert_eq!(shown, "s:2 web:2 front");
+    assert_eq!(shown, "s:1 web:2 3 front");
 }
 
 pub async fn an_editor_changes_an_object(place: Place) {

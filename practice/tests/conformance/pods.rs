@@ -21,7 +21,7 @@ async fn ready(place: &Place, pod: &str) {
 pub async fn logs_can_be_read_in_every_way(place: Place) {
     let mut two = place.pod(
         "two",
-        &place.shell("echo one; echo two >&2; echo three; sleep 60"),
+        &place.shell("echo one; echo two; echo three; sleep 60"),
     );
     let mut side = place.shell("echo side; sleep 60");
     side["name"] = "side".into();
