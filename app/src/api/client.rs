@@ -9,7 +9,7 @@ use leptos::server_fn::error::FromServerFnError;
 use leptos::server_fn::request::browser::BrowserRequest;
 use leptos::server_fn::response::browser::BrowserResponse;
 
-use crate::token;
+use crate::{live, token};
 
 /// The client of every server function here.
 #[derive(Debug)]
@@ -27,6 +27,10 @@ where
     fn send(request: BrowserRequest) -> impl Future<Output = Result<BrowserResponse, E>> + Send {
         let headers = request.headers();
         headers.set("x-slipway", "1");
+        // A wish is granted once, however often its request arrives, and only on the cluster that
+        // the page shows.
+        headers.set("x-slipway-wish", &wish_key());
+        headers.set("x-slipway-era", &live::era().to_string());
         if let Some(authorization) = token::authorization() {
             headers.set("authorization", &authorization);
         }
@@ -50,4 +54,10 @@ where
     fn spawn(future: impl Future<Output = ()> + Send + 'static) {
         <BrowserClient as Client<E, I, O>>::spawn(future);
     }
+}
+
+/// Different for every wish; not a secret.
+fn wish_key() -> String {
+    let part = || (js_sys::Math::random() * f64::from(u32::MAX)) as u32;
+    format!("{:08x}-{:08x}-{:08x}", part(), part(), part())
 }

@@ -1,6 +1,6 @@
 //! What a finding's button does: the remedies that Slipway can carry out itself.
 
-use crate::api::{clusters, deploys, handovers, images, rollouts, runs, setup};
+use crate::api::{clusters, deploys, handovers, images, minikube, rollouts, runs, setup};
 use crate::model::{
     Change, ClusterChoice, ClusterKind, Failure, Finding, GoingRuns, NextAction, PlanChoices,
     Remedy, RolloutAct, StepId,
@@ -23,6 +23,7 @@ pub async fn carry_out(remedy: Remedy, kind: Option<ClusterKind>) -> Result<(), 
             .map(drop),
         Remedy::PlanHandover { to } => handovers::plan_handover(to).await.map(drop),
         Remedy::CancelRun { run } => runs::cancel_run(run).await,
+        Remedy::Minikube { act, profile } => minikube::act_on_profile(act, profile).await.map(drop),
     }
 }
 

@@ -6,6 +6,8 @@ pub mod frames;
 pub mod sequence;
 mod stream;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use leptos::prelude::*;
 
 use crate::model::{Freshness, LiveMessage, PanelState, Role, STALE_AFTER_MS, Slice, UnixMillis};
@@ -24,6 +26,19 @@ pub enum Connection {
     NoToken,
     /// The panel does not know the tab's token (any more).
     Refused,
+}
+
+/// The era of the cluster that the page shows, for wishes: they must reach no other one.
+static ERA: AtomicU64 = AtomicU64::new(0);
+
+/// Which choice of a cluster the page shows.
+pub fn era() -> u64 {
+    ERA.load(Ordering::Relaxed)
+}
+
+fn remember_era(state: &PanelState) {
+    let era = state.cluster.as_ref().map_or(0, |cluster| cluster.era);
+    ERA.store(era, Ordering::Relaxed);
 }
 
 /// A state to start with instead of an empty one; for drawing pages without a server.
@@ -144,6 +159,7 @@ impl Live {
     }
 
     fn replace(&self, state: PanelState, role: Role) {
+        remember_era(&state);
         self.state.set_value(state);
         self.role.set(role);
         self.has_snapshot.set(true);
@@ -188,7 +204,10 @@ impl Live {
                 self.set_connection(Connection::Live);
             }
             LiveMessage::Event { event, .. } if verdict == sequence::Verdict::Apply => {
-                self.state.update_value(|state| state.apply(&event));
+                self.state.update_value(|state| {
+                    state.apply(&event);
+                    remember_era(state);
+                });
                 for slice in event.slices() {
                     self.versions[*slice as usize]
                         .update(|version| *version = version.wrapping_add(1));

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ClusterChoice, ComponentName, ContextName, DeployMode, GoingRuns, RunId, SecretKey, StepId,
+    ClusterChoice, ComponentName, ContextName, DeployMode, GoingRuns, ProfileAct, ProfileName,
+    RunId, SecretKey, StepId,
 };
 
 /// A problem in words, with a stable code.
@@ -142,6 +143,11 @@ pub enum Remedy {
     },
     CancelRun {
         run: RunId,
+    },
+    /// Does something to a minikube profile, such as unpausing it.
+    Minikube {
+        act: ProfileAct,
+        profile: ProfileName,
     },
 }
 

@@ -8,6 +8,10 @@ export class SetupPage extends StepPage {
 
   readonly clusters = () => this.page.getByRole('region', { name: 'Cluster' })
   readonly cluster = (name: string) => this.clusters().getByRole('listitem').filter({ hasText: name })
+  readonly group = (name: 'Practice' | 'On this machine' | 'Not on this machine') =>
+    this.clusters().getByRole('region', { name, exact: true })
+  readonly use = (cluster: string) => this.clusters().getByRole('button', { name: new RegExp(`^(Start and use|Use|Look) ${cluster}$`) })
+  readonly filter = () => this.clusters().getByRole('textbox', { name: 'Filter clusters' })
   readonly checks = () => this.page.getByRole('region', { name: 'Checks' })
   readonly check = (title: string) =>
     this.checks()

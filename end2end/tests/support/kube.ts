@@ -41,6 +41,32 @@ export function kubectl(kubeconfig: string, ...args: string[]): string {
   return execFileSync('kubectl', ['--kubeconfig', kubeconfig, ...args], { encoding: 'utf8' })
 }
 
+/** Changes something on a cluster itself; a refusal is only told. */
+export async function changeCluster(kubeconfig: string, method: 'POST' | 'DELETE', path: string, object?: unknown): Promise<number> {
+  const text = readFileSync(kubeconfig, 'utf8')
+  const value = (key: string) => new RegExp(`"?${key}"?:\\s*"?([^"\\s,}]+)`).exec(text)?.[1]
+  const pem = (key: string) => Buffer.from(value(key) ?? '', 'base64')
+  return await new Promise((answered, failed) => {
+    const asked = request(
+      `${value('server')}${path}`,
+      {
+        method,
+        ca: pem('certificate-authority-data'),
+        cert: pem('client-certificate-data'),
+        key: pem('client-key-data'),
+        headers: { 'content-type': 'application/json' },
+        agent: false,
+      },
+      (response) => {
+        response.resume()
+        response.once('end', () => answered(response.statusCode!))
+      },
+    )
+    asked.once('error', failed)
+    asked.end(object === undefined ? undefined : JSON.stringify(object))
+  })
+}
+
 /** A Deployment, as far as a rollout needs it. */
 export interface Deployment {
   metadata: { name: string; generation: number }

@@ -9,6 +9,25 @@ use serde::Deserialize;
 use super::listed_image::ListedImage;
 use crate::process::CommandSpec;
 
+/// The container of a kind cluster's first node.
+pub fn kind_node(cluster: &str) -> String {
+    format!("{cluster}-control-plane")
+}
+
+/// The container of a k3d cluster's first node.
+pub fn k3d_node(cluster: &str) -> String {
+    format!("k3d-{cluster}-server-0")
+}
+
+/// Asks what a node's container is doing. Exits with 1 when there is none.
+pub fn node_state(container: &str) -> CommandSpec {
+    CommandSpec::new("docker")
+        .args(["inspect", "--type", "container"])
+        .args(["--format", "{{.State.Status}}", container])
+        .deadline(Duration::from_secs(8))
+        .grace(Duration::from_secs(1))
+}
+
 /// Copies an archive into a kind cluster's nodes.
 pub fn kind_load_archive(cluster: &str, archive: &Path) -> CommandSpec {
     CommandSpec::new("kind")

@@ -1,8 +1,9 @@
 //! The guard: nothing is changed on a cluster that is not on this machine before its name was typed.
-//! Everyone who changes something asks [`ClusterRoom::changeable`]; looking is free.
+//! Everyone who changes something asks [`ClusterRoom::changeable`]; looking is free. Should someone
+//! forget to ask, the client itself refuses.
+//! Docker, minikube and Helm are programs of their own: who starts one that changes asks, too.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use app::model::{Access, ClusterChoice, ClusterKind, ContextName, Failure, UnixMillis};
 
@@ -13,35 +14,12 @@ use crate::engine::clock;
 /// Facts: clusters that may be changed, by context, address and authority; the value is since when.
 const ALLOWED: &str = "cluster-allowed";
 
-/// Whether changes may pass; clones are the same gate.
-#[derive(Clone, Debug)]
-pub struct ChangeGate(Arc<AtomicBool>);
-
-impl ChangeGate {
-    /// For clusters that need no guard.
-    pub fn open() -> Self {
-        Self(Arc::new(AtomicBool::new(true)))
-    }
-
-    pub(super) fn of(access: Access) -> Self {
-        Self(Arc::new(AtomicBool::new(access != Access::LookOnly)))
-    }
-
-    pub fn is_open(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-
-    fn set(&self, open: bool) {
-        self.0.store(open, Ordering::Release);
-    }
-}
-
 impl ClusterRoom {
     /// The connection in use, for changing something there: the one place where that is decided.
     pub fn changeable(&self) -> Result<Arc<Connected>, Failure> {
         let connected = self.connected()?;
         match &connected.choice {
-            ClusterChoice::Context(name) if !connected.gate.is_open() => {
+            ClusterChoice::Context(name) if connected.read_only.get() => {
                 Err(words::remote_unconfirmed(name, &connected.server).into())
             }
             _ => Ok(connected),
@@ -50,8 +28,9 @@ impl ClusterRoom {
 
     /// Opens the gate of a cluster for good: the typed name must be the context's.
     pub async fn allow(&self, context: &ContextName, typed_name: &str) -> Result<(), Failure> {
-        let Some(row) = self.context(context.as_str()) else {
-            return Err(words::unknown_context(context, &self.contexts()).into());
+        let loaded = self.read_kubeconfig().await;
+        let Some(row) = loaded.row(context.as_str()) else {
+            return Err(words::unknown_context(context, &loaded.rows()).into());
         };
         if typed_name != context.as_str() {
             return Err(words::name_not_typed(context).into());
@@ -74,8 +53,9 @@ impl ClusterRoom {
 
     /// Shuts it again. A run that is going keeps the connection it began with until it ends.
     pub async fn forget(&self, context: &ContextName) -> Result<(), Failure> {
-        let Some(row) = self.context(context.as_str()) else {
-            return Err(words::unknown_context(context, &self.contexts()).into());
+        let loaded = self.read_kubeconfig().await;
+        let Some(row) = loaded.row(context.as_str()) else {
+            return Err(words::unknown_context(context, &loaded.rows()).into());
         };
         let journal = &self.inner.core.journal;
         journal
@@ -111,7 +91,7 @@ impl ClusterRoom {
             return;
         };
         if current.choice == ClusterChoice::Context(context.clone()) {
-            current.gate.set(access != Access::LookOnly);
+            current.read_only.set(access == Access::LookOnly);
             current.voice.change_cluster(|view| view.access = access);
         }
     }

@@ -2,10 +2,12 @@
 //! Everyone else asks this room for the connection and lets go of it when it says that it is gone.
 
 mod connected;
+mod contexts;
 mod guard;
 mod heartbeat;
 mod options;
 mod practice;
+mod why;
 mod words;
 
 use std::path::PathBuf;
@@ -18,17 +20,18 @@ use app::model::{
 };
 use app::ports::Clusters;
 use async_trait::async_trait;
-use kube::config::Kubeconfig;
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use connected::Connected;
 use connected::Established;
-pub use guard::ChangeGate;
+use contexts::Contexts;
 use practice::PracticeKeeper;
 
-use crate::adapters::kube::kubeconfig::{self, ContextRow};
+use crate::adapters::kube::client::{ReadOnly, connect, version};
+use crate::adapters::kube::kubeconfig::ContextRow;
 use crate::engine::{Core, clock};
+use crate::process::Surroundings;
 
 /// How long a cluster may take to answer before it is not taken.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
@@ -47,6 +50,8 @@ pub struct ClusterOptions {
     pub typed: bool,
     /// Kubeconfig files to use instead of `KUBECONFIG` and `~/.kube/config`.
     pub kubeconfig: Option<Vec<PathBuf>>,
+    /// Where the tools that run local clusters are looked for.
+    pub around: Surroundings,
 }
 
 /// The room; clones are the same room.
@@ -59,10 +64,13 @@ pub struct ClusterRoom {
 struct Inner {
     core: Core,
     options: ClusterOptions,
+    contexts: Contexts,
     current: watch::Sender<Option<Arc<Connected>>>,
     practice: PracticeKeeper,
     /// One choice at a time.
     choosing: Mutex<()>,
+    /// One round of looking at all clusters at a time.
+    asking: Mutex<()>,
     /// Ends the attempts to reach a wanted cluster that does not answer.
     retrying: Mutex<Option<CancellationToken>>,
 }
@@ -73,10 +81,12 @@ impl ClusterRoom {
         Self {
             inner: Arc::new(Inner {
                 core,
+                contexts: Contexts::new(options.kubeconfig.clone()),
                 options,
                 current: watch::Sender::new(None),
                 practice,
                 choosing: Mutex::default(),
+                asking: Mutex::default(),
                 retrying: Mutex::default(),
             }),
         }
@@ -112,6 +122,7 @@ impl ClusterRoom {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = room.keep_options_fresh() => {}
+                () = room.follow_kubeconfig() => {}
             }
         });
     }
@@ -123,7 +134,11 @@ impl ClusterRoom {
         if let Some(wanted) = self.inner.options.wanted.clone() {
             if self.inner.options.typed
                 && let ClusterChoice::Context(name) = &wanted
-                && self.context(name.as_str()).map(|row| self.access(&row))
+                && self
+                    .inner
+                    .contexts
+                    .row(name.as_str())
+                    .map(|row| self.access(&row))
                     == Some(Access::LookOnly)
                 && let Err(failure) = self.allow(name, name.as_str()).await
             {
@@ -232,16 +247,23 @@ impl ClusterRoom {
 
     /// The current context, if it may be used and answers at once.
     async fn quick_current_context(&self) -> Option<ContextRow> {
-        let row = self.contexts().into_iter().find(|row| row.current)?;
+        let row = self
+            .inner
+            .contexts
+            .rows()
+            .into_iter()
+            .find(|row| row.current)?;
         // Others' clusters are asked only when somebody chose them, and a login program may open a
         // browser window: never without being asked.
-        if self.access(&row) == Access::LookOnly || row.runs_program {
+        if self.access(&row) == Access::LookOnly || row.login_program.is_some() {
             return None;
         }
-        let client = crate::adapters::kube::client::client(self.kubeconfig(), row.name.as_str())
+        let config = &self.inner.contexts.loaded().config;
+        let redactor = &self.inner.core.redactor;
+        let connection = connect(config, row.name.as_str(), ReadOnly::new(true), redactor)
             .await
             .ok()?;
-        crate::adapters::kube::client::version(&client, DEFAULT_LIMIT)
+        version(&connection.client, DEFAULT_LIMIT)
             .await
             .ok()
             .map(|_| row)
@@ -252,6 +274,8 @@ impl ClusterRoom {
         let Established {
             mut connected,
             version,
+            who,
+            warnings,
         } = established;
         if let Some(old) = self.inner.current.borrow().as_ref() {
             old.gone.cancel();
@@ -266,8 +290,8 @@ impl ClusterRoom {
             problem: None,
             era: 0,
             access: connected.access,
-            who: None,
-            warnings: Vec::new(),
+            who,
+            warnings,
         }));
         let connected = Arc::new(connected);
         self.inner.current.send_replace(Some(connected.clone()));
@@ -282,6 +306,8 @@ impl ClusterRoom {
         let Established {
             mut connected,
             version,
+            who,
+            warnings,
         } = established;
         connected.gone = current.gone.clone();
         connected.voice = current.voice.clone();
@@ -290,6 +316,10 @@ impl ClusterRoom {
             view.server = server;
             view.version = Some(version);
             view.access = access;
+            view.who = who;
+            view.warnings = warnings;
+            view.problem = None;
+            view.freshness = Freshness::heard_at(clock::now());
         });
         let again = Arc::new(connected);
         self.inner.current.send_replace(Some(again.clone()));
@@ -306,7 +336,7 @@ impl ClusterRoom {
         };
         let (kind, server, access) = match wanted {
             ClusterChoice::Practice => (ClusterKind::Practice, String::new(), Access::Free),
-            ClusterChoice::Context(name) => match self.context(name.as_str()) {
+            ClusterChoice::Context(name) => match self.inner.contexts.row(name.as_str()) {
                 Some(row) => (row.kind.clone(), row.server.clone(), self.access(&row)),
                 None => (ClusterKind::Remote, String::new(), Access::LookOnly),
             },
@@ -329,7 +359,7 @@ impl ClusterRoom {
         let ClusterChoice::Context(name) = &wanted else {
             return;
         };
-        if self.context(name.as_str()).is_none() {
+        if self.inner.contexts.row(name.as_str()).is_none() {
             return;
         }
         let stop = self.inner.core.shutdown.child_token();
@@ -353,28 +383,6 @@ impl ClusterRoom {
                 }
             }
         });
-    }
-
-    fn kubeconfig_paths(&self) -> Vec<PathBuf> {
-        self.inner
-            .options
-            .kubeconfig
-            .clone()
-            .unwrap_or_else(kubeconfig::paths)
-    }
-
-    fn kubeconfig(&self) -> Kubeconfig {
-        kubeconfig::read(&self.kubeconfig_paths()).0
-    }
-
-    fn contexts(&self) -> Vec<ContextRow> {
-        kubeconfig::contexts(&self.kubeconfig())
-    }
-
-    fn context(&self, name: &str) -> Option<ContextRow> {
-        self.contexts()
-            .into_iter()
-            .find(|row| row.name.as_str() == name)
     }
 }
 

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use app::model::{Access, ClusterChoice, ClusterKind, ClusterOption, PanelEvent, Reach};
-use futures::future::join_all;
-use kube::config::Kubeconfig;
+use futures::StreamExt;
+use kube::Client;
 
 use super::ClusterRoom;
-use crate::adapters::kube::client::{client, version};
-use crate::adapters::kube::kubeconfig::{self, ContextRow};
+use crate::adapters::kube::client::{ReadOnly, connect, version, who_am_i};
+use crate::adapters::kube::kubeconfig::{self, ContextRow, Loaded};
 
 const REFRESH_EVERY: Duration = Duration::from_secs(30);
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
+/// A kubeconfig may have a hundred contexts; they are not all asked in the same moment.
+const ASKED_AT_ONCE: usize = 8;
 
 impl ClusterRoom {
     pub(super) async fn keep_options_fresh(&self) {
@@ -24,105 +26,171 @@ impl ClusterRoom {
     /// Looks at all clusters again without waiting for what they say.
     pub fn refresh_options_soon(&self) {
         let room = self.clone();
-        self.inner
-            .core
-            .tasks
-            .spawn(async move { room.refresh_options().await });
+        let stop = self.inner.core.shutdown.clone();
+        self.inner.core.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = room.refresh_options() => {}
+            }
+        });
     }
 
-    /// Reads the kubeconfig again and asks what may be asked without anyone noticing.
+    /// Reads the kubeconfig again and asks what may be asked without anyone noticing. What is not
+    /// known yet is shown as it was.
     pub async fn refresh_options(&self) {
-        let config = self.kubeconfig();
-        let rows = kubeconfig::contexts(&config);
-        let (practice, contexts) = tokio::join!(
-            self.practice_option(),
-            join_all(rows.into_iter().map(|row| {
-                let access = self.access(&row);
-                context_option(&config, row, access)
-            }))
-        );
+        let _one = self.inner.asking.lock().await;
+        let loaded = self.read_kubeconfig().await;
+        let rows = loaded.rows();
+        self.show_new_rows(&rows);
+        let ask = |row: ContextRow| {
+            let loaded = &loaded;
+            async move {
+                let option = self.unasked(&row);
+                self.asked(loaded, row, option).await
+            }
+        };
+        let contexts = futures::stream::iter(rows.into_iter().map(ask))
+            .buffered(ASKED_AT_ONCE)
+            .collect::<Vec<_>>();
+        let (practice, contexts) = tokio::join!(self.practice_option(), contexts);
         let mut options = vec![practice];
         options.extend(contexts);
         let voice = self.inner.core.hub.voice();
         voice.publish(PanelEvent::Clusters(options));
     }
 
-    async fn practice_option(&self) -> ClusterOption {
-        let mut server = String::new();
-        let mut reach = Reach::Startable;
-        if self.inner.practice.is_running().await {
-            let current = self
-                .current()
-                .filter(|current| current.choice == ClusterChoice::Practice);
-            let asked = match &current {
-                Some(current) => {
-                    server.clone_from(&current.server);
-                    version(&current.client, PROBE_LIMIT)
-                        .await
-                        .map_err(|error| error.to_string())
-                }
-                None => self.practice_version().await,
-            };
-            reach = match asked {
-                Ok(version) => Reach::Reachable { version },
-                Err(why) => Reach::Unreachable { why },
-            };
+    /// Contexts that appeared or went are shown at once; what the others answered stays meanwhile.
+    fn show_new_rows(&self, rows: &[ContextRow]) {
+        let voice = self.inner.core.hub.voice();
+        let before = self.inner.core.hub.read(|state| state.clusters.clone());
+        let mut options: Vec<ClusterOption> = before
+            .iter()
+            .filter(|option| option.choice == ClusterChoice::Practice)
+            .cloned()
+            .collect();
+        options.extend(rows.iter().map(|row| {
+            let option = self.unasked(row);
+            match before.iter().find(|known| known.choice == option.choice) {
+                Some(known) if known.server == option.server => ClusterOption {
+                    reach: known.reach.clone(),
+                    who: known.who.clone(),
+                    ..option
+                },
+                _ => option,
+            }
+        }));
+        if options.len() > 1 {
+            voice.publish(PanelEvent::Clusters(options));
         }
+    }
+
+    fn unasked(&self, row: &ContextRow) -> ClusterOption {
         ClusterOption {
+            choice: ClusterChoice::Context(row.name.clone()),
+            kind: row.kind.clone(),
+            server: row.server.clone(),
+            reach: Reach::Unknown,
+            current: row.current,
+            access: self.access(row),
+            who: None,
+            login_program: row.login_program.clone(),
+        }
+    }
+
+    async fn asked(
+        &self,
+        loaded: &Loaded,
+        row: ContextRow,
+        mut option: ClusterOption,
+    ) -> ClusterOption {
+        let in_use = self
+            .current()
+            .filter(|current| current.choice == option.choice);
+        let client = match in_use {
+            Some(current) => Ok(current.client.clone()),
+            None if !may_ask(&row) => return option,
+            None => {
+                let redactor = &self.inner.core.redactor;
+                connect(
+                    &loaded.config,
+                    row.name.as_str(),
+                    ReadOnly::new(true),
+                    redactor,
+                )
+                .await
+                .map(|connection| connection.client)
+                .map_err(|error| error.to_string())
+            }
+        };
+        (option.reach, option.who) = match client {
+            Ok(client) => reach(&client).await,
+            Err(why) => (Reach::Unreachable { why }, None),
+        };
+        option
+    }
+
+    async fn practice_option(&self) -> ClusterOption {
+        let mut option = ClusterOption {
             choice: ClusterChoice::Practice,
             kind: ClusterKind::Practice,
-            server,
-            reach,
+            server: String::new(),
+            reach: Reach::Startable,
             current: false,
             access: Access::Free,
             who: None,
             login_program: None,
+        };
+        if self.inner.practice.is_running().await {
+            let client = match self.current() {
+                Some(current) if current.choice == ClusterChoice::Practice => {
+                    option.server.clone_from(&current.server);
+                    Ok(current.client.clone())
+                }
+                _ => self.practice_client().await,
+            };
+            (option.reach, option.who) = match client {
+                Ok(client) => reach(&client).await,
+                Err(why) => (Reach::Unreachable { why }, None),
+            };
         }
+        option
     }
 
-    async fn practice_version(&self) -> Result<String, String> {
+    async fn practice_client(&self) -> Result<Client, String> {
         let path = self
             .inner
             .practice
             .kubeconfig()
             .await
             .map_err(|failure| failure.to_string())?;
-        let config = kubeconfig::read(std::slice::from_ref(&path)).0;
-        let context = config.current_context.clone().unwrap_or_default();
-        let client = client(config, &context).await?;
-        version(&client, PROBE_LIMIT)
+        let loaded = tokio::task::spawn_blocking(move || kubeconfig::read(&[path]))
             .await
+            .unwrap_or_default();
+        let context = loaded.config.current_context.clone().unwrap_or_default();
+        let redactor = &self.inner.core.redactor;
+        connect(&loaded.config, &context, ReadOnly::new(true), redactor)
+            .await
+            .map(|connection| connection.client)
             .map_err(|error| error.to_string())
     }
 }
 
-async fn context_option(config: &Kubeconfig, row: ContextRow, access: Access) -> ClusterOption {
-    let reach = if may_ask(&row) {
-        match client(config.clone(), row.name.as_str()).await {
-            Ok(client) => match version(&client, PROBE_LIMIT).await {
-                Ok(version) => Reach::Reachable { version },
-                Err(error) => Reach::Unreachable {
-                    why: error.to_string(),
-                },
-            },
-            Err(why) => Reach::Unreachable { why },
+async fn reach(client: &Client) -> (Reach, Option<String>) {
+    match version(client, PROBE_LIMIT).await {
+        Ok(version) => {
+            let who = who_am_i(client, PROBE_LIMIT).await.map(|who| who.name);
+            (Reach::Reachable { version }, who)
         }
-    } else {
-        Reach::Unknown
-    };
-    ClusterOption {
-        choice: ClusterChoice::Context(row.name),
-        kind: row.kind,
-        server: row.server,
-        reach,
-        current: row.current,
-        access,
-        who: None,
-        login_program: None,
+        Err(error) => (
+            Reach::Unreachable {
+                why: error.to_string(),
+            },
+            None,
+        ),
     }
 }
 
-/// Remote clusters are nobody's business until chosen, and a login program may open a window.
+/// Others' clusters are nobody's business until chosen, and a login program may open a window.
 fn may_ask(row: &ContextRow) -> bool {
-    !row.runs_program && row.kind != ClusterKind::Remote
+    row.login_program.is_none() && row.kind != ClusterKind::Remote
 }

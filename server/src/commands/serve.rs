@@ -6,22 +6,31 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use app::model::Finding;
+use tokio::task::JoinHandle;
 
 use super::{Stop, session, signals};
 use crate::cli::ServeArgs;
 use crate::engine::state_dir::ServerFile;
-use crate::web::{Addresses, Listeners, Site, Tokens, port_in_use};
+use crate::panel::Panel;
+use crate::web::{Addresses, Listeners, PortsSlot, Site, Tokens, port_in_use};
 
 /// Serves until interrupted.
 pub(super) async fn run(args: ServeArgs, state_dir: Option<&Path>) -> Result<(), Stop> {
     let interrupted = signals::watch().map_err(|error| io_finding("signals", &error))?;
-    let panel = session::open(&args.target, state_dir)?;
+    let opened = session::begin(&args.target, state_dir)?;
+    let mut panel = match opened.project() {
+        Ok(project) => Ok(opened.panel(project)?),
+        // One that is not there was mistyped. One that is broken is best mended with its problem on
+        // the screen.
+        Err(finding) if finding.code == "PROJECT_NOT_FOUND" => return Err(finding.into()),
+        Err(finding) => Err(finding),
+    };
     let listeners = Listeners::bind(args.listen)
         .await
         .map_err(|error| port_in_use(args.listen, &error))?;
     let tokens = Arc::new(Tokens::generate().map_err(|error| io_finding("randomness", &error))?);
     let address = format!("http://127.0.0.1:{}", listeners.port());
-    let core = &panel.core;
+    let core = &opened.core;
     core.state_dir
         .write_server_file(&ServerFile {
             address: address.clone(),
@@ -29,28 +38,50 @@ pub(super) async fn run(args: ServeArgs, state_dir: Option<&Path>) -> Result<(),
             viewer_link: format!("{address}/#token={}", tokens.viewer()),
         })
         .map_err(|error| io_finding("the state folder", &error))?;
+    let ports = PortsSlot::default();
     let site = Site::new(
         Addresses::loopback(listeners.port()),
         Arc::clone(&tokens),
         core.hub.clone(),
-        panel.ports(),
+        ports.clone(),
         core.shutdown.clone(),
     );
     let serving = tokio::spawn(listeners.serve(site, core.shutdown.clone()));
-    panel.spawn();
-    let cluster = panel.cluster.clone();
-    let starting = tokio::spawn(async move { cluster.start_default().await });
+    let mut starting = None;
+    if let Ok(panel) = &panel {
+        starting = Some(start(panel, &ports));
+    }
 
     let link = format!("{address}/#token={}", tokens.operator());
     say(&format!("Slipway is ready at {link}"));
     if !args.no_open {
         open_browser(&link);
     }
+    if let Err(problem) = panel {
+        panel = tokio::select! {
+            project = opened.project_once_mended(problem.clone()) => {
+                let panel = opened.panel(project)?;
+                starting = Some(start(&panel, &ports));
+                Ok(panel)
+            }
+            () = interrupted.cancelled() => Err(problem),
+        };
+    }
     interrupted.cancelled().await;
-    starting.abort();
-    session::end(&panel).await;
+    if let Some(starting) = starting {
+        starting.abort();
+    }
+    session::end_with(core, panel.as_ref().ok()).await;
     let _ = serving.await;
     Ok(())
+}
+
+/// Begins to work with the rooms.
+fn start(panel: &Panel, ports: &PortsSlot) -> JoinHandle<()> {
+    ports.fill(panel.ports());
+    panel.spawn();
+    let cluster = panel.cluster.clone();
+    tokio::spawn(async move { cluster.start_default().await })
 }
 
 /// Prints a line. Nobody reading it is no reason to end.

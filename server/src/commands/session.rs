@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::Finding;
+use app::model::{Finding, PanelEvent};
 use tokio::time::timeout;
 
 use super::{Stop, example};
@@ -12,11 +12,14 @@ use crate::cli::Target;
 use crate::cluster::ClusterOptions;
 use crate::engine::{Core, Journal, StateDir};
 use crate::panel::Panel;
+use crate::process::Surroundings;
 use crate::project::Project;
 
 /// How long the runs may take to stop, and how long everything else may.
 const RUNS_STOP: Duration = Duration::from_secs(6);
 const REST_STOPS: Duration = Duration::from_secs(4);
+/// How often a project that cannot be used is read again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The state folder's place: the one asked for, or the platform's.
 pub(super) fn state_path(asked: Option<&Path>) -> Result<PathBuf, Finding> {
@@ -38,35 +41,85 @@ pub(super) fn state_path(asked: Option<&Path>) -> Result<PathBuf, Finding> {
         })
 }
 
-/// Opens the state folder for this Slipway alone and puts the rooms together.
-pub(super) fn open(target: &Target, state_dir: Option<&Path>) -> Result<Panel, Stop> {
+/// The engine, and what is known of the project before it is read.
+pub(super) struct Opened {
+    pub core: Core,
+    folder: PathBuf,
+    options: ClusterOptions,
+}
+
+impl Opened {
+    /// Reads the project.
+    pub fn project(&self) -> Result<Project, Finding> {
+        Project::load(&self.folder)
+    }
+
+    /// Puts the rooms together around it.
+    pub fn panel(&self, project: Project) -> Result<Panel, Finding> {
+        Panel::new(self.core.clone(), Arc::new(project), self.options.clone())
+    }
+
+    /// Tries again until the project can be read, showing what is wrong with it meanwhile.
+    pub async fn project_once_mended(&self, mut problem: Finding) -> Project {
+        loop {
+            let shown = PanelEvent::ProjectProblem(Box::new(problem));
+            self.core.hub.voice().publish(shown);
+            tokio::time::sleep(LOOK_AGAIN).await;
+            match self.project() {
+                Ok(project) => return project,
+                Err(finding) => problem = finding,
+            }
+        }
+    }
+}
+
+/// Opens the state folder for this Slipway alone.
+pub(super) fn begin(target: &Target, state_dir: Option<&Path>) -> Result<Opened, Finding> {
     let state_dir = Arc::new(StateDir::open(&state_path(state_dir)?)?);
     let journal = Journal::open(state_dir.path())?;
     assemble(target, state_dir, journal)
 }
 
+/// The same, with the rooms.
+pub(super) fn open(target: &Target, state_dir: Option<&Path>) -> Result<Panel, Stop> {
+    let opened = begin(target, state_dir)?;
+    Ok(opened.panel(opened.project()?)?)
+}
+
 /// Puts the rooms together beside a Slipway that may be running, leaving no trace in its journal.
 pub(super) fn look(target: &Target, state_dir: Option<&Path>) -> Result<Panel, Stop> {
     let state_dir = Arc::new(StateDir::without_lock(&state_path(state_dir)?)?);
-    assemble(target, state_dir, Journal::in_memory()?)
+    let opened = assemble(target, state_dir, Journal::in_memory()?)?;
+    Ok(opened.panel(opened.project()?)?)
 }
 
-fn assemble(target: &Target, state_dir: Arc<StateDir>, journal: Journal) -> Result<Panel, Stop> {
+fn assemble(
+    target: &Target,
+    state_dir: Arc<StateDir>,
+    journal: Journal,
+) -> Result<Opened, Finding> {
     let folder = example::project_folder(target.project.as_deref(), state_dir.path())?;
-    let project = Project::load(&folder)?;
     let options = ClusterOptions {
         wanted: target.cluster.clone(),
         typed: target.cluster_typed,
         kubeconfig: None,
+        around: Surroundings::default(),
     };
-    let core = Core::start(state_dir, journal);
-    Ok(Panel::new(core, Arc::new(project), options)?)
+    Ok(Opened {
+        core: Core::start(state_dir, journal),
+        folder,
+        options,
+    })
 }
 
 /// Ends everything in order: the runs are cancelled, the practice cluster and the background work
 /// stop, and the journal is flushed. Takes at most ten seconds.
 pub(super) async fn end(panel: &Panel) {
-    let core = &panel.core;
+    end_with(&panel.core, Some(panel)).await;
+}
+
+/// The same when there may be no rooms yet.
+pub(super) async fn end_with(core: &Core, panel: Option<&Panel>) {
     core.state_dir.forget_server_file();
     core.runs.cancel_all();
     if timeout(RUNS_STOP, core.runs.idle()).await.is_err() {
@@ -75,7 +128,9 @@ pub(super) async fn end(panel: &Panel) {
     core.shutdown.cancel();
     core.tasks.close();
     let rest = async {
-        panel.cluster.shutdown().await;
+        if let Some(panel) = panel {
+            panel.cluster.shutdown().await;
+        }
         core.tasks.wait().await;
         core.journal.flush().await
     };

@@ -5,11 +5,12 @@ pub mod assets;
 mod events;
 pub mod gate;
 mod listen;
+pub mod once;
 mod page;
 pub mod site;
 pub mod tokens;
 
 pub use gate::Addresses;
 pub use listen::{Listeners, port_in_use};
-pub use site::Site;
+pub use site::{PortsSlot, Site};
 pub use tokens::Tokens;

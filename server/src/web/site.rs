@@ -1,9 +1,9 @@
 //! The site: behind the gate stand three routers, one per role. The one for people without a token
 //! and the one for viewers are built from types that hold nothing to act with.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use app::model::Role;
+use app::model::{Failure, Finding, Role};
 use app::ports::Ports;
 use axum::Router;
 use axum::body::Body;
@@ -16,9 +16,62 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use super::events::Stage;
 use super::gate::{self, Addresses};
+use super::once::{Wishes, failed};
 use super::tokens::Tokens;
 use super::{assets, page};
 use crate::engine::Hub;
+
+/// Where the ports are handed over: empty while there is no project to build the rooms around.
+#[derive(Clone, Debug, Default)]
+pub struct PortsSlot(Arc<OnceLock<Ports>>);
+
+impl PortsSlot {
+    /// Hands them over; only the first ones count.
+    pub fn fill(&self, ports: Ports) {
+        let _ = self.0.set(ports);
+    }
+}
+
+impl From<Ports> for PortsSlot {
+    fn from(ports: Ports) -> Self {
+        let slot = Self::default();
+        slot.fill(ports);
+        slot
+    }
+}
+
+/// What the server functions are called through.
+#[derive(Clone, Debug)]
+struct Doors {
+    ports: PortsSlot,
+    hub: Hub,
+    wishes: Wishes,
+}
+
+impl Doors {
+    async fn answer(&self, request: Request<Body>) -> Response {
+        let Some(ports) = self.ports.0.get().cloned() else {
+            let problem = self.hub.read(|state| state.project_problem.clone());
+            let why = Failure::from(problem.unwrap_or_else(no_project));
+            return failed(StatusCode::SERVICE_UNAVAILABLE, why);
+        };
+        let call = move |request| async move {
+            let context = move || leptos::context::provide_context(ports.clone());
+            leptos_axum::handle_server_fns_with_context(context, request)
+                .await
+                .into_response()
+        };
+        self.wishes.grant(request, call).await
+    }
+}
+
+fn no_project() -> Finding {
+    Finding::new(
+        "PROJECT_NOT_READ",
+        "There is no project yet",
+        "Slipway is still reading it.",
+    )
+}
 
 /// Everything that answers requests; clones share it.
 #[derive(Clone, Debug)]
@@ -35,10 +88,15 @@ impl Site {
         addresses: Addresses,
         tokens: Arc<Tokens>,
         hub: Hub,
-        ports: Ports,
+        ports: impl Into<PortsSlot>,
         shutdown: CancellationToken,
     ) -> Self {
         page::prepare();
+        let doors = Doors {
+            ports: ports.into(),
+            hub: hub.clone(),
+            wishes: Wishes::new(hub.clone()),
+        };
         let stage = Stage::new(hub, shutdown);
         let bounded = RequestBodyLimitLayer::new(gate::LONGEST_BODY);
         Self {
@@ -46,7 +104,7 @@ impl Site {
             tokens,
             public: public_routes().layer(bounded),
             viewer: viewer_routes(&stage).layer(bounded),
-            operator: operator_routes(&stage, ports).layer(bounded),
+            operator: operator_routes(&stage, doors).layer(bounded),
         }
     }
 
@@ -82,13 +140,10 @@ fn viewer_routes(stage: &Stage) -> Router {
 }
 
 /// For the operator: also the server functions, which reach the rooms through the ports.
-fn operator_routes(stage: &Stage, ports: Ports) -> Router {
+fn operator_routes(stage: &Stage, doors: Doors) -> Router {
     let call = move |request: Request<Body>| {
-        let ports = ports.clone();
-        leptos_axum::handle_server_fns_with_context(
-            move || leptos::context::provide_context(ports.clone()),
-            request,
-        )
+        let doors = doors.clone();
+        async move { doors.answer(request).await }
     };
     public_routes()
         .route("/events", stream(stage, Role::Operator))

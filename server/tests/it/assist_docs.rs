@@ -32,7 +32,9 @@ fn codes_of(source: &str) -> BTreeSet<String> {
         }
     }
     for (at, field) in source.match_indices(" code: \"") {
-        codes.extend(literal(&source[at + field.len() - 1..]).map(str::to_owned));
+        // Other texts may speak of a code, too.
+        let code = literal(&source[at + field.len() - 1..]).filter(|text| is_code(text));
+        codes.extend(code.map(str::to_owned));
     }
     if has_variable {
         codes.extend(

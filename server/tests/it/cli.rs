@@ -1,5 +1,6 @@
 //! The real binary from the outside: usage, the state folder's lock, the port, the ready line.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -41,8 +42,13 @@ struct Serving {
 
 impl Serving {
     fn start(state: &Path) -> Self {
+        Self::with(state, &[])
+    }
+
+    fn with(state: &Path, more: &[&OsStr]) -> Self {
         let mut child = slipway(state)
             .args(["serve", "--no-open", "--listen", "127.0.0.1:0"])
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -64,6 +70,23 @@ impl Serving {
             .strip_prefix("http://")
             .and_then(|rest| rest.split('/').next())
             .expect("an address")
+    }
+
+    /// What a page gets first.
+    fn snapshot(&self) -> String {
+        let token = self.link.rsplit('=').next().expect("a token");
+        let mut stream = TcpStream::connect(self.address()).expect("it listens");
+        write!(
+            stream,
+            "GET /events HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\r\n",
+            self.address()
+        )
+        .expect("sent");
+        let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+        assert!(lines.next().expect("an answer").contains("200"));
+        lines
+            .find(|line| line.starts_with("data: "))
+            .expect("a snapshot")
     }
 
     fn stop(mut self) -> Option<i32> {
@@ -123,18 +146,7 @@ fn it_serves_tells_the_second_one_and_stops_in_order() {
             .contains(token)
     );
 
-    let mut stream = TcpStream::connect(first.address()).expect("it listens");
-    write!(
-        stream,
-        "GET /events HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\r\n",
-        first.address()
-    )
-    .expect("sent");
-    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
-    assert!(lines.next().expect("an answer").contains("200"));
-    let snapshot = lines
-        .find(|line| line.starts_with("data: "))
-        .expect("a snapshot");
+    let snapshot = first.snapshot();
     assert!(snapshot.contains("\"type\":\"snapshot\"") && snapshot.contains("todo-chatbot"));
 
     let second = output(slipway(state.path()).args(["serve", "--no-open"]));
@@ -174,6 +186,42 @@ fn a_broken_project_is_a_finding() {
     );
     assert_eq!(result.status.code(), Some(1));
     assert!(!text(&result.stderr).is_empty());
+}
+
+#[test]
+fn serving_a_broken_project_shows_what_is_wrong_and_goes_on_once_it_is_mended() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let project = tempfile::tempdir().expect("a temporary folder");
+    let file = project.path().join("slipway.toml");
+    std::fs::create_dir(project.path().join("app")).expect("created");
+    std::fs::write(&file, "[project]\nnaem = 1\n").expect("written");
+    let serving = Serving::with(
+        state.path(),
+        &[OsStr::new("--project"), project.path().as_os_str()],
+    );
+    let mut snapshot = serving.snapshot();
+    assert!(snapshot.contains("PROJECT_"), "{snapshot}");
+    assert!(snapshot.contains("\"project\":null"), "{snapshot}");
+    std::fs::write(
+        &file,
+        "[project]\nname = \"mended\"\n\n[[component]]\nname = \"app\"\nport = 8000\n\n[component.pack]\nbuild = [\"true\"]\nbinary = \"app/program\"\n",
+    )
+    .expect("written");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !snapshot.contains("\"name\":\"mended\"") {
+        assert!(Instant::now() < deadline, "{snapshot}");
+        std::thread::sleep(Duration::from_millis(100));
+        snapshot = serving.snapshot();
+    }
+    assert_eq!(serving.stop(), Some(0));
+    // A folder that is not there was mistyped.
+    let missing = output(
+        slipway(state.path())
+            .args(["serve", "--no-open", "--project"])
+            .arg(project.path().join("no-such-folder")),
+    );
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).contains("PROJECT_NOT_FOUND"));
 }
 
 #[test]

@@ -43,9 +43,8 @@ impl World {
         let core = Core::start(Arc::new(state_dir), journal);
         let project = Arc::new(Project::load(&project).expect("a project"));
         let options = ClusterOptions {
-            wanted: None,
-            typed: false,
             kubeconfig: Some(vec![]),
+            ..ClusterOptions::default()
         };
         let cluster = ClusterRoom::new(core.clone(), options);
         let images = Arc::new(ImagesRoom::new(

@@ -595,3 +595,94 @@ async fn a_body_that_is_too_long_is_refused() {
     assert!(!silent.status().is_success());
     assert_eq!(bench.calls.0.load(Ordering::SeqCst), 0);
 }
+
+#[tokio::test]
+async fn a_repeated_wish_gets_the_first_answer_and_nothing_is_done_twice() {
+    let bench = bench();
+    let wish = |key: &str, json: &str| {
+        let mut request = call(&bench, "/api/images/build", json);
+        set(&mut request, "x-slipway-wish", key);
+        request
+    };
+    let one = r#"{"components":[]}"#;
+    let (a, b) = tokio::join!(
+        bench.site.answer(wish("key-0001", one)),
+        bench.site.answer(wish("key-0001", one)),
+    );
+    assert_eq!((a.status(), b.status()), (StatusCode::OK, StatusCode::OK));
+    assert_eq!((body(a).await, body(b).await), ("7".into(), "7".into()));
+    assert_eq!(bench.calls.0.load(Ordering::SeqCst), 1);
+    let other = bench
+        .site
+        .answer(wish("key-0001", r#"{"components":["a"]}"#))
+        .await;
+    assert_eq!(other.status(), StatusCode::CONFLICT);
+    assert!(body(other).await.contains("WISH_KEY_REUSED"));
+    let again = bench.site.answer(wish("key-0002", one)).await;
+    assert_eq!(body(again).await, "7");
+    assert_eq!(bench.calls.0.load(Ordering::SeqCst), 2);
+    for wrong in ["short", "with space in it", &"x".repeat(65)] {
+        let status = bench.site.answer(wish(wrong, one)).await.status();
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_wish_made_while_another_cluster_was_shown_is_refused_with_409() {
+    let bench = bench();
+    let wish = |path: &str, json: &str, era: u64| {
+        let mut request = call(&bench, path, json);
+        set(&mut request, "x-slipway-era", &era.to_string());
+        request
+    };
+    let build = |era| wish("/api/images/build", r#"{"components":[]}"#, era);
+    assert_eq!(bench.site.answer(build(0)).await.status(), StatusCode::OK);
+    let view = ClusterView {
+        choice: ClusterChoice::Practice,
+        kind: ClusterKind::Practice,
+        server: String::new(),
+        version: None,
+        freshness: Freshness::default(),
+        problem: None,
+        era: 0,
+        access: Access::Free,
+        who: None,
+        warnings: Vec::new(),
+    };
+    let era = bench.hub.choose_cluster(Some(view)).era();
+    let late = bench.site.answer(build(0)).await;
+    assert_eq!(late.status(), StatusCode::CONFLICT);
+    let words = body(late).await;
+    assert!(
+        words.contains("CLUSTER_CHANGED") && words.contains("practice"),
+        "{words}"
+    );
+    assert_eq!(bench.site.answer(build(era)).await.status(), StatusCode::OK);
+    // Choosing another one must work from any page.
+    let json = r#"{"choice":{"type":"practice"},"going":"refuse"}"#;
+    let choose = wish("/api/clusters/use", json, 0);
+    assert_eq!(bench.site.answer(choose).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn while_there_is_no_project_every_wish_is_answered_with_what_is_wrong_with_it() {
+    let hub = Hub::new();
+    let tokens = Arc::new(Tokens::generate().expect("randomness"));
+    let site = Site::new(
+        Addresses::loopback(4747),
+        tokens.clone(),
+        hub.clone(),
+        server::web::PortsSlot::default(),
+        CancellationToken::new(),
+    );
+    let broken = Finding::new("PROJECT_SYNTAX", "slipway.toml is broken", "line 3");
+    hub.voice()
+        .publish(PanelEvent::ProjectProblem(Box::new(broken)));
+    let other = bench();
+    let mut request = call(&other, "/api/setup/recheck", "{}");
+    let bearer = format!("Bearer {}", tokens.operator());
+    set(&mut request, "authorization", &bearer);
+    let answer = site.answer(request).await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(body(answer).await.contains("PROJECT_SYNTAX"));
+}

@@ -2,6 +2,7 @@
 
 mod assist_docs;
 mod cli;
+mod clusters;
 mod crash;
 mod deploy_on_practice;
 mod docker_builds;

@@ -51,6 +51,7 @@ impl World {
             wanted: None,
             typed: false,
             kubeconfig: Some(vec![machine.at("kubeconfig")]),
+            ..ClusterOptions::default()
         };
         let cluster = ClusterRoom::new(core.clone(), options);
         let room = MinikubeRoom::new(

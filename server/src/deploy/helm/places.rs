@@ -115,7 +115,7 @@ impl ReleasesRoom {
     /// and nothing else in the user's files is helm's business.
     pub(super) fn place(&self, connected: &Connected) -> Result<Place, Finding> {
         let files: Vec<PathBuf> = std::env::split_paths(&connected.kubeconfig).collect();
-        let (mut config, _) = kubeconfig::read(&files);
+        let mut config = kubeconfig::read(&files).config;
         config
             .contexts
             .retain(|context| context.name == connected.context);

@@ -57,7 +57,7 @@ impl ReleasesRoom {
     }
 
     pub(super) async fn start(&self, wish: ReleaseWish, hash: &str) -> Result<RunId, Failure> {
-        let connected = self.inner.cluster.connected()?;
+        let connected = self.inner.cluster.changeable()?;
         let prepared = self.prepare(&connected, &wish).await?;
         if prepared.plan.plan.hash != hash {
             return Err(deploy_words::plan_outdated().into());
