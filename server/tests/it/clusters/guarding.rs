@@ -121,6 +121,8 @@ const HARMLESS: &[&str] = &[
     "/api/deploys/object-diff",
     "/api/handovers/plan",
     "/api/handovers/dismiss",
+    "/api/images/builder",
+    "/api/images/cancel",
     "/api/live/logs",
     "/api/minikube/act",
     "/api/minikube/create",
@@ -135,6 +137,7 @@ const HARMLESS: &[&str] = &[
     "/api/rollouts/history",
     "/api/runs/cancel",
     "/api/runs/log",
+    "/api/runs/search",
     "/api/setup/recheck",
 ];
 
