@@ -7,12 +7,13 @@ use leptos_router::hooks::use_location;
 use leptos_router::path;
 
 use crate::components::{
-    Announcer, Arrival, AskForName, ConnectionBanner, GuardBanner, Header, TokenScreen, Walk,
+    Announcer, Arrival, AskForName, ConnectionBanner, GuardBanner, GuardNote, Header, TokenScreen,
+    Walk,
 };
 use crate::live::{Connection, Live};
 use crate::pages::*;
 use crate::token;
-use crate::ui::SkipLink;
+use crate::ui::{DialogNote, SkipLink};
 
 /// Everything inside `<body>`.
 #[component]
@@ -21,6 +22,7 @@ pub fn App() -> impl IntoView {
     let live = Live::provide();
     provide_context(Arrival(StoredValue::new(true)));
     AskForName::provide();
+    provide_context(DialogNote(GuardNote.into()));
     Effect::new(move |_| {
         token::take_from_address();
         live.start();

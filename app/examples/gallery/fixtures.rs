@@ -51,6 +51,48 @@ fn project() -> ProjectView {
     }
 }
 
+/// Looking at a cluster far away, with many others to choose from.
+pub fn far(access: Access) -> PanelState {
+    let mut state = healthy();
+    if let Some(cluster) = &mut state.cluster {
+        cluster.choice = ClusterChoice::Context(name("prod-eu"));
+        cluster.kind = ClusterKind::Remote;
+        cluster.server = "https://k8s.prod.example:6443".into();
+        cluster.access = access;
+        cluster.who = Some(Who {
+            name: "ada@example.com".into(),
+            groups: vec!["platform".into(), "system:authenticated".into()],
+        });
+        cluster.warnings = vec!["The client certificate ends on 2026-11-24 09:00 UTC.".into()];
+    }
+    for option in &mut state.clusters {
+        if option.kind == ClusterKind::Remote {
+            option.access = access;
+            option.who = Some("ada@example.com".into());
+        }
+    }
+    for number in 1..=8 {
+        state.clusters.push(ClusterOption {
+            choice: ClusterChoice::Context(name(&format!(
+                "team-{number}-a-rather-long-context-name"
+            ))),
+            kind: ClusterKind::Remote,
+            server: format!("https://team-{number}.k8s.example.com"),
+            reach: Reach::Unknown,
+            current: false,
+            access: Access::LookOnly,
+            who: None,
+            login_program: (number % 3 == 0).then(|| "aws".to_owned()),
+        });
+    }
+    state.kubeconfig_files = vec![KubeconfigFile {
+        path: "/home/ada/.kube/old-clusters.yaml".into(),
+        contexts: 0,
+        problem: Some("mapping values are not allowed in this context at line 12 column 9".into()),
+    }];
+    state
+}
+
 fn clusters() -> Vec<ClusterOption> {
     let option = |choice, kind, server: &str, reach, current| ClusterOption {
         choice,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use app::App;
 use app::live::{Connection, Seed};
-use app::model::{PanelState, Role};
+use app::model::{Access, PanelState, Role};
 use leptos::prelude::*;
 use leptos_router::location::RequestUrl;
 
@@ -122,6 +122,20 @@ fn scenes() -> Vec<(&'static str, PanelState, Connection, Role)> {
         (
             "setup-failed",
             setup_scenes::start_failed(),
+            Connection::Live,
+            Role::Operator,
+        ),
+        (
+            "looking",
+            fixtures::far(Access::LookOnly),
+            Connection::Live,
+            Role::Operator,
+        ),
+        (
+            "allowed",
+            fixtures::far(Access::Allowed {
+                since: fixtures::NOW,
+            }),
             Connection::Live,
             Role::Operator,
         ),

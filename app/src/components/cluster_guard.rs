@@ -40,6 +40,23 @@ pub fn guarded(state: &PanelState) -> Option<(ContextName, String, Access)> {
     }
 }
 
+/// In every question: which foreign cluster it is about.
+#[component]
+pub fn GuardNote() -> impl IntoView {
+    let live = Live::expect();
+    let cluster = live.memo(&[Slice::Cluster], guarded);
+    move || {
+        cluster.get().map(|(name, ..)| {
+            view! {
+                <p class="guard-note">
+                    <strong class="guard-name">{name.to_string()}</strong>
+                    " is not on this machine"
+                </p>
+            }
+        })
+    }
+}
+
 /// Above every page: which foreign cluster this is, and whether it can be changed.
 #[component]
 pub fn GuardBanner() -> impl IntoView {

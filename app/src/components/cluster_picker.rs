@@ -87,6 +87,50 @@ pub fn ClusterPicker() -> impl IntoView {
     .into_any()
 }
 
+/// Who one is on the cluster in use, and what weakens the connection.
+#[component]
+pub fn ClusterStanding() -> impl IntoView {
+    let live = Live::expect();
+    let standing = live.memo(&[Slice::Cluster], |state| {
+        let cluster = state.cluster.as_ref()?;
+        Some((cluster.who.clone(), cluster.warnings.clone()))
+    });
+    move || {
+        standing.get().map(|(who, warnings)| {
+            let groups = |groups: Vec<String>| {
+                let known: Vec<_> = groups
+                    .into_iter()
+                    .filter(|group| group != "system:authenticated")
+                    .collect();
+                (!known.is_empty()).then(|| format!(" ({})", known.join(", ")))
+            };
+            view! {
+                {who
+                    .map(|who| {
+                        view! {
+                            <p class="cluster-who">
+                                "The API server takes you for "
+                                <strong>{who.name}</strong>
+                                {groups(who.groups)}
+                            </p>
+                        }
+                    })}
+                {warnings
+                    .into_iter()
+                    .map(|warning| {
+                        view! {
+                            <p class="cluster-warning tone-attention">
+                                <StatusIcon tone=Tone::Attention />
+                                <span>{warning}</span>
+                            </p>
+                        }
+                    })
+                    .collect_view()}
+            }
+        })
+    }
+}
+
 #[component]
 fn Rows(group: Group, filter: RwSignal<String>, choose: Choose) -> impl IntoView {
     let live = Live::expect();

@@ -4,7 +4,8 @@ use leptos::prelude::*;
 
 use crate::api::setup::recheck;
 use crate::components::{
-    CheckRow, ClusterPicker, FailureNote, FindingCard, MinikubeCard, PageFrame, wish,
+    CheckRow, ClusterPicker, ClusterStanding, FailureNote, FindingCard, MinikubeCard, PageFrame,
+    wish,
 };
 use crate::live::Live;
 use crate::model::{
@@ -38,6 +39,7 @@ pub fn SetupPage() -> impl IntoView {
                 <div class="column-main">
                     <Card title="Cluster" hint="Where everything of this walk will run">
                         <ClusterProblem />
+                        <ClusterStanding />
                         <ClusterPicker />
                     </Card>
                     <MinikubeCard />

@@ -12,6 +12,16 @@ pub struct DialogAct {
     pub kind: ButtonKind,
 }
 
+/// What stands in every question, whoever asks it; put it into the context.
+#[derive(Clone)]
+pub struct DialogNote(pub ViewFn);
+
+impl std::fmt::Debug for DialogNote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DialogNote")
+    }
+}
+
 /// Shown while `open`. With `type_to_confirm`, the act waits until exactly that text was typed.
 #[component]
 pub fn ConfirmDialog(
@@ -23,6 +33,7 @@ pub fn ConfirmDialog(
     children: Children,
 ) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
+    let note = use_context::<DialogNote>();
     let typed = RwSignal::new(String::new());
     Effect::new(move |_| {
         let Some(dialog) = dialog.get() else { return };
@@ -53,6 +64,7 @@ pub fn ConfirmDialog(
             on:close=move |_| open.set(false)
         >
             <h2 class="dialog-title">{title}</h2>
+            {note.map(|note| note.0.run())}
             <div class="dialog-body">{children()}</div>
             {type_to_confirm
                 .map(|wanted| {

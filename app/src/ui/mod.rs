@@ -22,7 +22,7 @@ pub use button::{Button, ButtonKind, LinkButton};
 pub use card::Card;
 pub use code::CommandBlock;
 pub use copy_button::CopyButton;
-pub use dialog::{ConfirmDialog, DialogAct};
+pub use dialog::{ConfirmDialog, DialogAct, DialogNote};
 pub use empty::{EmptyMessage, Skeleton};
 pub use field::TextField;
 pub use icon::{Icon, IconShape};
