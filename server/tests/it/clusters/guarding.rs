@@ -138,6 +138,7 @@ const HARMLESS: &[&str] = &[
     "/api/runs/cancel",
     "/api/runs/log",
     "/api/runs/search",
+    "/api/setup/mute",
     "/api/setup/recheck",
 ];
 
