@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use crate::model::{
     Builder, ClusterChoice, ComponentName, ContextName, DeployMode, DeployPlan, Failure, GoingRuns,
     Handover, LogLine, LogPage, LogQuery, LogQuestion, NewCluster, ObjectDiff, PlanChoices,
-    ProfileAct, ProfileName, ReleasePlan, ReleaseWish, RevisionComparison, RevisionDetail,
-    RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey, ValueEdit, ValuesForm,
+    ProfileAct, ProfileName, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison,
+    RevisionDetail, RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey,
+    ValueEdit, ValuesForm,
 };
 
 /// What is here, and what is missing.
@@ -86,7 +87,8 @@ pub trait Deploys: Send + Sync {
         everything: bool,
     ) -> Result<ObjectDiff, Failure>;
     /// Applies the plan with this hash and follows the rollout; refused when the world has moved on.
-    async fn deploy(&self, plan_hash: String) -> Result<RunId, Failure>;
+    /// A plan that deletes objects needs `prune`, a yes of its own.
+    async fn deploy(&self, plan_hash: String, prune: bool) -> Result<RunId, Failure>;
 }
 
 /// Rollouts of the components' Deployments, steered by hand.
@@ -96,6 +98,14 @@ pub trait Rollouts: Send + Sync {
     async fn steer(&self, component: ComponentName, act: RolloutAct) -> Result<RunId, Failure>;
     /// The revisions the Deployment still has, newest first.
     async fn history(&self, component: ComponentName) -> Result<RolloutHistory, Failure>;
+}
+
+/// The recorded revisions of the raw deploys. Going back to one is a plan with
+/// [`PlanChoices::back_to`](crate::model::PlanChoices).
+#[async_trait]
+pub trait Revisions: Send + Sync {
+    /// What differs from one revision to another.
+    async fn compare(&self, from: u64, to: u64) -> Result<Vec<RevisionChange>, Failure>;
 }
 
 /// One project, one owner: who deploys it, raw or Helm, and the switch between them.
@@ -158,6 +168,7 @@ pub struct Ports {
     pub deploys: Arc<dyn Deploys>,
     pub handovers: Arc<dyn Handovers>,
     pub releases: Arc<dyn Releases>,
+    pub revisions: Arc<dyn Revisions>,
     pub rollouts: Arc<dyn Rollouts>,
     pub live: Arc<dyn Live>,
     pub runs: Arc<dyn RunBook>,

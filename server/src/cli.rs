@@ -93,6 +93,9 @@ pub struct UpArgs {
     /// Print every event as one line of JSON.
     #[arg(long, env = "SLIPWAY_JSON", value_parser = clap::builder::FalseyValueParser::new())]
     pub json: bool,
+    /// Say yes beforehand to deleting what is no longer in the manifests.
+    #[arg(long, env = "SLIPWAY_PRUNE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub prune: bool,
     /// Give up after this long, such as 90s, 10m or 1h.
     #[arg(long, env = "SLIPWAY_TIMEOUT", default_value = "10m", value_parser = parse_duration)]
     pub timeout: Duration,

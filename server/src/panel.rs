@@ -138,6 +138,7 @@ impl Panel {
             deploys: self.deploys.clone(),
             handovers: self.deploys.clone(),
             releases: self.releases.clone(),
+            revisions: self.deploys.clone(),
             rollouts: self.deploys.clone(),
             live: self.live.clone(),
             runs: Arc::new(RunsPort(self.core.runs.clone())),

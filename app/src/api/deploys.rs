@@ -31,8 +31,8 @@ pub async fn diff_object(
         .await
 }
 
-/// Applies exactly the plan with this hash.
+/// Applies exactly the plan with this hash. A plan that deletes objects needs `prune`.
 #[server(prefix = "/api", endpoint = "deploys/deploy", input = Json, output = Json, client = PanelClient)]
-pub async fn deploy(plan_hash: String) -> Result<RunId, Failure> {
-    super::ports()?.deploys.deploy(plan_hash).await
+pub async fn deploy(plan_hash: String, prune: bool) -> Result<RunId, Failure> {
+    super::ports()?.deploys.deploy(plan_hash, prune).await
 }

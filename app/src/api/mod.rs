@@ -9,6 +9,7 @@ pub mod images;
 pub mod live;
 pub mod minikube;
 pub mod releases;
+pub mod revisions;
 pub mod rollouts;
 pub mod runs;
 pub mod secrets;

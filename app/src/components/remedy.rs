@@ -46,5 +46,5 @@ async fn deploy_what_needs_no_look(kind: Option<ClusterKind>) -> Result<(), Fail
         })
         .into());
     }
-    deploys::deploy(plan.hash).await.map(drop)
+    deploys::deploy(plan.hash, false).await.map(drop)
 }

@@ -27,6 +27,18 @@ pub fn RunPanel(kind: RunKind) -> impl IntoView {
     move || id.get().map(|id| view! { <OneRun id kind /> })
 }
 
+/// Follows the newest run of several kinds; draws nothing as long as there was none.
+#[component]
+pub fn NewestRun(kinds: &'static [RunKind]) -> impl IntoView {
+    let live = Live::expect();
+    let newest = live.memo(&[Slice::Runs], move |state| {
+        let runs = state.runs.values().rev();
+        let mut of_kinds = runs.filter(|run| kinds.contains(&run.kind));
+        of_kinds.next().map(|run| (run.id, run.kind))
+    });
+    move || newest.get().map(|(id, kind)| view! { <OneRun id kind /> })
+}
+
 #[component]
 fn OneRun(id: RunId, kind: RunKind) -> impl IntoView {
     let live = Live::expect();

@@ -2,9 +2,9 @@
 
 use crate::model::{
     BuildDoing, BuildStepState, Change, CheckState, ClusterKind, ContainerState, ContextState,
-    ImageState, Need, Outcome, PanelState, PodRow, ProbeVerdict, ProfileAct, ProfileState,
-    ProfileView, Reach, Rollout, RunKind, SecretKind, SecretState, Severity, StageState, StepId,
-    StepState, humanize_bytes,
+    DeployOutcome, ImageState, Need, Outcome, Owner, PanelState, PodRow, ProbeVerdict, ProfileAct,
+    ProfileState, ProfileView, Reach, Rollout, RunKind, SecretKind, SecretState, Severity,
+    StageState, StepId, StepState, humanize_bytes,
 };
 use crate::ui::Tone;
 
@@ -385,6 +385,26 @@ pub fn change_sign(change: Change) -> &'static str {
         Change::Delete => "−",
         Change::Unchanged => "=",
         Change::Refused => "!",
+    }
+}
+
+pub fn owner(owner: &Owner) -> Said {
+    let tone = match owner {
+        Owner::Raw => Tone::Ok,
+        Owner::Helm { .. } => Tone::ToDo,
+        Owner::KubectlApply | Owner::Other { .. } => Tone::Off,
+        Owner::OtherProject { .. } | Owner::Controller { .. } => Tone::Attention,
+    };
+    said(tone, owner.title())
+}
+
+pub fn deploy_outcome(outcome: DeployOutcome) -> Said {
+    match outcome {
+        DeployOutcome::Going => said(Tone::Working, "Going"),
+        DeployOutcome::Succeeded => said(Tone::Ok, "Succeeded"),
+        DeployOutcome::Failed => said(Tone::Failed, "Failed"),
+        DeployOutcome::Cancelled => said(Tone::Off, "Cancelled"),
+        DeployOutcome::Interrupted => said(Tone::Attention, "Interrupted"),
     }
 }
 

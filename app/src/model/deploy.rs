@@ -114,6 +114,9 @@ pub struct PlanChoices {
     /// Delete and make anew, where a field cannot be changed.
     #[serde(default)]
     pub replace: BTreeSet<String>,
+    /// Go back to what this revision applied, instead of by the manifests.
+    #[serde(default)]
+    pub back_to: Option<u64>,
 }
 
 /// How far the making of a plan is, in objects.

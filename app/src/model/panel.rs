@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BuildStep, BuildView, Check, ClusterOption, ClusterView, ComponentLive, ComponentName,
-    DeployPlan, DeployedView, DriftedObject, Ending, EventRow, Finding, Freshness, Handover,
-    HelmView, ImageView, KubeconfigFile, LogLine, MinikubeView, OwnershipView, Planning, PodRow,
-    ProjectView, RunId, RunView, SecretView, StageState, StepId, StepState,
+    DeployPlan, DeployRevision, DeployedView, DriftedObject, Ending, EventRow, Finding, Freshness,
+    Handover, HelmView, ImageView, KubeconfigFile, LogLine, MinikubeView, OwnershipView, Planning,
+    PodRow, ProjectView, RunId, RunView, SecretView, StageState, StepId, StepState,
 };
 
 /// How many events are kept; the oldest go first.
@@ -43,6 +43,8 @@ pub struct PanelState {
     pub deployed: Option<DeployedView>,
     /// Who owns what is in the namespace; none until it was looked at.
     pub ownership: Option<OwnershipView>,
+    /// The recorded deploys, newest first.
+    pub revisions: Vec<DeployRevision>,
     /// A planned change of hands that waits for a yes.
     pub handover: Option<Handover>,
     pub helm: HelmView,
@@ -142,6 +144,7 @@ pub enum PanelEvent {
     Drift(Vec<DriftedObject>),
     Deployed(Option<DeployedView>),
     Ownership(Option<Box<OwnershipView>>),
+    Revisions(Vec<DeployRevision>),
     Handover(Option<Box<Handover>>),
     Helm(Box<HelmView>),
     RunStarted(Box<RunView>),
@@ -193,6 +196,7 @@ impl PanelEvent {
                 &[Slice::Deploy]
             }
             Self::Ownership(_) | Self::Handover(_) => &[Slice::Ownership],
+            Self::Revisions(_) => &[Slice::Deploy],
             Self::Helm(_) => &[Slice::Helm],
             Self::RunStarted(_)
             | Self::RunStage { .. }
@@ -230,6 +234,7 @@ impl PanelEvent {
             | Self::Event(_)
             | Self::EventGone { .. }
             | Self::Ownership(_)
+            | Self::Revisions(_)
             | Self::Handover(_)
             | Self::Watch(_)
             | Self::Findings(_) => true,
@@ -300,6 +305,7 @@ impl PanelState {
             PanelEvent::Planning(planning) => self.planning = *planning,
             PanelEvent::Drift(drift) => self.drift = Some(drift.clone()),
             PanelEvent::Deployed(deployed) => self.deployed.clone_from(deployed),
+            PanelEvent::Revisions(revisions) => self.revisions.clone_from(revisions),
             PanelEvent::Ownership(ownership) => self.ownership = ownership.as_deref().cloned(),
             PanelEvent::Handover(handover) => self.handover = handover.as_deref().cloned(),
             PanelEvent::Helm(helm) => self.helm.clone_from(helm),
@@ -385,6 +391,7 @@ impl PanelState {
         self.drift = None;
         self.deployed = None;
         self.ownership = None;
+        self.revisions.clear();
         self.handover = None;
         self.helm.release = None;
         self.components.clear();

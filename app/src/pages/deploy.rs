@@ -5,7 +5,10 @@ use leptos::prelude::*;
 use super::images::why_not;
 use crate::api::deploys::{deploy, make_plan};
 use crate::components::helm::HelmMode;
-use crate::components::{Age, Drift, FailureNote, PageFrame, PlanCard, RunPanel, wish};
+use crate::components::{
+    Age, Drift, FailureNote, OwnershipCard, PageFrame, PlanCard, RevisionsCard, RolloutsCard,
+    RunPanel, wish,
+};
 use crate::live::Live;
 use crate::model::{
     Change, DeployedView, PanelState, PlanChoices, RunKind, RunView, Severity, Slice, StepId,
@@ -19,7 +22,7 @@ const HELM: usize = 1;
 pub fn DeployPage() -> impl IntoView {
     let live = Live::expect();
     let plan = wish(make_plan);
-    let start = wish(deploy);
+    let start = wish(|(hash, prune): (String, bool)| deploy(hash, prune));
     let asking = RwSignal::new(false);
     let mode = RwSignal::new(0);
     let has_chart = live.memo(&[Slice::Project], |state| {
@@ -61,16 +64,16 @@ pub fn DeployPage() -> impl IntoView {
             plan.send(PlanChoices::default());
         }
     });
-    let send = move || {
+    let send = move |prune: bool| {
         if let Some(hash) = live.peek(|state| state.plan.as_ref().map(|plan| plan.hash.clone())) {
-            start.send(hash);
+            start.send((hash, prune));
         }
     };
     let press = move |()| {
         if live.peek(needs_question) {
             asking.set(true);
         } else {
-            send();
+            send(false);
         }
     };
     let choose = Signal::derive(move || {
@@ -115,6 +118,7 @@ pub fn DeployPage() -> impl IntoView {
                     notes=move |_| String::new()
                 />
             </Show>
+            <OwnershipCard />
             <RunPanel kind=RunKind::Deploy />
             <Show when=is_raw>
                 <FailureNote failure=plan.failure() />
@@ -122,6 +126,10 @@ pub fn DeployPage() -> impl IntoView {
                 <Deployed />
                 <Drift on_put_back=choose />
                 <PlanCard waiting=plan.is_pending() on_choose=move |choices| plan.send(choices) />
+            </Show>
+            <RolloutsCard />
+            <Show when=is_raw>
+                <RevisionsCard />
             </Show>
             <Show when=move || !is_raw()>
                 <HelmMode blocked />
@@ -131,7 +139,7 @@ pub fn DeployPage() -> impl IntoView {
             open=asking
             title="Deploy this plan?"
             act=DialogAct { word: "Deploy", kind: ButtonKind::Primary }
-            on_confirm=move |()| send()
+            on_confirm=move |()| send(true)
         >
             <p>{question}</p>
         </ConfirmDialog>

@@ -142,7 +142,7 @@ export class Panel {
   /** Makes the plan and starts to deploy it; gives the run. */
   async startDeploy(): Promise<number> {
     const plan = await this.call<{ hash: string }>('deploys/plan', {})
-    return await this.call<number>('deploys/deploy', { plan_hash: plan.hash })
+    return await this.call<number>('deploys/deploy', { plan_hash: plan.hash, prune: true })
   }
 
   /** The walk up to the plan, with the values a rehearsal needs. */

@@ -126,16 +126,18 @@ async fn confirmed(count: usize) -> Result<bool, Stop> {
         })
         .into());
     }
-    print!("Remove these {count} objects? [y/N] ");
-    let _ = std::io::stdout().flush();
+    Ok(says_yes(&format!("Remove these {count} objects? [y/N] ")).await)
+}
+
+/// Asks on the terminal; anything but a yes is a no.
+pub(super) async fn says_yes(question: &str) -> bool {
+    eprint!("{question}");
+    let _ = std::io::stderr().flush();
     let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map(|_| line)
     })
     .await;
     let line = answer.ok().and_then(Result::ok).unwrap_or_default();
-    Ok(matches!(
-        line.trim().to_ascii_lowercase().as_str(),
-        "y" | "yes"
-    ))
+    matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }

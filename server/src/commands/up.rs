@@ -1,12 +1,13 @@
 //! `slipway up`: the whole walk without a browser, with the same rooms.
 
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use app::model::{
-    ClusterChoice, Finding, Outcome, PanelState, PlanChoices, ReleaseView, ReleaseWish, RunId,
-    SecretInput, SecretKind, SecretState, Severity, StepId, StepState, humanize_ms,
+    Change, ClusterChoice, DeployPlan, Finding, Outcome, PanelState, PlanChoices, ReleaseView,
+    ReleaseWish, RunId, SecretInput, SecretKind, SecretState, Severity, StepId, StepState,
+    humanize_ms,
 };
 use app::ports::{Deploys, Images, Releases, Secrets};
 use tokio::time::Instant;
@@ -70,12 +71,12 @@ async fn walk(panel: &Panel, args: &UpArgs) -> Result<(), Stop> {
     }
     enter_secrets(panel, args, connected.choice == ClusterChoice::Practice).await?;
     finish(panel, panel.images.build(Vec::new()).await?).await?;
-    deploy(panel, args.via).await?;
+    deploy(panel, args.via, args.prune).await?;
     healthy(&panel.core.hub).await
 }
 
 /// By what was asked for; else by what the project was deployed with before, else by what it has.
-async fn deploy(panel: &Panel, asked: Option<Via>) -> Result<(), Stop> {
+async fn deploy(panel: &Panel, asked: Option<Via>, prune: bool) -> Result<(), Stop> {
     let hub = &panel.core.hub;
     let spec = panel.project.spec();
     let via = match asked {
@@ -96,7 +97,8 @@ async fn deploy(panel: &Panel, asked: Option<Via>) -> Result<(), Stop> {
     let run = match via {
         Via::Raw => {
             let plan = panel.deploys.plan(PlanChoices::default()).await?;
-            panel.deploys.deploy(plan.hash).await?
+            let prune = prune || deletes_with_a_yes(&plan).await;
+            panel.deploys.deploy(plan.hash, prune).await?
         }
         Via::Helm => {
             // The plan counts the revisions it has seen.
@@ -110,6 +112,22 @@ async fn deploy(panel: &Panel, asked: Option<Via>) -> Result<(), Stop> {
         }
     };
     finish(panel, run).await
+}
+
+/// Asks on the terminal whether objects may be deleted; without one the answer is no, and the deploy
+/// says what that means.
+async fn deletes_with_a_yes(plan: &DeployPlan) -> bool {
+    let doomed: Vec<String> = plan
+        .objects
+        .iter()
+        .filter(|object| object.change == Change::Delete)
+        .map(|object| format!("  {} {}", object.kind, object.name))
+        .collect();
+    if doomed.is_empty() || !std::io::stdin().is_terminal() {
+        return false;
+    }
+    eprintln!("No longer in the manifests:\n{}", doomed.join("\n"));
+    super::down::says_yes(&format!("Delete these {} objects? [y/N] ", doomed.len())).await
 }
 
 /// Puts the given values into the cluster, makes the random ones and rehearses with the harmless ones.

@@ -4,17 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{Change, ComponentName, PanelEvent, Stage, StageState};
+use app::model::{Change, ComponentName, DeployRevision, PanelEvent, Stage, StageState};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use kube::api::{Api, DynamicObject};
 use serde_json::Value;
 
 use super::follow_rollout::{Follower, Grown};
+use super::history::Done;
 use super::identity::stamp;
 use super::manifests::rank;
 use super::plan::{Prepared, Ready};
 use super::retry::patiently;
+use super::revisions::BEAT;
 use super::{DeployRoom, words};
 use crate::adapters::kube::FIELD_MANAGER;
 use crate::adapters::kube::apply::{Applying, api, apply_as, delete, get};
@@ -26,6 +28,8 @@ use crate::project::ProjectSpec;
 
 /// After one rollout has failed for good, the others get this long to end by themselves.
 const OTHERS_WAIT: Duration = Duration::from_secs(10);
+/// How long a definition may take to be established.
+const ESTABLISHED_WAIT: Duration = Duration::from_secs(60);
 /// How long a kind may take to be served after its definition was applied.
 const NEW_KIND_WAIT: Duration = Duration::from_secs(15);
 
@@ -34,16 +38,25 @@ const REPLACED_WAIT: Duration = Duration::from_secs(60);
 
 /// The whole run as it is announced.
 pub(super) fn stages(prepared: &Prepared, project: &ProjectSpec) -> Vec<Stage> {
-    let mut stages: Vec<Stage> = groups(prepared)
-        .into_iter()
-        .map(|group| {
-            let title = match group.objects.as_slice() {
-                [one] => format!("Apply {} {}", one.kind(), one.name()),
-                many => format!("Apply {} {}", many.len(), plural(&group.kind)),
-            };
-            pending(group.id(), title, None)
-        })
-        .collect();
+    let mut stages: Vec<Stage> = Vec::new();
+    let record = || {
+        let title = format!("Record revision {}", prepared.revision);
+        pending(RECORD.to_owned(), title, None)
+    };
+    for group in groups(prepared) {
+        // The record lives in the namespace, and comes before everything else in it.
+        if group.kind != "Namespace" && stages.iter().all(|stage| stage.id != RECORD) {
+            stages.push(record());
+        }
+        let title = match group.objects.as_slice() {
+            [one] => format!("Apply {} {}", one.kind(), one.name()),
+            many => format!("Apply {} {}", many.len(), plural(&group.kind)),
+        };
+        stages.push(pending(group.id(), title, None));
+    }
+    if stages.iter().all(|stage| stage.id != RECORD) {
+        stages.push(record());
+    }
     if !prepared.deletions.is_empty() {
         let count = prepared.deletions.len();
         let things = if count == 1 { "object" } else { "objects" };
@@ -71,6 +84,7 @@ pub(super) fn stages(prepared: &Prepared, project: &ProjectSpec) -> Vec<Stage> {
 }
 
 const REMOVE: &str = "remove";
+const RECORD: &str = "record";
 
 fn pending(id: String, title: String, component: Option<ComponentName>) -> Stage {
     Stage {
@@ -153,7 +167,28 @@ impl DeployRoom {
         prepared: Prepared,
         run: RunHandle,
     ) -> Result<String, RunError> {
-        let result = self.apply_and_follow(&connected, &prepared, &run).await;
+        let summary = self.summary(&prepared);
+        let mut done = Done::default();
+        let book = self.book(&connected);
+        let beating = async {
+            loop {
+                tokio::time::sleep(BEAT).await;
+                // A beat that is lost is made up for by the next.
+                let _ = book.beat(summary.revision).await;
+            }
+        };
+        let result = tokio::select! {
+            result = self.apply_and_follow(&connected, &prepared, &summary, &run, &mut done) => result,
+            () = beating => Err(RunError::Cancelled),
+        };
+        if done.claimed {
+            let note = self
+                .close(&connected, &prepared, summary, &done, &result)
+                .await;
+            if !note.is_empty() {
+                run.stage(RECORD).log(note);
+            }
+        }
         self.look_quietly(&connected).await;
         connected.voice.publish(PanelEvent::Plan(None));
         result
@@ -163,10 +198,16 @@ impl DeployRoom {
         &self,
         connected: &Connected,
         prepared: &Prepared,
+        summary: &DeployRevision,
         run: &RunHandle,
+        done: &mut Done,
     ) -> Result<String, RunError> {
         let mut grown = Vec::new();
         for group in groups(prepared) {
+            if group.kind != "Namespace" && !done.claimed {
+                self.make_record(connected, prepared, summary, run, done)
+                    .await?;
+            }
             let stage = run.stage(&group.id());
             if group
                 .objects
@@ -178,9 +219,16 @@ impl DeployRoom {
             }
             stage.start();
             let applied = self
-                .apply_group(connected, prepared, &group, run, &stage)
+                .apply_group(connected, prepared, &group, run, &stage, done)
                 .await?;
             grown.extend(applied);
+            if group.kind == "CustomResourceDefinition" {
+                self.wait_established(connected, &group, &stage).await?;
+            }
+        }
+        if !done.claimed {
+            self.make_record(connected, prepared, summary, run, done)
+                .await?;
         }
         if !prepared.deletions.is_empty() {
             self.remove(connected, prepared, run).await?;
@@ -198,6 +246,60 @@ impl DeployRoom {
         ))
     }
 
+    async fn make_record(
+        &self,
+        connected: &Connected,
+        prepared: &Prepared,
+        summary: &DeployRevision,
+        run: &RunHandle,
+        done: &mut Done,
+    ) -> Result<(), RunError> {
+        let stage = run.stage(RECORD);
+        stage.start();
+        if let Err(finding) = self.claim(connected, prepared, summary).await {
+            stage.fail(finding.clone());
+            return Err(finding.into());
+        }
+        done.claimed = true;
+        stage.succeed(format!("As {}", summary.by));
+        Ok(())
+    }
+
+    /// A kind can be used when its definition is established.
+    async fn wait_established(
+        &self,
+        connected: &Connected,
+        group: &Group<'_>,
+        stage: &StageHandle,
+    ) -> Result<(), RunError> {
+        let give_up = tokio::time::Instant::now() + ESTABLISHED_WAIT;
+        for ready in &group.objects {
+            let Some(served) = &ready.served else {
+                continue;
+            };
+            let api = api(&connected.client, served, "");
+            loop {
+                let live = get(&api, ready.name()).await;
+                let is_established = live.ok().flatten().is_some_and(|live| {
+                    let conditions = live["status"]["conditions"].as_array();
+                    conditions.into_iter().flatten().any(|condition| {
+                        condition["type"] == "Established" && condition["status"] == "True"
+                    })
+                });
+                if is_established {
+                    break;
+                }
+                if tokio::time::Instant::now() > give_up {
+                    let finding = words::not_established(ready.name());
+                    stage.fail(finding.clone());
+                    return Err(finding.into());
+                }
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+        }
+        Ok(())
+    }
+
     async fn apply_group(
         &self,
         connected: &Connected,
@@ -205,6 +307,7 @@ impl DeployRoom {
         group: &Group<'_>,
         run: &RunHandle,
         stage: &StageHandle,
+        done: &mut Done,
     ) -> Result<Vec<Grown>, RunError> {
         let mut grown = Vec::new();
         let at = clock::now();
@@ -225,6 +328,8 @@ impl DeployRoom {
             {
                 Ok(applied) => {
                     stage.log(format!("{named} serverside-applied"));
+                    done.applied
+                        .push(format!("{} {}", ready.kind(), ready.name()));
                     grown.push(Grown::of(ready.kind(), ready.name(), &applied));
                 }
                 Err(finding) => {

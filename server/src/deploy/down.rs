@@ -92,6 +92,11 @@ impl DeployRoom {
             .runs
             .start(RunKind::Down, stages, move |run| async move {
                 let result = room.remove_all(&connected, &doomed, &run).await;
+                if result.is_ok()
+                    && let Err(error) = room.book(&connected).forget_all().await
+                {
+                    tracing::debug!(%error, "the records of the deploys were not removed");
+                }
                 room.look_quietly(&connected).await;
                 connected.voice.publish(PanelEvent::Plan(None));
                 result?;

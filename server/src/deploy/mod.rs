@@ -8,6 +8,7 @@ mod drift;
 mod follow_rollout;
 pub mod handovers;
 pub mod helm;
+mod history;
 pub mod hopeless;
 pub mod identity;
 pub mod inventory;
@@ -18,6 +19,7 @@ pub mod policy;
 pub mod preview;
 pub mod replica_sets;
 pub mod retry;
+pub mod revisions;
 pub mod rollout_pods;
 mod steer;
 pub mod templates;
@@ -134,7 +136,9 @@ impl DeployRoom {
             .map(|owned| &owned.object)
             .filter(|object| identity::belongs_to(object, &spec.name));
         let ownership = self.ownership(connected, &there);
+        let (revisions, _) = self.book(connected).list().await?;
         connected.voice.publish_all(vec![
+            PanelEvent::Revisions(revisions),
             PanelEvent::Deployed(inventory::deployed(own)),
             PanelEvent::Ownership(Some(Box::new(ownership))),
         ]);
@@ -207,8 +211,9 @@ impl Deploys for DeployRoom {
             .ok_or_else(|| words::plan_outdated().into())
     }
 
-    async fn deploy(&self, plan_hash: String) -> Result<RunId, Failure> {
+    async fn deploy(&self, plan_hash: String, prune: bool) -> Result<RunId, Failure> {
         let connected = self.cluster.changeable()?;
+        self.nobody_else_deploys(&connected).await?;
         let choices = self.previews.choices(&plan_hash);
         let prepared = self.plan_and_show(&connected, &choices).await?;
         if prepared.plan.hash != plan_hash {
@@ -216,6 +221,9 @@ impl Deploys for DeployRoom {
         }
         if let Some(blocker) = prepared.blocker() {
             return Err(blocker.clone().into());
+        }
+        if !prepared.deletions.is_empty() && !prune {
+            return Err(words::prune_unconfirmed(&prepared.deletions).into());
         }
         self.core
             .journal

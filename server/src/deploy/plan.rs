@@ -67,6 +67,8 @@ pub(super) struct Prepared {
     pub deletions: Vec<Owned>,
     /// The number this deploy gets.
     pub revision: u64,
+    /// The revision it goes back to.
+    pub back_to: Option<u64>,
     pub namespace: String,
 }
 
@@ -87,9 +89,7 @@ impl DeployRoom {
         choices: &PlanChoices,
     ) -> Result<Prepared, Failure> {
         let spec = self.project.spec();
-        let (manifests, mut findings) = self.manifests(&spec).await?;
-        let (objects, more) = self.own(&spec, manifests);
-        findings.extend(more);
+        let (objects, stays, mut findings) = self.wanted(connected, &spec, choices).await?;
         let namespace = spec.namespace.to_string();
         let no = |error: KubeError| Failure::from(words::cluster_says_no("Planning", &error));
         let mut discovery = Discovery::default();
@@ -125,12 +125,17 @@ impl DeployRoom {
         } else {
             Vec::new()
         };
-        let (deletions, kept) = no_longer_wanted(&there, &all, &spec.secret_name);
+        let (mut deletions, kept) = no_longer_wanted(&there, &all, &spec.secret_name);
+        deletions.retain(|owned| {
+            !(owned.kind() == "Secret" && stays.iter().any(|name| name == owned.name()))
+        });
         findings.extend(kept);
+        let (recorded, _) = self.book(connected).list().await.map_err(no)?;
         let revision = there
             .iter()
             .filter_map(|owned| stamped(&owned.object))
             .map(|(revision, _)| revision)
+            .chain(recorded.first().map(|newest| newest.revision))
             .max()
             .unwrap_or(0)
             + 1;
@@ -165,9 +170,41 @@ impl DeployRoom {
             .iter()
             .filter(|object| object.planned.change != Change::Delete);
         findings.extend(self.guard(connected, wanted.map(|object| &object.live)));
-        Ok(finish(
+        let mut prepared = finish(
             connected, namespace, previewed, deletions, findings, revision,
-        ))
+        );
+        prepared.back_to = choices.back_to;
+        Ok(prepared)
+    }
+
+    /// What is to be in the cluster: by the manifests, or by the record of a revision; with the
+    /// Secrets that stay as they are.
+    async fn wanted(
+        &self,
+        connected: &Connected,
+        spec: &Arc<ProjectSpec>,
+        choices: &PlanChoices,
+    ) -> Result<(Vec<(Manifest, Value)>, Vec<String>, Vec<Finding>), Failure> {
+        let Some(revision) = choices.back_to else {
+            let (manifests, mut findings) = self.manifests(spec).await?;
+            let (objects, more) = self.own(spec, manifests);
+            findings.extend(more);
+            return Ok((objects, Vec::new(), findings));
+        };
+        let (manifests, secrets, findings) = self.recorded(connected, revision).await?;
+        let fingerprints = self.secrets.fingerprints();
+        let objects = manifests.into_iter().map(|manifest| {
+            let mut object = manifest.object.clone();
+            // The pods will read the secrets as they are now.
+            stamp_fingerprint(
+                &mut object,
+                &spec.secret_name,
+                self.secrets.fingerprint_key(),
+                &fingerprints,
+            );
+            (manifest, object)
+        });
+        Ok((objects.collect(), secrets, findings))
     }
 
     async fn manifests(
@@ -275,6 +312,7 @@ fn finish(
         objects,
         deletions,
         revision,
+        back_to: None,
         namespace,
     }
 }

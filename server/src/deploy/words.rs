@@ -3,6 +3,7 @@
 use app::model::{ComponentName, FieldConflict, Finding, NextAction, Remedy, StepId, Subject};
 use serde_json::Value;
 
+use super::inventory::Owned;
 use super::manifests::Manifest;
 use super::preview::object_diff::named_owner;
 use crate::adapters::kube::apply::conflicts;
@@ -148,6 +149,46 @@ pub(super) fn plan_outdated() -> Finding {
     .next(NextAction::Open {
         step: StepId::Deploy,
         label: "Look at the new plan".to_owned(),
+    })
+}
+
+pub(super) fn not_established(name: &str) -> Finding {
+    about(
+        Finding::new(
+            "KIND_NOT_ESTABLISHED",
+            format!("The definition {name} is not established"),
+            "The API server did not take its names within a minute, so objects of its kind cannot be applied.",
+        ),
+        "CustomResourceDefinition",
+        name,
+    )
+    .next(NextAction::Command {
+        command: format!("kubectl describe customresourcedefinition {name}"),
+        why: "Its conditions say why".to_owned(),
+    })
+}
+
+pub(super) fn prune_unconfirmed(deletions: &[Owned]) -> Finding {
+    let list: Vec<String> = deletions
+        .iter()
+        .map(|owned| format!("{} {}", owned.kind(), owned.name()))
+        .collect();
+    about_deploy(
+        Finding::new(
+            "PRUNE_UNCONFIRMED",
+            "The plan deletes objects",
+            "They were applied by an earlier deploy and are no longer in the manifests; that needs a yes of its own. Nothing was applied.",
+        )
+        .attention(),
+    )
+    .evidence("To be deleted", list.join("\n"))
+    .next(NextAction::Open {
+        step: StepId::Deploy,
+        label: "Review the plan".to_owned(),
+    })
+    .next(NextAction::Command {
+        command: "slipway up --prune".to_owned(),
+        why: "Says yes beforehand".to_owned(),
     })
 }
 

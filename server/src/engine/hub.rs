@@ -287,6 +287,7 @@ fn is_news(state: &PanelState, event: &PanelEvent) -> bool {
         PanelEvent::Planning(planning) => state.planning != *planning,
         PanelEvent::Drift(drift) => state.drift.as_ref() != Some(drift),
         PanelEvent::Deployed(deployed) => &state.deployed != deployed,
+        PanelEvent::Revisions(revisions) => &state.revisions != revisions,
         PanelEvent::Ownership(ownership) => state.ownership.as_ref() != ownership.as_deref(),
         PanelEvent::Handover(handover) => state.handover.as_ref() != handover.as_deref(),
         PanelEvent::Helm(helm) => state.helm != **helm,

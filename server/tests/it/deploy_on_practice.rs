@@ -114,7 +114,7 @@ impl World {
 
     pub(crate) async fn deploy(&self) -> Outcome {
         let plan = self.plan().await;
-        let run = self.deploys.deploy(plan.hash).await.expect("a run");
+        let run = self.deploys.deploy(plan.hash, true).await.expect("a run");
         self.core.runs.wait(run).await
     }
 
@@ -198,14 +198,14 @@ pub(crate) fn finding(failure: Failure) -> Finding {
     }
 }
 
-fn changes(plan: &DeployPlan) -> Vec<(String, Change)> {
+pub fn changes(plan: &DeployPlan) -> Vec<(String, Change)> {
     plan.objects
         .iter()
         .map(|object| (format!("{}/{}", object.kind, object.name), object.change))
         .collect()
 }
 
-fn app() -> ComponentName {
+pub fn app() -> ComponentName {
     "app".parse().expect("a name")
 }
 
@@ -258,7 +258,7 @@ async fn a_deploy_is_planned_applied_followed_and_removed() {
     fs::remove_file(world.manifest("config.yaml")).expect("removed");
     let refused = world
         .deploys
-        .deploy(again.hash)
+        .deploy(again.hash, false)
         .await
         .expect_err("outdated");
     assert_eq!(finding(refused).code, "PLAN_OUTDATED");
@@ -393,7 +393,11 @@ async fn what_is_missing_is_told_before_anything_is_applied() {
         changes(&plan)[0],
         ("Namespace/t".to_owned(), Change::Create)
     );
-    let refused = world.deploys.deploy(plan.hash).await.expect_err("blocked");
+    let refused = world
+        .deploys
+        .deploy(plan.hash, false)
+        .await
+        .expect_err("blocked");
     assert_eq!(finding(refused).code, "IMAGE_NOT_PROVEN");
     let wrong = world.set("").await.expect_err("empty");
     assert_eq!(finding(wrong).code, "SECRET_SHAPE");

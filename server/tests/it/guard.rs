@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use app::model::*;
 use app::ports::{
-    Clusters, Deploys, Handovers, Images, Live, Minikube, Ports, Releases, Rollouts, RunBook,
-    Secrets, Setup,
+    Clusters, Deploys, Handovers, Images, Live, Minikube, Ports, Releases, Revisions, Rollouts,
+    RunBook, Secrets, Setup,
 };
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
@@ -113,9 +113,16 @@ impl Deploys for Counting {
         self.called();
         Ok(ObjectDiff::default())
     }
-    async fn deploy(&self, _: String) -> Result<RunId, Failure> {
+    async fn deploy(&self, _: String, _: bool) -> Result<RunId, Failure> {
         self.called();
         Ok(RunId(8))
+    }
+}
+#[async_trait]
+impl Revisions for Counting {
+    async fn compare(&self, _: u64, _: u64) -> Result<Vec<RevisionChange>, Failure> {
+        self.called();
+        Ok(vec![])
     }
 }
 #[async_trait]
@@ -225,6 +232,7 @@ fn bench() -> Bench {
         deploys: calls.clone(),
         handovers: calls.clone(),
         releases: calls.clone(),
+        revisions: calls.clone(),
         rollouts: calls.clone(),
         live: calls.clone(),
         runs: calls.clone(),

@@ -5,6 +5,7 @@ mod cli;
 mod clusters;
 mod crash;
 mod deploy_on_practice;
+mod deploy_steering;
 mod docker_builds;
 mod dockerd;
 mod guard;

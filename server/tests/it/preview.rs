@@ -50,7 +50,7 @@ impl World {
     }
 
     async fn carry_out(&self, plan: DeployPlan) -> Outcome {
-        let run = self.deploys.deploy(plan.hash).await.expect("a run");
+        let run = self.deploys.deploy(plan.hash, true).await.expect("a run");
         self.core.runs.wait(run).await
     }
 
@@ -139,7 +139,7 @@ async fn a_field_changed_behind_our_back_is_named_and_put_back() {
     assert_eq!(object(&plan, CONFIG).change, Change::Create);
     let error = world
         .deploys
-        .deploy(plan.hash.clone())
+        .deploy(plan.hash.clone(), true)
         .await
         .expect_err("blocked");
     assert_eq!(finding(error).code, "APPLY_CONFLICT");
@@ -189,7 +189,7 @@ async fn a_field_that_cannot_change_offers_to_replace_the_object() {
     assert_eq!(problem.code, "IMMUTABLE_FIELD");
     let error = world
         .deploys
-        .deploy(plan.hash)
+        .deploy(plan.hash, true)
         .await
         .expect_err("nobody chose it");
     assert_eq!(finding(error).code, "IMMUTABLE_FIELD");
