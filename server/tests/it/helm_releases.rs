@@ -134,6 +134,9 @@ impl World {
         let view = ImageView {
             component: "app".parse().expect("a name"),
             builder: Builder::Docker,
+            builders: vec![Builder::Docker],
+            goes: String::new(),
+            proof: String::new(),
             state: ImageState::InCluster {
                 image,
                 proved: UnixMillis(0),
