@@ -17,6 +17,7 @@ mod nodes;
 mod pack_build;
 mod plan;
 mod prove;
+pub mod report;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
