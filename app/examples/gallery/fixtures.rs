@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use app::model::*;
 
+use super::report_fixtures;
+
 pub const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
 pub fn ago(ms: i64) -> UnixMillis {
@@ -532,6 +534,7 @@ pub fn healthy() -> PanelState {
             image("backend", 24_100_000, true),
             image("frontend", 231_000_000, true),
         ],
+        image_reports: report_fixtures::of([report_fixtures::clean(), report_fixtures::busy()]),
         plan: Some(plan()),
         deployed: Some(DeployedView {
             revision: 4,
@@ -586,6 +589,7 @@ pub fn fresh() -> PanelState {
             },
             image("frontend", 24_000_000, false),
         ],
+        image_reports: report_fixtures::before(),
         plan: None,
         deployed: None,
         ownership: None,
@@ -707,6 +711,7 @@ pub fn failed() -> PanelState {
             4_000,
         ),
     );
+    state.image_reports = report_fixtures::of([report_fixtures::broken(), report_fixtures::busy()]);
     state.findings = vec![finding.clone(), attention];
     state.runs.insert(
         RunId(7),

@@ -4,6 +4,7 @@
 mod builds;
 mod fixtures;
 mod plans;
+mod report_fixtures;
 mod setup_scenes;
 
 use std::path::PathBuf;

@@ -2,9 +2,9 @@
 
 use crate::model::{
     BuildDoing, BuildStepState, Change, CheckState, ClusterKind, ContainerState, ContextState,
-    DeployOutcome, ImageState, Need, Outcome, Owner, PanelState, PodRow, ProbeVerdict, ProfileAct,
-    ProfileState, ProfileView, Reach, Rollout, RunKind, SecretKind, SecretState, Severity,
-    StageState, StepId, StepState, humanize_bytes,
+    DeployOutcome, HintSeverity, ImageState, ImageVerdict, Need, Outcome, Owner, PanelState,
+    PodRow, ProbeVerdict, ProfileAct, ProfileState, ProfileView, Reach, Rollout, RunKind,
+    SecretKind, SecretState, Severity, StageState, StepId, StepState, humanize_bytes,
 };
 use crate::ui::Tone;
 
@@ -127,6 +127,23 @@ pub fn why_not(state: &PanelState, step: StepId) -> Option<String> {
         Some(StepState::Blocked { by }) => Some(format!("Finish {} first", by.title())),
         _ if state.project.is_none() => Some("There is no project".to_owned()),
         _ => None,
+    }
+}
+
+pub fn image_check(verdict: &ImageVerdict) -> Said {
+    match verdict {
+        ImageVerdict::Good { .. } => said(Tone::Ok, "Good"),
+        ImageVerdict::Note { .. } => said(Tone::Off, "Note"),
+        ImageVerdict::Unknown { .. } => said(Tone::Unknown, "Unknown"),
+        ImageVerdict::Found(finding) => severity(finding.severity),
+    }
+}
+
+pub fn hint_severity(severity: HintSeverity) -> Said {
+    match severity {
+        HintSeverity::Error => said(Tone::Failed, "Error"),
+        HintSeverity::Warning => said(Tone::Attention, "Warning"),
+        HintSeverity::Advice => said(Tone::Off, "Advice"),
     }
 }
 

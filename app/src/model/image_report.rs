@@ -70,7 +70,8 @@ pub struct ContextPreview {
     /// What is left out, at most [`ContextPreview::MOST`]: the topmost paths.
     pub excluded: Vec<ExcludedPath>,
     pub excluded_count: u64,
-    /// The tag a build of these sources gets; with the pack builder the tag follows from the image.
+    /// The tag a docker build of these sources gets; empty with the pack builder, whose tags follow
+    /// from the image.
     pub tag: String,
     pub since_build: SinceBuild,
 }

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     BuildStep, BuildView, Check, ClusterOption, ClusterView, ComponentLive, ComponentName,
     DeployPlan, DeployRevision, DeployedView, DriftedObject, Ending, EventRow, Finding, Freshness,
-    Handover, HelmView, ImageView, KubeconfigFile, LogLine, MinikubeView, OwnershipView, Planning,
-    PodRow, ProjectView, RunId, RunView, SecretView, StageState, StepId, StepState,
+    Handover, HelmView, ImageReport, ImageView, KubeconfigFile, LogLine, MinikubeView,
+    OwnershipView, Planning, PodRow, ProjectView, RunId, RunView, SecretView, StageState, StepId,
+    StepState,
 };
 
 /// How many events are kept; the oldest go first.
@@ -35,6 +36,9 @@ pub struct PanelState {
     /// The newest build of each component, as far as it has come.
     #[serde(default)]
     pub builds: BTreeMap<ComponentName, BuildView>,
+    /// What there is to say about each component's image, and whether its sources changed.
+    #[serde(default)]
+    pub image_reports: BTreeMap<ComponentName, ImageReport>,
     pub plan: Option<DeployPlan>,
     /// How far the plan is that is being made; none while none is.
     pub planning: Option<Planning>,
@@ -74,6 +78,7 @@ pub enum Slice {
     Secrets,
     Images,
     Builds,
+    ImageReports,
     Deploy,
     Ownership,
     Helm,
@@ -87,7 +92,7 @@ pub enum Slice {
 }
 
 impl Slice {
-    pub const ALL: [Slice; 19] = [
+    pub const ALL: [Slice; 20] = [
         Self::Project,
         Self::Clusters,
         Self::Cluster,
@@ -97,6 +102,7 @@ impl Slice {
         Self::Secrets,
         Self::Images,
         Self::Builds,
+        Self::ImageReports,
         Self::Deploy,
         Self::Ownership,
         Self::Helm,
@@ -139,6 +145,7 @@ pub enum PanelEvent {
         run: RunId,
         steps: Vec<BuildStep>,
     },
+    ImageReport(Box<ImageReport>),
     Plan(Option<Box<DeployPlan>>),
     Planning(Option<Planning>),
     Drift(Vec<DriftedObject>),
@@ -192,6 +199,7 @@ impl PanelEvent {
             Self::Secrets(_) => &[Slice::Secrets],
             Self::Image(_) => &[Slice::Images],
             Self::BuildStarted(_) | Self::BuildSteps { .. } => &[Slice::Builds],
+            Self::ImageReport(_) => &[Slice::ImageReports],
             Self::Plan(_) | Self::Planning(_) | Self::Drift(_) | Self::Deployed(_) => {
                 &[Slice::Deploy]
             }
@@ -222,6 +230,7 @@ impl PanelEvent {
             | Self::Image(_)
             | Self::BuildStarted(_)
             | Self::BuildSteps { .. }
+            | Self::ImageReport(_)
             | Self::Plan(_)
             | Self::Planning(_)
             | Self::Drift(_)
@@ -300,6 +309,10 @@ impl PanelState {
             }
             PanelEvent::Image(image) => {
                 replace_or_push(&mut self.images, image, |a, b| a.component == b.component)
+            }
+            PanelEvent::ImageReport(report) => {
+                self.image_reports
+                    .insert(report.component.clone(), (**report).clone());
             }
             PanelEvent::Plan(plan) => self.plan = plan.as_deref().cloned(),
             PanelEvent::Planning(planning) => self.planning = *planning,
@@ -386,6 +399,7 @@ impl PanelState {
         self.secrets.clear();
         self.images.clear();
         self.builds.clear();
+        self.image_reports.clear();
         self.plan = None;
         self.planning = None;
         self.drift = None;

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::api::images::build_images;
 pub use crate::components::words::why_not;
-use crate::components::{FailureNote, ImageCard, PageFrame, RunPanel, wish};
+use crate::components::{FailureNote, ImageCard, ImageReportCard, PageFrame, RunPanel, wish};
 use crate::live::Live;
 use crate::model::{RunKind, RunView, Slice, StepId};
 use crate::ui::{Button, ButtonKind, EmptyMessage, Tone};
@@ -74,6 +74,11 @@ pub fn ImagesPage() -> impl IntoView {
                 </div>
             </Show>
             <RunPanel kind=RunKind::Build />
+            <For
+                each=move || names.get()
+                key=Clone::clone
+                children=|component| view! { <ImageReportCard component /> }
+            />
         </PageFrame>
     }
     .into_any()

@@ -8,6 +8,10 @@ export class ImagesPage extends StepPage {
 
   readonly buildButton = () => this.button('Build images')
   readonly image = (component: string) => this.page.getByRole('article', { name: `Image of ${component}`, exact: true })
+  /** A part of the report: `Checks`, `Layers`, `Sources` or `Dockerfile`. */
+  readonly part = (component: string, title: string) =>
+    this.page.getByRole('article', { name: `Report of ${component}`, exact: true }).getByRole('region', { name: title, exact: true })
+  readonly hint = (component: string, what: string) => this.part(component, 'Dockerfile').getByText(what, { exact: true })
   readonly log = () => this.run('Build images').getByRole('log', { name: 'Log of the run' })
 
   async build() {

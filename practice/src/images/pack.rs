@@ -231,6 +231,21 @@ impl PackedImage {
         digest_of(&self.manifest)
     }
 
+    /// The OCI image configuration.
+    #[must_use]
+    pub fn config(&self) -> &[u8] {
+        &self.config
+    }
+
+    /// The layers from the bottom to the top: what is in each, and its compressed bytes.
+    #[must_use]
+    pub fn layers(&self) -> Vec<(&'static str, u64)> {
+        ["Loader and shared libraries", "The program and its files"]
+            .into_iter()
+            .zip(self.layers.iter().map(|layer| layer.size_bytes))
+            .collect()
+    }
+
     /// Bytes of configuration and compressed layers.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {

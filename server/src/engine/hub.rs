@@ -283,6 +283,9 @@ fn is_news(state: &PanelState, event: &PanelEvent) -> bool {
         PanelEvent::Minikube(minikube) => state.minikube.as_ref() != minikube.as_deref(),
         PanelEvent::Secrets(secrets) => &state.secrets != secrets,
         PanelEvent::Image(image) => !state.images.contains(image),
+        PanelEvent::ImageReport(report) => {
+            state.image_reports.get(&report.component) != Some(report)
+        }
         PanelEvent::Plan(plan) => state.plan.as_ref() != plan.as_deref(),
         PanelEvent::Planning(planning) => state.planning != *planning,
         PanelEvent::Drift(drift) => state.drift.as_ref() != Some(drift),

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use app::model::{
-    CheckState, ComponentName, Finding, ImageState, Need, Outcome, PanelEvent, PanelState, Rollout,
-    RunKind, SecretState, SecretView, Severity, StepId, StepState, UnixMillis,
+    CheckState, ComponentName, ComponentView, Finding, ImageState, Need, Outcome, PanelEvent,
+    PanelState, ProjectView, Rollout, RunKind, SecretState, SecretView, Severity, StepId,
+    StepState, UnixMillis,
 };
 
 use super::{Core, clock};
@@ -59,6 +60,20 @@ pub fn gates(state: &PanelState, now: UnixMillis) -> BTreeMap<StepId, StepState>
         (StepId::Assist, assist),
         (StepId::Live, live),
     ])
+}
+
+/// The images whose sources are not what they were, each with the first change.
+fn outdated_images(state: &PanelState, project: &ProjectView) -> Vec<String> {
+    let words = |component: &ComponentView| {
+        let name = &component.name;
+        let (count, first) = state.image_reports.get(name)?.outdated()?;
+        let first = first.first()?;
+        Some(match count {
+            1 => format!("{name} ({first})"),
+            more => format!("{name} ({first} and {} more)", more - 1),
+        })
+    };
+    project.components.iter().filter_map(words).collect()
 }
 
 struct Gate<'a> {
@@ -180,6 +195,12 @@ impl Gate<'_> {
             .collect();
         let all = project.components.len();
         if missing.is_empty() {
+            let outdated = outdated_images(self.state, project);
+            if !outdated.is_empty() {
+                return StepState::Stale {
+                    why: format!("Changed since the image was built: {}", outdated.join("; ")),
+                };
+            }
             return self.done(
                 StepId::Images,
                 format!("{all} of {all} images are in the cluster"),

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use app::model::{Builder, BuiltImage, ComponentName, ImageState, humanize_bytes};
+use app::model::{Builder, BuiltImage, ComponentName, ImageFacts, ImageState, humanize_bytes};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::destination::Destination;
 use super::pack_build::Tail;
 use super::plan::Job;
+use super::report::Look;
 use super::{Inner, deliver, docker_build, findings, known, pack_build, prove};
 use crate::cluster::Connected;
 use crate::engine::{RunError, RunHandle, StageHandle, clock};
@@ -119,6 +120,21 @@ impl OneBuild {
         let nodes = inner.nodes.borrow().clone();
         let resolved = Destination::resolve(&job.way, &self.connected, &nodes, cancel).await;
         let destination = or_fail(&stages.build, resolved.map_err(RunError::from))?;
+        if job.builder == Builder::Docker {
+            inner.learn_reader(cancel).await;
+        }
+        let sources = inner
+            .sources_of(component, job.builder, &stages.build, cancel)
+            .await;
+        let sources = or_fail(&stages.build, sources)?;
+        if job.builder == Builder::Docker
+            && let Some(image) = self.unchanged(&sources).await
+        {
+            let why = format!("the sources are those of {}", image.reference);
+            stages.build.skip(why);
+            stages.second.skip("it is in the cluster already");
+            return self.finish(image, &destination).await;
+        }
         let made = match (job.builder, &component.pack) {
             (Builder::Pack, Some(recipe)) => {
                 let waiting_for_others = async {
@@ -139,8 +155,8 @@ impl OneBuild {
             _ => {
                 let built = docker_build::build(
                     inner,
-                    (&self.run, &self.connected.voice),
-                    component,
+                    (&self.run, &self.connected),
+                    (component, &sources),
                     &job.way,
                     &destination,
                     &stages.build,
@@ -150,10 +166,38 @@ impl OneBuild {
                 or_fail(&stages.build, built)?
             }
         };
+        let facts = inner.facts_of(component, &made, cancel).await;
         let delivered =
             deliver::deliver(made, &destination, component, &stages.second, cancel).await;
         let image = or_fail(&stages.second, delivered)?;
+        let facts = facts.map(|facts| ImageFacts {
+            id: image.id.clone(),
+            ..facts
+        });
+        inner
+            .remember_build(
+                &self.connected,
+                component,
+                sources,
+                &image,
+                facts,
+                &stages.second,
+            )
+            .await;
         self.finish(image, &destination).await
+    }
+
+    /// The image of exactly these sources, when the cluster shows it now.
+    async fn unchanged(&self, sources: &Look) -> Option<BuiltImage> {
+        let (inner, connected) = (&self.inner, &self.connected);
+        let name = &self.job.component.name;
+        let image = known::get(&inner.core.journal, &connected.id, name)?.image;
+        if !inner.is_built_from(connected, name, sources, &image).await {
+            return None;
+        }
+        let source = prove::Source::of(connected);
+        let listing = prove::Listing::take(&source, &inner.nodes).await;
+        (listing.has(&image) == prove::Verdict::Listed).then_some(image)
     }
 
     /// Remembers the image and waits until the cluster's own runtime shows it.

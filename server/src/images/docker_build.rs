@@ -12,19 +12,21 @@ use super::build_progress::BuildProgress;
 use super::deliver::{Lies, Made};
 use super::destination::{Destination, Way};
 use super::pack_build::Tail;
+use super::report::Look;
 use super::{Inner, dockerfile_lines, findings};
 use crate::adapters::docker::{self, BuildCommand, BuildEngine, Daemon, ProgressReader};
+use crate::cluster::Connected;
 use crate::engine::{RunError, RunHandle, StageHandle, Voice, clock};
 use crate::process::{self, Ending};
 use crate::project::ComponentSpec;
 
 const BUILD_DEADLINE: Duration = Duration::from_secs(60 * 60);
 
-/// Builds the image and gives it a tag made from its ID.
+/// Builds the image and gives it the tag of its sources.
 pub async fn build(
     inner: &Arc<Inner>,
-    (run, voice): (&RunHandle, &Voice),
-    component: &ComponentSpec,
+    (run, connected): (&RunHandle, &Connected),
+    (component, sources): (&ComponentSpec, &Look),
     way: &Way,
     destination: &Destination,
     stage: &StageHandle,
@@ -50,9 +52,11 @@ pub async fn build(
     })?;
     let build = Build {
         inner,
-        voice,
+        voice: &connected.voice,
+        cluster: &connected.id,
         run,
         component,
+        sources,
         daemon: &daemon,
         dockerfile: inner.project.path(dockerfile),
         working: format!("{}:slipway-building", component.image),
@@ -97,8 +101,10 @@ pub async fn engine(cancel: &CancellationToken) -> BuildEngine {
 struct Build<'b> {
     inner: &'b Arc<Inner>,
     voice: &'b Voice,
+    cluster: &'b str,
     run: &'b RunHandle,
     component: &'b ComponentSpec,
+    sources: &'b Look,
     daemon: &'b Daemon,
     dockerfile: std::path::PathBuf,
     /// The name while it is built; the ID decides which image is meant.
@@ -196,7 +202,7 @@ impl Build<'_> {
         findings::step_failed(&self.component.name, ended.ending, failed, line, &tail)
     }
 
-    /// The image the CLI says it built, under a tag made from its ID.
+    /// The image the CLI says it built, under the tag of its sources.
     async fn found(&self, cancel: &CancellationToken) -> Result<BuiltImage, RunError> {
         let lost = || {
             findings::load_failed(
@@ -214,7 +220,16 @@ impl Build<'_> {
             }
         }
         let inspected = found.ok_or_else(lost)?;
-        let tag = practice::images::content_tag(&inspected.id);
+        let tag = self
+            .inner
+            .tag_of(
+                self.cluster,
+                self.component,
+                self.sources,
+                &inspected.id,
+                cancel,
+            )
+            .await?;
         let reference = format!("{}:{tag}", self.component.image);
         let tagged = docker::tag(self.daemon, &inspected.id, &reference);
         let tagged = process::capture(&tagged, cancel).await;

@@ -37,6 +37,7 @@ use crate::project::{ComponentSpec, Project};
 use destination::Way;
 use going::Going;
 use nodes::NodeImages;
+use report::Reporter;
 
 /// How often clusters whose runtime can only be asked through a tool are asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
@@ -61,12 +62,15 @@ struct Inner {
     /// Wakes the verification up.
     verify: Notify,
     going: Going,
+    reporter: Reporter,
 }
 
 impl ImagesRoom {
     pub fn new(core: Core, project: Arc<Project>, cluster: ClusterRoom) -> Self {
+        let reporter = Reporter::new(&core.state_dir);
         Self {
             inner: Arc::new(Inner {
+                reporter,
                 core,
                 project,
                 cluster,
@@ -101,6 +105,7 @@ impl ImagesRoom {
     /// Compares what was built with what the cluster lists, again.
     pub fn recheck(&self) {
         self.inner.verify.notify_one();
+        self.inner.reporter.wake();
     }
 
     async fn follow_cluster(&self) {
@@ -115,9 +120,10 @@ impl ImagesRoom {
                 self.inner.nodes.send_replace(Arc::default());
                 id_before = id;
             }
+            let reporting = self.inner.keep_reporting(connected.clone());
             tokio::select! {
                 changed = clusters.changed() => if changed.is_err() { return },
-                () = self.follow(connected) => {}
+                ((), ()) = async { tokio::join!(self.follow(connected), reporting) } => {}
             }
         }
     }

@@ -26,6 +26,8 @@ struct NodeList {
     images: usize,
     /// `docker://28.0.4`
     runtime: String,
+    /// As Go names it: `amd64`.
+    architecture: String,
 }
 
 impl NodeImages {
@@ -63,6 +65,15 @@ impl NodeImages {
             .filter_map(|node| node.runtime.split_once("://"))
             .map(|(name, _)| name)
             .find(|name| matches!(*name, "containerd" | "cri-o"))
+    }
+
+    /// What the nodes can run, as Go names it; empty before they were heard.
+    pub fn architectures(&self) -> BTreeSet<String> {
+        self.nodes
+            .values()
+            .map(|node| node.architecture.clone())
+            .filter(|architecture| !architecture.is_empty())
+            .collect()
     }
 
     /// Whether a node lists as many images as it ever does, so that one may be left out.
@@ -130,6 +141,12 @@ fn list_of(node: &Node) -> NodeList {
             .as_ref()
             .and_then(|status| status.node_info.as_ref())
             .map(|info| info.container_runtime_version.clone())
+            .unwrap_or_default(),
+        architecture: node
+            .status
+            .as_ref()
+            .and_then(|status| status.node_info.as_ref())
+            .map(|info| info.architecture.clone())
             .unwrap_or_default(),
     }
 }

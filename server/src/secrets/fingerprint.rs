@@ -104,6 +104,14 @@ impl FingerprintKey {
         Some(short(mac))
     }
 
+    /// A key for another purpose, from which nothing can be learned about this one.
+    pub fn derived(&self, purpose: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+        let mut mac = self.mac();
+        mac.update(b"derived\0");
+        mac.update(purpose.as_bytes());
+        Zeroizing::new(mac.finalize().into_bytes().into())
+    }
+
     fn mac(&self) -> Hmac<Sha256> {
         Hmac::<Sha256>::new_from_slice(self.0.as_slice()).expect("HMAC takes a key of any length")
     }

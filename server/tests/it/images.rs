@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{ClusterChoice, GoingRuns, ImageState, Outcome, StageState};
+use app::model::{ClusterChoice, GoingRuns, ImageReport, ImageState, Outcome, StageState};
 use app::ports::Images;
 use server::cluster::{ClusterOptions, ClusterRoom};
 use server::engine::{Core, Journal, StateDir};
@@ -200,5 +200,48 @@ async fn a_cancelled_build_ends_and_leaves_no_image() {
             .image()
             .is_none_or(|state| state == ImageState::NotBuilt)
     );
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_built_image_is_reported_on_and_a_change_of_its_sources_is_noticed() {
+    let world = World::new("cp /bin/sleep program").await;
+    let source = world.project.root.join("app/main.txt");
+    fs::write(&source, "one").expect("written");
+    let outcome = world.build().await;
+    assert!(matches!(outcome, Outcome::Succeeded { .. }), "{outcome:?}");
+    let name = world.project.spec().components[0].name.clone();
+    let until = async |wanted: &dyn Fn(&ImageReport) -> bool| {
+        let mut changed = world.core.hub.changed();
+        let waiting = async {
+            loop {
+                let report = world
+                    .core
+                    .hub
+                    .read(|state| state.image_reports.get(&name).cloned());
+                if let Some(report) = report.filter(|report| wanted(report)) {
+                    return report;
+                }
+                changed.changed().await.expect("the hub lives");
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), waiting)
+            .await
+            .expect("the report comes")
+    };
+    let report = until(&|report| report.image.is_some()).await;
+    let facts = report.image.as_ref().expect("facts");
+    assert_eq!(facts.user, "65532:65532");
+    assert_eq!(facts.layers.len(), 2);
+    // The program the build left in the folder is no source.
+    assert_eq!(report.outdated(), None);
+    fs::write(&source, "two").expect("written");
+    let report = until(&|report| report.outdated().is_some()).await;
+    assert_eq!(
+        report.outdated(),
+        Some((1, ["main.txt".to_owned()].as_slice()))
+    );
+    fs::write(&source, "one").expect("written");
+    until(&|report| report.outdated().is_none()).await;
     world.end().await;
 }

@@ -7,6 +7,7 @@ mod crash;
 mod deploy_on_practice;
 mod deploy_steering;
 mod docker_builds;
+mod docker_context;
 mod dockerd;
 mod guard;
 mod helm_releases;

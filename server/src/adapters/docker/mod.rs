@@ -186,6 +186,15 @@ pub fn node_images(daemon: &Daemon, node: &str) -> CommandSpec {
         .deadline(Duration::from_secs(20))
 }
 
+/// Asks a daemon how an image came to be: one JSON object a line, newest first, sizes in bytes.
+pub fn history(daemon: &Daemon, reference: &str) -> CommandSpec {
+    daemon
+        .command()
+        .args(["image", "history", "--no-trunc", "--human=false"])
+        .args(["--format", "{{json .}}", reference])
+        .deadline(Duration::from_secs(20))
+}
+
 /// Writes an image as an archive.
 pub fn save(daemon: &Daemon, reference: &str, archive: &Path) -> CommandSpec {
     daemon

@@ -17,19 +17,24 @@ const LARGE_BYTES: u64 = 200_000_000;
 /// How many changed paths are named.
 const NAMED: usize = 6;
 
-/// The preview of a context, compared with the snapshot of the last build.
+/// The preview of a context, compared with the snapshot of the last build. `folder` is how
+/// `slipway.toml` names it.
 pub fn preview(
     context: &Context,
     identity: &ContextIdentity,
     built: Option<&Snapshot>,
-    project: &Path,
+    folder: &Path,
 ) -> ContextPreview {
-    let relative = |path: &Path| {
-        let path = path.strip_prefix(project).unwrap_or(path);
-        match path.as_os_str().is_empty() {
-            true => ".".to_owned(),
-            false => path.to_string_lossy().into_owned(),
-        }
+    let shown = |path: &Path| match path.as_os_str().is_empty() {
+        true => ".".to_owned(),
+        false => path.to_string_lossy().into_owned(),
+    };
+    // The root may lie elsewhere, behind a link.
+    let relative = |path: &Path| match path.strip_prefix(&context.spec.root) {
+        Ok(inside) => shown(&folder.join(inside)),
+        Err(_) => path
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
     };
     let mut files: Vec<(&Entry, u64)> = context
         .entries
@@ -44,7 +49,7 @@ pub fn preview(
     let bytes = files.iter().map(|(_, bytes)| bytes).sum();
     files.sort_by(|(a, a_bytes), (b, b_bytes)| b_bytes.cmp(a_bytes).then(a.path.cmp(&b.path)));
     ContextPreview {
-        folder: relative(&context.spec.root),
+        folder: shown(folder),
         ignore_file: context.ignore.as_ref().map(|file| relative(&file.path)),
         files: count,
         bytes,

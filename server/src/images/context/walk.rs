@@ -1,5 +1,5 @@
-//! Walks a context folder as the builder's client does: links are sent as links, special files
-//! other than sockets as what they are, excluded folders are entered only where a negation may
+//! Walks a context folder as the builder's client does: links are sent as links, sockets are
+//! left out, pipes and devices are sent by the classic builder only, excluded folders are entered only where a negation may
 //! bring something back. The rules are those of docker/cli 29 (`archive.TarWithOptions`) and
 //! BuildKit 0.32 (`fsutil`), checked against a real daemon in the integration tests.
 
@@ -241,6 +241,11 @@ impl Walk<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(failed(error)),
         };
+        let is_special = !(file_type.is_dir() || file_type.is_symlink() || file_type.is_file());
+        if is_special && self.reader == Reader::BuildKit {
+            // It has no content to send, and no COPY brings it.
+            return Ok(());
+        }
         let kind = if file_type.is_dir() {
             Kind::Folder
         } else if file_type.is_symlink() {

@@ -26,8 +26,8 @@ pub struct View<'a> {
 /// One rule.
 #[derive(Debug)]
 pub struct Rule {
-    /// Stable, for the muting comment and the docs.
-    pub code: &'static str,
+    /// The hint's code: stable, for the muting comment and the docs.
+    pub id: &'static str,
     pub hadolint: Option<&'static str>,
     pub severity: HintSeverity,
     pub why: &'static str,
@@ -111,7 +111,7 @@ pub fn hints(file: &Dockerfile, port: u16, has_ignore_file: bool) -> (Vec<Docker
                 continue;
             }
             out.push(DockerfileHint {
-                code: rule.code.to_owned(),
+                code: rule.id.to_owned(),
                 hadolint: rule.hadolint.map(str::to_owned),
                 severity: rule.severity,
                 line: hit.line,
@@ -130,7 +130,7 @@ pub fn hints(file: &Dockerfile, port: u16, has_ignore_file: bool) -> (Vec<Docker
 
 fn is_muted(file: &Dockerfile, rule: &Rule, line: u32) -> bool {
     let names = |codes: &std::collections::BTreeSet<String>| {
-        codes.contains(rule.code) || rule.hadolint.is_some_and(|number| codes.contains(number))
+        codes.contains(rule.id) || rule.hadolint.is_some_and(|number| codes.contains(number))
     };
     names(&file.muted)
         || file

@@ -7,42 +7,42 @@ use crate::adapters::docker::is_root;
 
 pub const RULES: &[Rule] = &[
     Rule {
-        code: "USER_ROOT",
+        id: "USER_ROOT",
         hadolint: Some("DL3002"),
         severity: Warning,
         why: "Who breaks into the app is root in the container; a namespace with the restricted policy refuses the pod.",
         find: user_root,
     },
     Rule {
-        code: "USER_MISSING",
+        id: "USER_MISSING",
         hadolint: None,
         severity: Warning,
         why: "Without USER most base images run as root; a namespace with the restricted policy refuses the pod.",
         find: user_missing,
     },
     Rule {
-        code: "USER_NOT_NUMERIC",
+        id: "USER_NOT_NUMERIC",
         hadolint: None,
         severity: Advice,
         why: "Kubernetes cannot tell whether a name is root, so runAsNonRoot refuses the pod.",
         find: user_not_numeric,
     },
     Rule {
-        code: "PORT_NOT_EXPOSED",
+        id: "PORT_NOT_EXPOSED",
         hadolint: None,
         severity: Advice,
         why: "EXPOSE tells people and tools where the app listens; slipway.toml says it too, and they should agree.",
         find: port_not_exposed,
     },
     Rule {
-        code: "PORT_OTHER",
+        id: "PORT_OTHER",
         hadolint: None,
         severity: Warning,
         why: "The Service and the probes go to the port of slipway.toml. If the app listens on the other one, nothing answers.",
         find: port_other,
     },
     Rule {
-        code: "DEV_SERVER",
+        id: "DEV_SERVER",
         hadolint: None,
         severity: Warning,
         why: "A development server watches files, is slow, and shows its insides to everybody.",

@@ -7,42 +7,42 @@ use crate::images::report::secret_like::{is_secret, is_secret_name};
 
 pub const RULES: &[Rule] = &[
     Rule {
-        code: "NOT_UNDERSTOOD",
+        id: "NOT_UNDERSTOOD",
         hadolint: None,
         severity: Error,
         why: "The builder will stop there.",
         find: not_understood,
     },
     Rule {
-        code: "SECRET_IN_ENV",
+        id: "SECRET_IN_ENV",
         hadolint: None,
         severity: Error,
         why: "It is written into the image, where everyone who gets the image can read it.",
         find: secret_in_env,
     },
     Rule {
-        code: "SECRET_IN_ARG",
+        id: "SECRET_IN_ARG",
         hadolint: None,
         severity: Warning,
         why: "The value of a build argument is kept in the image's history as soon as an instruction uses it.",
         find: secret_in_arg,
     },
     Rule {
-        code: "NO_DOCKERIGNORE",
+        id: "NO_DOCKERIGNORE",
         hadolint: None,
         severity: Warning,
         why: "The whole folder is copied: history, local settings and build output come along, and each change of them builds anew.",
         find: no_dockerignore,
     },
     Rule {
-        code: "COPY_BEFORE_DEPENDENCIES",
+        id: "COPY_BEFORE_DEPENDENCIES",
         hadolint: None,
         severity: Advice,
         why: "Any change of the sources makes the cached layer with the dependencies useless, so each build installs all of them.",
         find: copy_before_dependencies,
     },
     Rule {
-        code: "SINGLE_STAGE",
+        id: "SINGLE_STAGE",
         hadolint: None,
         severity: Advice,
         why: "Compiler, sources and build output stay in the image: it is hundreds of megabytes larger and gives an intruder tools.",

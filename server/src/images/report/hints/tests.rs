@@ -256,17 +256,17 @@ fn every_rule_has_a_case_a_code_of_its_own_and_a_place_in_the_docs() {
     let docs = include_str!("../../../../../docs/dockerfile-hints.md");
     let mut seen = BTreeSet::new();
     for rule in rules() {
-        assert!(seen.insert(rule.code), "{} twice", rule.code);
-        let has_case = CASES.iter().any(|(code, _, _)| *code == rule.code);
+        assert!(seen.insert(rule.id), "{} twice", rule.id);
+        let has_case = CASES.iter().any(|(code, _, _)| *code == rule.id);
         assert!(
-            has_case || rule.code == "NO_DOCKERIGNORE",
+            has_case || rule.id == "NO_DOCKERIGNORE",
             "{} has no case",
-            rule.code
+            rule.id
         );
         let row = docs
             .lines()
-            .find(|line| line.starts_with(&format!("| `{}` |", rule.code)));
-        let row = row.unwrap_or_else(|| panic!("{} is not in docs/dockerfile-hints.md", rule.code));
+            .find(|line| line.starts_with(&format!("| `{}` |", rule.id)));
+        let row = row.unwrap_or_else(|| panic!("{} is not in docs/dockerfile-hints.md", rule.id));
         assert!(
             rule.hadolint.is_none_or(|number| row.contains(number)),
             "{row}"
