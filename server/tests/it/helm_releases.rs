@@ -61,6 +61,7 @@ impl World {
             wanted: Some(choice.clone()),
             typed: true,
             kubeconfig: Some(foreign.iter().cloned().collect()),
+            ..ClusterOptions::default()
         };
         let cluster = ClusterRoom::new(core.clone(), options);
         let images = Arc::new(ImagesRoom::new(
