@@ -203,6 +203,7 @@ fn FoundBody(finding: Finding) -> impl IntoView {
                 .filter_map(|next| match next {
                     NextAction::Advice { text } => Some(text),
                     NextAction::Command { command, why } => Some(format!("{why}: {command}")),
+                    NextAction::Patch { file, patch } => Some(format!("{file}: {patch}")),
                     NextAction::Open {
                         step: StepId::Images,
                         ..
