@@ -199,8 +199,13 @@ fn serving_a_broken_project_shows_what_is_wrong_and_goes_on_once_it_is_mended() 
         state.path(),
         &[OsStr::new("--project"), project.path().as_os_str()],
     );
+    let deadline = Instant::now() + Duration::from_secs(20);
     let mut snapshot = serving.snapshot();
-    assert!(snapshot.contains("PROJECT_"), "{snapshot}");
+    while !snapshot.contains("PROJECT_") {
+        assert!(Instant::now() < deadline, "{snapshot}");
+        std::thread::sleep(Duration::from_millis(20));
+        snapshot = serving.snapshot();
+    }
     assert!(snapshot.contains("\"project\":null"), "{snapshot}");
     std::fs::write(
         &file,

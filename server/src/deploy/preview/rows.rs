@@ -428,7 +428,8 @@ mod tests {
 
     fn side(rows: &[DiffRow], of: impl Fn(&DiffRow) -> Option<&str>) -> Value {
         let text: Vec<&str> = rows.iter().filter_map(of).collect();
-        serde_yaml::from_str(&text.join("\n")).expect("it is YAML")
+        // The last line ends too: a block of text keeps its line break by it.
+        serde_yaml::from_str(&(text.join("\n") + "\n")).expect("it is YAML")
     }
 
     #[test]

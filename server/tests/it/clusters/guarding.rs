@@ -97,7 +97,10 @@ fn changing() -> BTreeMap<&'static str, Value> {
         ("/api/secrets/generate", json!({"key": "AUTH_SECRET"})),
         ("/api/secrets/delete", json!({"key": "OPENAI_API_KEY"})),
         ("/api/images/build", json!({"components": []})),
-        ("/api/deploys/deploy", json!({"plan_hash": "any"})),
+        (
+            "/api/deploys/deploy",
+            json!({"plan_hash": "any", "prune": false}),
+        ),
         (
             "/api/rollouts/steer",
             json!({"component": "backend", "act": {"type": "restart"}}),
@@ -134,6 +137,7 @@ const HARMLESS: &[&str] = &[
     "/api/releases/revision",
     "/api/releases/save",
     "/api/releases/values",
+    "/api/revisions/compare",
     "/api/rollouts/history",
     "/api/runs/cancel",
     "/api/runs/log",
