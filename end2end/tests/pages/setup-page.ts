@@ -25,4 +25,32 @@ export class SetupPage extends StepPage {
   async expectReady(...checks: string[]) {
     for (const check of checks) await expect(this.check(check).getByText('Ready', { exact: true })).toBeVisible()
   }
+
+  readonly minikube = () => this.page.getByRole('region', { name: 'minikube', exact: true })
+  readonly profile = (name: string) =>
+    this.minikube().getByRole('list', { name: 'Profiles' }).getByRole('listitem').filter({ hasText: name })
+  readonly run = (title: string) => this.page.getByRole('region', { name: `Run: ${title}` })
+
+  async expectMissing(...checks: string[]) {
+    for (const check of checks) await expect(this.check(check).getByText('Not here', { exact: true })).toBeVisible()
+  }
+
+  /** With what the form offers. */
+  async createCluster() {
+    await this.page.getByRole('form', { name: 'New cluster' }).getByRole('button', { name: 'Create and start' }).click()
+  }
+
+  /** Does it, and says yes where it is asked. */
+  async act(act: string, profile: string) {
+    await this.minikube().getByRole('button', { name: `${act} ${profile}`, exact: true }).click()
+    const dialog = this.page.getByRole('dialog', { name: `${act} ${profile}?` })
+    if (act !== 'Unpause') await dialog.getByRole('button', { name: act, exact: true }).click()
+  }
+
+  async deleteCluster(profile: string) {
+    await this.minikube().getByRole('button', { name: `Delete ${profile}`, exact: true }).click()
+    const dialog = this.page.getByRole('dialog', { name: `Delete ${profile}?` })
+    await dialog.getByRole('textbox').fill(profile)
+    await dialog.getByRole('button', { name: 'Delete', exact: true }).click()
+  }
 }

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const repository = resolve(import.meta.dirname, '../../..')
-const binary = process.env.SLIPWAY_BINARY ?? join(repository, 'target/debug/slipway')
+export const binary = process.env.SLIPWAY_BINARY ?? join(repository, 'target/debug/slipway')
 const example = join(repository, 'examples/todo-chatbot')
 /** How long Slipway may take to say that it is ready, on a machine that compiles beside it. */
 const READY_WITHIN_MS = 30_000
