@@ -16,7 +16,7 @@ test.describe('before the start', () => {
   test('an unknown key in slipway.toml is told with its place and the key that was meant', async ({ scratch }) => {
     const project = exampleProject(scratch)
     changeFile(`${project}/slipway.toml`, 'namespace = "todo"', 'namespase = "todo"')
-    const { code, stdout, stderr } = await run(`${scratch}/state`, ['serve', '--no-open', '--project', project])
+    const { code, stdout, stderr } = await run(`${scratch}/state`, ['up', '--cluster', 'practice', '--project', project])
     expect(code).toBe(1)
     expect(stdout).toBe('')
     expect(stderr).toContain('PROJECT_UNKNOWN_KEY')
@@ -28,7 +28,7 @@ test.describe('before the start', () => {
   test('text that is not TOML is told with its place', async ({ scratch }) => {
     const project = exampleProject(scratch)
     writeFileSync(`${project}/slipway.toml`, '[project]\nname = "todo\n')
-    const { code, stderr } = await run(`${scratch}/state`, ['serve', '--no-open', '--project', project])
+    const { code, stderr } = await run(`${scratch}/state`, ['up', '--cluster', 'practice', '--project', project])
     expect(code).toBe(1)
     expect(stderr).toContain('PROJECT_SYNTAX')
     expect(stderr).toMatch(/slipway\.toml:2:\d+/)
@@ -37,7 +37,7 @@ test.describe('before the start', () => {
   test('a missing manifest folder is told by name', async ({ scratch }) => {
     const project = exampleProject(scratch)
     rmSync(`${project}/k8s`, { recursive: true })
-    const { code, stderr } = await run(`${scratch}/state`, ['serve', '--no-open', '--project', project])
+    const { code, stderr } = await run(`${scratch}/state`, ['up', '--cluster', 'practice', '--project', project])
     expect(code).toBe(1)
     expect(stderr).toContain('The project has no k8s')
   })

@@ -22,6 +22,7 @@ test('a plan is read object by object, by keyboard, and a conflict is forced onl
     changeFile(join(project, 'k8s/10-config.yaml'), 'RUST_LOG: "info"', 'RUST_LOG: "debug"')
     await deploy.refreshButton().click()
     await deploy.expectPlanned('Update', 'ConfigMap', 'todo-config')
+    await deploy.option('ConfigMap', 'todo-config').click()
     await expect(deploy.difference('ConfigMap todo-config')).toContainText('RUST_LOG: debug')
     await expectAccessible(page)
   })

@@ -8,7 +8,7 @@ import { expect, expectAccessible, test } from './support/test.ts'
 
 const TITLES: StepTitle[] = ['Setup', 'Secrets', 'Images', 'Deploy', 'Assist', 'Live']
 /** What a person may do who may only look: nothing that reaches the server. */
-const HARMLESS = /^(Theme: \w+|Copy .+|Follow|Pause|Show all .+)$/
+const HARMLESS = /^(Theme: \w+|Copy .+|Follow|Pause|Show all .+|Unified|Side by side|Show everything|\d+ \w+|Show \d+ unchanged lines?)$/
 
 /** Every server function there is, with arguments that would work for the operator. */
 const FUNCTIONS: Record<string, unknown> = {
@@ -28,6 +28,26 @@ const FUNCTIONS: Record<string, unknown> = {
   'handovers/dismiss': {},
   'runs/cancel': { run: 1 },
   'runs/log': { run: 1, from: 0 },
+  'clusters/allow': { name: 'any' },
+  'clusters/forget': {},
+  'clusters/look': {},
+  'deploys/object-diff': {},
+  'deploys/stop-planning': {},
+  'images/builder': {},
+  'images/cancel': {},
+  'minikube/act': {},
+  'minikube/create': {},
+  'releases/carry-out': {},
+  'releases/check': {},
+  'releases/compare': {},
+  'releases/dependencies': {},
+  'releases/plan': {},
+  'releases/plan-save': {},
+  'releases/revision': {},
+  'releases/save': {},
+  'releases/values': {},
+  'runs/search': {},
+  'setup/mute': {},
   'live/logs': { query: { pod: 'backend', container: 'backend', previous: false, tail: 10 } },
 }
 

@@ -2,7 +2,11 @@
 //! tests that need them say so and are skipped.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -42,6 +46,43 @@ fn ensure_engine() -> Result<()> {
             &["docker.io", "iptables", "iproute2"],
         )?;
     }
+    engine_starts()
+}
+
+/// Whether a daemon comes up here at all: some containers and virtual machines do not let one.
+fn engine_starts() -> Result<()> {
+    let folder = std::env::temp_dir().join(format!("slipway-dockerd-trial-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    let socket = folder.join("docker.sock");
+    let option = |name: &str, path: &str| format!("--{name}={}", folder.join(path).display());
+    let mut daemon = Command::new("dockerd")
+        .args([
+            option("data-root", "data"),
+            option("exec-root", "exec"),
+            option("pidfile", "pid"),
+        ])
+        .arg(format!("--host=unix://{}", socket.display()))
+        .args(["--bridge=none", "--iptables=false"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("dockerd cannot be started")?;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let came_up = loop {
+        if UnixStream::connect(&socket).is_ok() {
+            break true;
+        }
+        if daemon.try_wait()?.is_some() || Instant::now() > deadline {
+            break false;
+        }
+        thread::sleep(Duration::from_millis(100));
+    };
+    // SIGTERM lets it end its containerd, too.
+    let _ = Command::new("kill").arg(daemon.id().to_string()).status();
+    daemon.wait()?;
+    // What a daemon leaves mounted cannot be removed; it is a temporary folder.
+    let _ = fs::remove_dir_all(&folder);
+    ensure!(came_up, "dockerd does not come up on this machine");
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use crate::live::Live;
 use crate::model::{
     Change, DeployedView, PanelState, PlanChoices, RunKind, RunView, Severity, Slice, StepId,
 };
-use crate::ui::{Button, ButtonKind, ConfirmDialog, DialogAct, Icon, IconShape, Tabs};
+use crate::ui::{Button, ButtonKind, ConfirmDialog, DialogAct, Icon, IconShape, TabPanel, Tabs};
 
 const MODES: &[&str] = &["Raw", "Helm"];
 const HELM: usize = 1;
@@ -120,20 +120,23 @@ pub fn DeployPage() -> impl IntoView {
             </Show>
             <OwnershipCard />
             <RunPanel kind=RunKind::Deploy />
-            <Show when=is_raw>
-                <FailureNote failure=plan.failure() />
-                <FailureNote failure=start.failure() />
-                <Deployed />
-                <Drift on_put_back=choose />
-                <PlanCard waiting=plan.is_pending() on_choose=move |choices| plan.send(choices) />
-            </Show>
-            <RolloutsCard />
-            <Show when=is_raw>
-                <RevisionsCard />
-            </Show>
-            <Show when=move || !is_raw()>
+            <TabPanel id="deploy-mode" at=0 chosen=mode>
+                <div class="column-main">
+                    <FailureNote failure=plan.failure() />
+                    <FailureNote failure=start.failure() />
+                    <Deployed />
+                    <Drift on_put_back=choose />
+                    <PlanCard
+                        waiting=plan.is_pending()
+                        on_choose=move |choices| plan.send(choices)
+                    />
+                    <RevisionsCard />
+                </div>
+            </TabPanel>
+            <TabPanel id="deploy-mode" at=HELM chosen=mode>
                 <HelmMode blocked />
-            </Show>
+            </TabPanel>
+            <RolloutsCard />
         </PageFrame>
         <ConfirmDialog
             open=asking
