@@ -21,6 +21,6 @@ export class ImagesPage extends StepPage {
   async expectInCluster(component: string) {
     await expect(this.image(component).getByText('In the cluster', { exact: true })).toBeVisible()
     await expect(this.image(component)).toContainText(/sha256:[0-9a-f]{12}/)
-    await expect(this.image(component)).toContainText(/Found in the cluster's runtime/)
+    await expect(this.image(component)).toContainText(/its ID was read back/)
   }
 }

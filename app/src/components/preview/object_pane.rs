@@ -85,14 +85,14 @@ fn One(
                     "Show everything"
                 </Button>
                 <CopyButton
-                    what="as text"
+                    what="text"
                     idle="Copy text"
                     text=move |()| {
                         diff().map_or_else(String::new, |diff| as_text(&text_title, &diff.rows))
                     }
                 />
                 <CopyButton
-                    what="as YAML"
+                    what="YAML"
                     idle="Copy YAML"
                     text=move |()| diff().map_or_else(String::new, |diff| as_yaml(&diff))
                 />
