@@ -52,7 +52,7 @@ fn cases() -> Vec<Case> {
             releases_live_their_whole_life,
             a_failed_upgrade_is_rolled_back_where_that_was_asked_for,
             hooks_are_jobs_that_must_succeed,
-            an_upgrade_that_is_told_to_stop_is_marked_failed,
+            an_upgrade_that_is_told_to_stop_says_that_it_was_cancelled,
             an_upgrade_that_is_killed_stays_pending_until_it_is_rolled_back;
         true workloads:
             deployments_roll_out_pause_and_go_back,
