@@ -18,6 +18,10 @@ pub enum Part {
     Browser,
 }
 
+/// What the property tests start from where nobody says otherwise: the same commit has the same
+/// answer every time. `PROPTEST_CASES` and `PROPTEST_RNG_SEED` look further.
+const PROPTEST_SEED: &str = "1";
+
 pub fn run(part: Option<Part>) -> Result<()> {
     let wants = |candidate: Part| part.is_none_or(|part| part == candidate);
     if wants(Part::Lint) {
@@ -29,6 +33,10 @@ pub fn run(part: Option<Part>) -> Result<()> {
         cargo(machine::test_runner())
             .args(PACKAGES)
             .env("SLIPWAY_TEST_TOOLS", tools)
+            .env(
+                "PROPTEST_RNG_SEED",
+                std::env::var("PROPTEST_RNG_SEED").unwrap_or_else(|_| PROPTEST_SEED.to_owned()),
+            )
             .envs(docker::ensure_docker())
             .run("Unit and integration tests")?;
     }

@@ -8,6 +8,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 use super::diff::union;
 use super::mask::Mask;
 use super::path::{Path, Step, align, list_keys};
+use crate::engine::redact::MASK;
 
 /// These come first, because they say what the rest is about.
 const FIRST: [&str; 5] = ["apiVersion", "kind", "metadata", "name", "namespace"];
@@ -63,7 +64,10 @@ impl Writer {
         let mut after = after.into_iter();
         for line in before {
             self.rows.push(match after.next() {
-                Some(other) if other == line => DiffRow::Changed(line, other + ANOTHER),
+                Some(other) if other == line && line.contains(MASK) => {
+                    DiffRow::Changed(line, other + ANOTHER)
+                }
+                Some(other) if other == line => DiffRow::Same(line),
                 Some(other) => DiffRow::Changed(line, other),
                 None => DiffRow::Removed(line),
             });
@@ -474,6 +478,24 @@ mod tests {
                 "+     2",
                 "      three",
                 "+     four",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_a_hidden_value_is_called_another_one() {
+        let list = |entry: &str| json!({"kind": "ConfigMap", "items": [entry]});
+        assert_eq!(
+            signs(&list("a\n\nold\n"), &list("b\n\nnew\n")),
+            [
+                "  kind: ConfigMap",
+                "  items:",
+                "  - |",
+                "-   a",
+                "+   b",
+                "  ",
+                "-   old",
+                "+   new",
             ]
         );
     }
