@@ -33,6 +33,9 @@ enum Verb {
         /// Only one part of it
         #[arg(value_enum)]
         part: Option<tests::Part>,
+        /// For the browser's part: what Playwright shall run, such as `walk.spec.ts`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
     },
     /// Build target/release/slipway: one self-contained binary with the web assets inside
     Build,
@@ -66,7 +69,7 @@ enum Verb {
 fn main() -> Result<()> {
     match Cli::parse().verb {
         Verb::Serve { args } => serve(&args),
-        Verb::Test { part } => tests::run(part),
+        Verb::Test { part, args } => tests::run(part, &args),
         Verb::Build => build(),
         Verb::Css { check: true } => assets::check_css(),
         Verb::Css { check: false } => assets::write_css(),

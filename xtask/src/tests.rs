@@ -22,7 +22,7 @@ pub enum Part {
 /// answer every time. `PROPTEST_CASES` and `PROPTEST_RNG_SEED` look further.
 const PROPTEST_SEED: &str = "1";
 
-pub fn run(part: Option<Part>) -> Result<()> {
+pub fn run(part: Option<Part>, playwright: &[String]) -> Result<()> {
     let wants = |candidate: Part| part.is_none_or(|part| part == candidate);
     if wants(Part::Lint) {
         lint()?;
@@ -49,7 +49,7 @@ pub fn run(part: Option<Part>) -> Result<()> {
         }
     }
     if wants(Part::Browser) {
-        browser()?;
+        browser(playwright)?;
     }
     Ok(())
 }
@@ -98,7 +98,7 @@ pub fn lint() -> Result<()> {
     .run("Clippy, browser side")
 }
 
-fn browser() -> Result<()> {
+fn browser(args: &[String]) -> Result<()> {
     assets::build_site()?;
     // The programs that stand in for others are examples.
     cargo(["build", "--bins", "--example", "standin-minikube"])
@@ -108,6 +108,7 @@ fn browser() -> Result<()> {
     let chromium = machine::ensure_chromium()?;
     Step::new("npx")
         .args(["--no-install", "playwright", "test"])
+        .args(args)
         .dir("end2end")
         .env(
             "SLIPWAY_TEST_TOOLS",
