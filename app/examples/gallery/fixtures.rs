@@ -295,6 +295,40 @@ fn probes(readiness: ProbeVerdict) -> BTreeMap<ProbeKind, ProbeLive> {
     ])
 }
 
+/// Readiness of a pod that is not ready was asked often enough to disagree for one of them.
+fn own_probes(pod: &PodRow) -> Vec<OwnProbe> {
+    let of = |kind, answer, in_a_row| OwnProbe {
+        pod: pod.uid.clone(),
+        container: pod.containers[0].name.clone(),
+        kind,
+        at: ago(2_400),
+        answer,
+        in_a_row,
+    };
+    let passed = OwnAnswer::Passed {
+        status: Some(200),
+        took_ms: 12,
+    };
+    let failed = OwnAnswer::Failed {
+        status: Some(503),
+        took_ms: 8,
+        why: "Answered with status 503".into(),
+    };
+    let differs = pod.name.starts_with("frontend");
+    vec![
+        if differs {
+            of(ProbeKind::Liveness, failed.clone(), 5)
+        } else {
+            of(ProbeKind::Liveness, passed.clone(), 9)
+        },
+        if pod.ready {
+            of(ProbeKind::Readiness, passed, 9)
+        } else {
+            of(ProbeKind::Readiness, failed, 2)
+        },
+    ]
+}
+
 fn pod(uid: &str, component: &str, ready: bool) -> PodRow {
     let readiness = if ready {
         ProbeVerdict::Passing
@@ -543,6 +577,10 @@ pub fn healthy() -> PanelState {
         }),
         components: [("backend", 2), ("frontend", 2)]
             .map(|(text, ready)| (name(text), component(text, Rollout::Complete, ready)))
+            .into(),
+        own_probes: pods
+            .each_ref()
+            .map(|pod| (pod.uid.clone(), own_probes(pod)))
             .into(),
         pods: pods.map(|pod| (pod.uid.clone(), pod)).into(),
         events: events.map(|event| (event.uid.clone(), event)).into(),

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{RestartButton, words};
+use super::{DataAge, RestartButton, words};
 use crate::live::Live;
 use crate::model::{ComponentLive, ComponentName, LoadBalancer, Rollout, ServiceRow, Slice};
 use crate::ui::{ButtonKind, EmptyMessage, Icon, IconShape, LinkButton, StatusBadge, Tone};
@@ -15,10 +15,8 @@ pub fn ComponentCard(component: ComponentName) -> impl IntoView {
     let row = live.memo(&[Slice::Components], move |state| {
         state.components.get(&name).cloned()
     });
-    let is_fresh = Memo::new(move |_| {
-        let watch = live.read(&[Slice::Watch], |state| state.watch);
-        live.is_fresh(&watch)
-    });
+    let watch = live.memo(&[Slice::Watch], |state| state.watch);
+    let is_fresh = Memo::new(move |_| live.is_fresh(&watch.get()));
     let is_absent = Memo::new(move |_| {
         row.with(|row| {
             row.as_ref()
@@ -46,6 +44,9 @@ pub fn ComponentCard(component: ComponentName) -> impl IntoView {
                         .into_any()
                 }
             }}
+            <p class="card-hint" hidden=move || is_absent.get()>
+                <DataAge watch />
+            </p>
             <div class="component-acts" hidden=move || is_absent.get()>
                 {move || {
                     let name = opened.clone();

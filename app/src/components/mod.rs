@@ -42,7 +42,7 @@ mod walk;
 mod wish;
 pub mod words;
 
-pub use age::{Age, Elapsed};
+pub use age::{Age, DataAge, Elapsed};
 pub use announcer::Announcer;
 pub use build_tree::BuildTree;
 pub use check_row::CheckRow;

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::probe_light::ProbeLights;
-use super::{Age, words};
+use super::{Age, DataAge, words};
 use crate::live::Live;
 use crate::model::{ContainerRow, ContainerState, Freshness, PodRow, Slice};
 use crate::ui::{StatusBadge, Tone};
@@ -38,6 +38,7 @@ fn Pod(
         .collect::<Vec<_>>()
         .join(" on ");
     let pod_name = pod.name.clone();
+    let uid = pod.uid.clone();
     let label = format!("Pod {}", pod.name);
     view! {
         <li class="pod" aria-label=label>
@@ -58,6 +59,7 @@ fn Pod(
                         more => format!("{more} restarts"),
                     }}
                 </span>
+                <DataAge watch />
                 {(!place.is_empty()).then(|| view! { <span class="mono">{place}</span> })}
             </p>
             {pod
@@ -73,7 +75,7 @@ fn Pod(
                 .containers
                 .into_iter()
                 .map(|container| {
-                    view! { <Container container pod=pod_name.clone() watch open_logs /> }
+                    view! { <Container container pod=pod_name.clone() uid=uid.clone() watch open_logs /> }
                 })
                 .collect_view()}
         </li>
@@ -85,6 +87,7 @@ fn Pod(
 fn Container(
     container: ContainerRow,
     pod: String,
+    uid: String,
     watch: Memo<Freshness>,
     open_logs: Callback<(String, String)>,
 ) -> impl IntoView {
@@ -132,7 +135,7 @@ fn Container(
             </p>
             {(!state.is_empty()).then(|| view! { <p class="container-state" dir="auto">{state}</p> })}
             {before.map(|before| view! { <p class="container-state" dir="auto">{before}</p> })}
-            <ProbeLights container watch />
+            <ProbeLights container pod=uid watch />
         </div>
     }
     .into_any()

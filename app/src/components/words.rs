@@ -2,9 +2,10 @@
 
 use crate::model::{
     BuildDoing, BuildStepState, Change, CheckState, ClusterKind, ContainerState, ContextState,
-    DeployOutcome, HintSeverity, ImageState, ImageVerdict, Need, Outcome, Owner, PanelState,
-    PodRow, ProbeVerdict, ProfileAct, ProfileState, ProfileView, Reach, Rollout, RunKind,
-    SecretKind, SecretState, Severity, StageState, StepId, StepState, humanize_bytes,
+    DeployOutcome, HintSeverity, ImageState, ImageVerdict, Need, Outcome, OwnAnswer, OwnProbe,
+    Owner, PanelState, PodRow, ProbeLive, ProbeVerdict, ProfileAct, ProfileState, ProfileView,
+    Reach, Rollout, RunKind, SecretKind, SecretState, Severity, StageState, StepId, StepState,
+    humanize_bytes,
 };
 use crate::ui::Tone;
 
@@ -200,6 +201,32 @@ pub fn probe(verdict: &ProbeVerdict) -> Said {
         ProbeVerdict::Passing => said(Tone::Ok, "Passing"),
         ProbeVerdict::Failing { .. } => said(Tone::Failed, "Failing"),
         ProbeVerdict::Killed { .. } => said(Tone::Failed, "Killed for it"),
+    }
+}
+
+/// What Slipway's own request was answered: `200 in 12 ms`.
+pub fn own_probe(own: &OwnProbe, probe: &ProbeLive) -> String {
+    match &own.answer {
+        OwnAnswer::Passed {
+            status: Some(status),
+            took_ms,
+        } => format!("{status} in {took_ms} ms"),
+        OwnAnswer::Passed { status: None, .. } => "Passes".to_owned(),
+        OwnAnswer::Failed {
+            status,
+            took_ms,
+            why,
+        } => {
+            let what = match status {
+                Some(status) => format!("{status} in {took_ms} ms"),
+                None => why.clone(),
+            };
+            match own.failures(probe) {
+                Some(failures) => format!("{what}, {failures} failures"),
+                None => what,
+            }
+        }
+        OwnAnswer::NotAsked { why } => why.clone(),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     BuildStep, BuildView, Check, ClusterOption, ClusterView, ComponentLive, ComponentName,
     DeployPlan, DeployRevision, DeployedView, DriftedObject, Ending, EventRow, Finding, Freshness,
-    Handover, HelmView, ImageReport, ImageView, KubeconfigFile, LogLine, MinikubeView,
+    Handover, HelmView, ImageReport, ImageView, KubeconfigFile, LogLine, MinikubeView, OwnProbe,
     OwnershipView, Planning, PodRow, ProjectView, RunId, RunView, SecretView, StageState, StepId,
     StepState,
 };
@@ -56,6 +56,9 @@ pub struct PanelState {
     pub components: BTreeMap<ComponentName, ComponentLive>,
     /// Keyed by UID.
     pub pods: BTreeMap<String, PodRow>,
+    /// What Slipway's own requests to the probes were answered, by the pod's UID.
+    #[serde(default)]
+    pub own_probes: BTreeMap<String, Vec<OwnProbe>>,
     /// Keyed by UID.
     pub events: BTreeMap<String, EventRow>,
     /// How fresh the watches behind components, pods and events are.
@@ -85,6 +88,7 @@ pub enum Slice {
     Runs,
     Components,
     Pods,
+    OwnProbes,
     Events,
     Watch,
     Findings,
@@ -92,7 +96,7 @@ pub enum Slice {
 }
 
 impl Slice {
-    pub const ALL: [Slice; 20] = [
+    pub const ALL: [Slice; 21] = [
         Self::Project,
         Self::Clusters,
         Self::Cluster,
@@ -109,6 +113,7 @@ impl Slice {
         Self::Runs,
         Self::Components,
         Self::Pods,
+        Self::OwnProbes,
         Self::Events,
         Self::Watch,
         Self::Findings,
@@ -176,6 +181,8 @@ pub enum PanelEvent {
     },
     /// The watch was listed anew: these are all pods there are.
     PodsReplaced(Vec<PodRow>),
+    /// The newest answers to Slipway's own requests.
+    OwnProbes(Vec<OwnProbe>),
     Event(Box<EventRow>),
     EventGone {
         uid: String,
@@ -212,6 +219,7 @@ impl PanelEvent {
             | Self::RunEnded { .. } => &[Slice::Runs],
             Self::Component(_) | Self::ComponentGone(_) => &[Slice::Components],
             Self::Pod(_) | Self::PodGone { .. } | Self::PodsReplaced(_) => &[Slice::Pods],
+            Self::OwnProbes(_) => &[Slice::OwnProbes],
             Self::Event(_) | Self::EventGone { .. } => &[Slice::Events],
             Self::Watch(_) => &[Slice::Watch],
             Self::Findings(_) => &[Slice::Findings],
@@ -240,6 +248,7 @@ impl PanelEvent {
             | Self::Pod(_)
             | Self::PodGone { .. }
             | Self::PodsReplaced(_)
+            | Self::OwnProbes(_)
             | Self::Event(_)
             | Self::EventGone { .. }
             | Self::Ownership(_)
@@ -353,13 +362,16 @@ impl PanelState {
             }
             PanelEvent::PodGone { uid } => {
                 self.pods.remove(uid);
+                self.own_probes.remove(uid);
             }
             PanelEvent::PodsReplaced(pods) => {
                 self.pods = pods
                     .iter()
                     .map(|pod| (pod.uid.clone(), pod.clone()))
                     .collect();
+                self.own_probes.retain(|pod, _| self.pods.contains_key(pod));
             }
+            PanelEvent::OwnProbes(answers) => self.add_own_probes(answers),
             PanelEvent::Event(event) => self.add_event(event),
             PanelEvent::EventGone { uid } => {
                 self.events.remove(uid);
@@ -410,6 +422,7 @@ impl PanelState {
         self.helm.release = None;
         self.components.clear();
         self.pods.clear();
+        self.own_probes.clear();
         self.events.clear();
         self.watch = Freshness::default();
         self.findings.clear();
@@ -425,6 +438,16 @@ impl PanelState {
             .collect();
         for id in ended.iter().take(self.runs.len().saturating_sub(RUNS_KEPT)) {
             self.runs.remove(id);
+        }
+    }
+
+    /// An answer about a pod that went meanwhile is nobody's.
+    fn add_own_probes(&mut self, answers: &[OwnProbe]) {
+        for answer in answers {
+            if self.pods.contains_key(&answer.pod) {
+                let of_pod = self.own_probes.entry(answer.pod.clone()).or_default();
+                replace_or_push(of_pod, answer, |a, b| b.is_of(&a.container, a.kind));
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Live: the project's namespace, watched and folded into rows.
 //! Watches say what changed; the cluster's heartbeat says whether that can still be believed.
 
+pub mod asking;
 pub mod event_facts;
 pub mod image_proof;
 mod logs;

@@ -59,9 +59,44 @@ pub struct ContainerFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeFacts {
     pub target: String,
+    pub act: ProbeAct,
     pub period_s: u32,
+    pub timeout_s: u32,
     pub failure_threshold: u32,
     pub initial_delay_s: u32,
+}
+
+/// What a probe does, as far as somebody else could do it, too.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ProbeAct {
+    Http {
+        https: bool,
+        port: u16,
+        /// With a leading slash, and the query if there is one.
+        path: String,
+        /// May hold what nobody else should see.
+        headers: Vec<(String, String)>,
+    },
+    Tcp {
+        port: u16,
+    },
+    Grpc {
+        port: u16,
+        service: String,
+    },
+    /// Only the kubelet can do it; why.
+    KubeletOnly(&'static str),
+}
+
+impl std::fmt::Debug for ProbeAct {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Http { .. } => "Http",
+            Self::Tcp { .. } => "Tcp",
+            Self::Grpc { .. } => "Grpc",
+            Self::KubeletOnly(_) => "KubeletOnly",
+        })
+    }
 }
 
 impl PodFacts {
@@ -216,9 +251,58 @@ fn probe_facts(probe: &core::Probe, container: &core::Container) -> ProbeFacts {
     };
     ProbeFacts {
         target: target(probe, container),
+        act: act(probe, container),
         period_s: number(probe.period_seconds, 10),
+        timeout_s: number(probe.timeout_seconds, 1),
         failure_threshold: number(probe.failure_threshold, 3),
         initial_delay_s: number(probe.initial_delay_seconds, 0),
+    }
+}
+
+fn act(probe: &core::Probe, container: &core::Container) -> ProbeAct {
+    const ELSEWHERE: &str = "It asks another host than the pod, from the node";
+    const NO_PORT: &str = "Its port is not declared";
+    let elsewhere = |host: &Option<String>| host.as_deref().is_some_and(|host| !host.is_empty());
+    if let Some(http) = &probe.http_get {
+        if elsewhere(&http.host) {
+            return ProbeAct::KubeletOnly(ELSEWHERE);
+        }
+        let Ok(port) = port(&http.port, container).parse() else {
+            return ProbeAct::KubeletOnly(NO_PORT);
+        };
+        let path = http.path.as_deref().unwrap_or_default();
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        ProbeAct::Http {
+            https: http.scheme.as_deref() == Some("HTTPS"),
+            port,
+            path: format!("{slash}{path}"),
+            headers: http
+                .http_headers
+                .iter()
+                .flatten()
+                .map(|header| (header.name.clone(), header.value.clone()))
+                .collect(),
+        }
+    } else if let Some(tcp) = &probe.tcp_socket {
+        if elsewhere(&tcp.host) {
+            return ProbeAct::KubeletOnly(ELSEWHERE);
+        }
+        match port(&tcp.port, container).parse() {
+            Ok(port) => ProbeAct::Tcp { port },
+            Err(_) => ProbeAct::KubeletOnly(NO_PORT),
+        }
+    } else if let Some(grpc) = &probe.grpc {
+        match u16::try_from(grpc.port) {
+            Ok(port) => ProbeAct::Grpc {
+                port,
+                service: grpc.service.clone().unwrap_or_default(),
+            },
+            Err(_) => ProbeAct::KubeletOnly(NO_PORT),
+        }
+    } else if probe.exec.is_some() {
+        ProbeAct::KubeletOnly("It runs a command in the container, which only the kubelet does")
+    } else {
+        ProbeAct::KubeletOnly("It is of a kind that Slipway does not know")
     }
 }
 

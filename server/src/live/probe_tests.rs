@@ -3,11 +3,14 @@ use std::collections::BTreeMap;
 use app::model::Termination;
 
 use super::*;
+use crate::live::pod_facts::ProbeAct;
 
 const NOW: UnixMillis = UnixMillis(1_000_000);
 
 fn probe() -> ProbeFacts {
     ProbeFacts {
+        act: ProbeAct::KubeletOnly(""),
+        timeout_s: 1,
         target: "GET /health :8000".into(),
         period_s: 10,
         failure_threshold: 3,

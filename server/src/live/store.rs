@@ -7,6 +7,7 @@ use app::model::{
     Rollout, UnixMillis,
 };
 
+use super::asking::{Target, targets};
 use super::event_facts::{EventFacts, PodEvents};
 use super::image_proof::is_proved;
 use super::pod_facts::PodFacts;
@@ -177,6 +178,11 @@ impl LiveStore {
     fn touch_all_pods(&mut self) {
         self.dirty_pods
             .extend(self.pods.iter().map(|(uid, _)| uid.clone()));
+    }
+
+    /// The probes' requests that somebody else than the kubelet could make now.
+    pub fn targets(&self) -> Vec<Target> {
+        targets(self.pods.values())
     }
 
     /// Time has passed: verdicts with a clock in them, proofs and secrets may read differently now.

@@ -11,10 +11,11 @@ use k8s_openapi::api::core::v1::{Event, Node, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::{Api, ListParams};
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::asking::{self, Target};
 use super::event_facts::EventFacts;
 use super::pod_facts::PodFacts;
 use super::rollout::{DeploymentFacts, REVISION};
@@ -61,6 +62,21 @@ impl LiveRoom {
         let namespace = self.project.spec().namespace.to_string();
         let (sender, mut news) = mpsc::unbounded_channel();
         self.start_watches(connected, &namespace, &stop, &sender);
+        let (targets, wanted) = watch::channel(Arc::default());
+        let asking = asking::ask(connected, &namespace, wanted, &self.core.redactor);
+        tokio::select! {
+            () = asking => {}
+            () = self.fold(connected, &mut news, &targets) => {}
+        }
+    }
+
+    /// Folds what the watches say, and publishes it, until the future is dropped.
+    async fn fold(
+        &self,
+        connected: &Connected,
+        news: &mut mpsc::UnboundedReceiver<LiveNews>,
+        targets: &watch::Sender<Arc<Vec<Target>>>,
+    ) {
         let mut store = LiveStore::default();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -90,6 +106,13 @@ impl LiveRoom {
                 _ = ticks.tick() => {
                     store.tick();
                     self.publish(&mut store, connected);
+                    // On a cluster that may only be looked at, nobody's app is asked anything.
+                    let now = if connected.read_only.get() { vec![] } else { store.targets() };
+                    targets.send_if_modified(|known| {
+                        let changed = **known != now;
+                        *known = Arc::new(now);
+                        changed
+                    });
                     self.publish_freshness(&store, connected);
                 }
             }
