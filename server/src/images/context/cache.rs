@@ -66,9 +66,10 @@ impl HashCache {
         Self { known }
     }
 
-    /// Saves it whole or not at all.
+    /// Saves it whole or not at all, in a folder that is made where it is missing.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
         let file = tempfile::NamedTempFile::new_in(folder)?;
         {
             let mut out = BufWriter::new(file.as_file());

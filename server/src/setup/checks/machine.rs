@@ -33,11 +33,11 @@ fn processors_state(has: u64, asked_millis: u64, on_practice: bool) -> CheckStat
     let wanted = (base + asked_millis.div_ceil(1000)).max(if on_practice { 1 } else { 2 });
     let asks = match asked_millis {
         0 => String::new(),
-        millis => format!(
-            ", the project asks for {}.{}",
-            millis / 1000,
-            millis % 1000 / 100
-        ),
+        millis => {
+            let exact = format!("{}.{:03}", millis / 1000, millis % 1000);
+            let asked = exact.trim_end_matches('0').trim_end_matches('.');
+            format!(", the project asks for {asked}")
+        }
     };
     if has >= wanted {
         return CheckState::Ok {
@@ -198,6 +198,13 @@ mod tests {
             fits,
             CheckState::Ok {
                 evidence: "4, the project asks for 1.5".into()
+            }
+        );
+        let small = processors_state(2, 75, true);
+        assert_eq!(
+            small,
+            CheckState::Ok {
+                evidence: "2, the project asks for 0.075".into()
             }
         );
         assert!(matches!(
