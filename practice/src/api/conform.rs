@@ -12,6 +12,7 @@ pub fn conform(kind: &Kind, object: &mut Value) -> Result<Vec<String>, StatusErr
     let mut walk = Walk {
         unknown: Vec::new(),
         wrong: None,
+        lenient: kind.custom.is_some(),
     };
     walk.value(&Type::Struct(schema::name_of(kind)), object, "");
     match walk.wrong {
@@ -68,10 +69,15 @@ impl FieldValidation {
 struct Walk {
     unknown: Vec<String>,
     wrong: Option<String>,
+    /// A custom kind is pruned here; its own schema judges the values later.
+    lenient: bool,
 }
 
 impl Walk {
     fn refuse(&mut self, value: &Value, path: &str, wanted: &str) {
+        if self.lenient {
+            return;
+        }
         let found = match value {
             Value::Null => "null",
             Value::Bool(_) => "bool",

@@ -6,58 +6,69 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, Request, header};
 use serde_json::{Value, json};
 
-use super::kinds::{self, GROUPS, KINDS, Kind};
+use super::kinds::{self, Kind};
 use super::openapi;
 use super::serve::json_response;
 use super::status::StatusError;
 
 /// Answers everything that is no resource.
-pub fn answer(segments: &[&str], request: &Request<Body>) -> Result<Response, StatusError> {
+pub fn answer(
+    custom: &[&'static Kind],
+    segments: &[&str],
+    request: &Request<Body>,
+) -> Result<Response, StatusError> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Err(StatusError::method_not_allowed());
     }
     let aggregated = wants_aggregated(request);
+    let groups = kinds::groups(custom);
+    let serves = |group: &str, version: &str| {
+        groups
+            .iter()
+            .any(|(name, versions)| *name == group && versions.contains(&version))
+    };
     match segments {
-        [] => Ok(json_response(200, &paths())),
+        [] => Ok(json_response(200, &paths(&groups))),
         ["version"] => Ok(json_response(200, &version())),
-        ["api"] if aggregated => Ok(aggregated_response(&[("", "v1")])),
+        ["api"] if aggregated => Ok(aggregated_response(custom, &[("", vec!["v1"])])),
         ["api"] => Ok(json_response(
             200,
             &json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}),
         )),
-        ["apis"] if aggregated => Ok(aggregated_response(&GROUPS)),
+        ["apis"] if aggregated => Ok(aggregated_response(custom, &groups)),
         ["apis"] => {
-            let groups: Vec<Value> = GROUPS.iter().map(|(g, v)| group_object(g, v)).collect();
+            let groups: Vec<Value> = groups.iter().map(|(g, v)| group_object(g, v)).collect();
             Ok(json_response(
                 200,
                 &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}),
             ))
         }
-        ["api", "v1"] => Ok(json_response(200, &resource_list("", "v1"))),
+        ["api", "v1"] => Ok(json_response(200, &resource_list(custom, "", "v1"))),
         ["apis", group] => {
-            let (group, version) = GROUPS
+            let (group, versions) = groups
                 .iter()
                 .find(|(g, _)| g == group)
                 .ok_or_else(StatusError::no_such_path)?;
             let mut object = json!({"kind": "APIGroup", "apiVersion": "v1"});
             if let (Some(out), Value::Object(fields)) =
-                (object.as_object_mut(), group_object(group, version))
+                (object.as_object_mut(), group_object(group, versions))
             {
                 out.extend(fields);
             }
             Ok(json_response(200, &object))
         }
-        ["apis", group, version] if GROUPS.iter().any(|(g, v)| g == group && v == version) => {
-            Ok(json_response(200, &resource_list(group, version)))
+        ["apis", group, version] if serves(group, version) => {
+            Ok(json_response(200, &resource_list(custom, group, version)))
         }
         ["openapi", "v2"] => Ok(openapi::version_2(request.headers())),
-        ["openapi", "v3"] => Ok(json_response(200, &openapi::index())),
+        ["openapi", "v3"] => Ok(json_response(200, &openapi::index(&groups, custom))),
         ["openapi", "v3", "api", version] => {
-            Ok(json_response(200, &openapi::document("", version)?))
+            Ok(json_response(200, &openapi::document(custom, "", version)?))
         }
-        ["openapi", "v3", "apis", group, version] if !group.is_empty() => {
-            Ok(json_response(200, &openapi::document(group, version)?))
-        }
+        ["openapi", "v3", "apis", group, version] if !group.is_empty() => Ok(json_response(
+            200,
+            &openapi::document(custom, group, version)?,
+        )),
         ["livez" | "readyz" | "healthz", ..] => Ok("ok".into_response()),
         _ => Err(StatusError::no_such_path()),
     }
@@ -94,11 +105,13 @@ fn go_arch() -> &'static str {
     }
 }
 
-fn paths() -> Value {
+fn paths(groups: &[(&str, Vec<&str>)]) -> Value {
     let mut paths = vec!["/api".to_owned(), "/api/v1".to_owned(), "/apis".to_owned()];
-    for (group, version) in GROUPS.iter() {
+    for (group, versions) in groups {
         paths.push(format!("/apis/{group}"));
-        paths.push(format!("/apis/{group}/{version}"));
+        for version in versions {
+            paths.push(format!("/apis/{group}/{version}"));
+        }
     }
     for path in ["/healthz", "/livez", "/openapi/v3", "/readyz", "/version"] {
         paths.push(path.to_owned());
@@ -106,14 +119,18 @@ fn paths() -> Value {
     json!({"paths": paths})
 }
 
-fn group_object(group: &str, version: &str) -> Value {
-    let version = json!({"groupVersion": kinds::group_version(group, version), "version": version});
-    json!({"name": group, "versions": [version], "preferredVersion": version})
+fn group_object(group: &str, versions: &[&str]) -> Value {
+    let versions: Vec<Value> = versions
+        .iter()
+        .map(|version| json!({"groupVersion": kinds::group_version(group, version), "version": version}))
+        .collect();
+    json!({"name": group, "versions": versions, "preferredVersion": versions.first()})
 }
 
-fn resource_list(group: &str, version: &str) -> Value {
+fn resource_list(custom: &[&'static Kind], group: &str, version: &str) -> Value {
     let mut resources = Vec::new();
-    for kind in kinds::of_group_version(group, version) {
+    let kinds = kinds::with_custom(custom);
+    for kind in kinds.filter(|kind| kind.group == group && kind.version == version) {
         resources.push(resource(kind));
         for sub in kind.subresources {
             let (name, sub_group, sub_version, verbs) = sub.discovery(kind);
@@ -148,14 +165,19 @@ fn resource(kind: &Kind) -> Value {
     row
 }
 
-fn aggregated_response(groups: &[(&str, &str)]) -> Response {
+fn aggregated_response(custom: &[&'static Kind], groups: &[(&str, Vec<&str>)]) -> Response {
     let items: Vec<Value> = groups
         .iter()
-        .map(|(group, version)| {
-            let resources: Vec<Value> = KINDS
+        .map(|(group, versions)| {
+            let versions: Vec<Value> = versions
                 .iter()
-                .filter(|k| k.group == *group && k.version == *version)
-                .map(aggregated_resource)
+                .map(|version| {
+                    let resources: Vec<Value> = kinds::with_custom(custom)
+                        .filter(|kind| kind.group == *group && kind.version == *version)
+                        .map(aggregated_resource)
+                        .collect();
+                    json!({"version": version, "resources": resources, "freshness": "Current"})
+                })
                 .collect();
             let mut metadata = json!({"creationTimestamp": null});
             if !group.is_empty() {
@@ -163,7 +185,7 @@ fn aggregated_response(groups: &[(&str, &str)]) -> Response {
             }
             json!({
                 "metadata": metadata,
-                "versions": [{"version": version, "resources": resources, "freshness": "Current"}]
+                "versions": versions
             })
         })
         .collect();

@@ -1,10 +1,9 @@
 //! The table of served kinds: one row per kind and version, everything discovery, routing and
 //! storage need to know about it.
 
-use std::sync::LazyLock;
-
 use serde_json::{Value, json};
 
+use super::custom::Custom;
 use super::status::Resource;
 
 /// One served kind in one API version.
@@ -23,6 +22,8 @@ pub struct Kind {
     pub storage: &'static str,
     /// False for the review kinds, which are answered and forgotten.
     pub stored: bool,
+    /// What a CustomResourceDefinition says; nothing for a built-in kind.
+    pub custom: Option<&'static Custom>,
 }
 
 /// A subresource a kind has.
@@ -167,6 +168,7 @@ const fn row(
         subresources: &[],
         storage: names.0,
         stored: true,
+        custom: None,
     }
 }
 
@@ -393,6 +395,16 @@ pub static KINDS: &[Kind] = &[
     ),
     subs(
         in_all(row(
+            "autoscaling",
+            "v1",
+            "HorizontalPodAutoscaler",
+            ("horizontalpodautoscalers", "horizontalpodautoscaler"),
+            &["hpa"],
+        )),
+        STATUS,
+    ),
+    subs(
+        in_all(row(
             "batch",
             "v1",
             "CronJob",
@@ -521,22 +533,14 @@ pub static KINDS: &[Kind] = &[
     ),
 ];
 
-/// The served groups besides core, in discovery order, each with its one version.
-pub static GROUPS: LazyLock<Vec<(&'static str, &'static str)>> = LazyLock::new(|| {
-    let mut groups: Vec<(&'static str, &'static str)> = Vec::new();
-    for kind in KINDS {
-        if !kind.group.is_empty() && !groups.iter().any(|(g, _)| *g == kind.group) {
-            groups.push((kind.group, kind.version));
-        }
-    }
-    groups
-});
-
-/// The row that serves this resource.
-pub fn by_resource(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
-    KINDS
-        .iter()
-        .find(|k| k.group == group && k.version == version && k.plural == plural)
+/// The row that serves this resource, among the built-in kinds and these.
+pub fn by_resource(
+    custom: &[&'static Kind],
+    group: &str,
+    version: &str,
+    plural: &str,
+) -> Option<&'static Kind> {
+    with_custom(custom).find(|k| k.group == group && k.version == version && k.plural == plural)
 }
 
 /// The row of this kind.
@@ -549,14 +553,41 @@ pub fn by_storage(storage: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|k| k.storage == storage)
 }
 
-/// The rows of one group and version.
-pub fn of_group_version<'a>(
-    group: &'a str,
-    version: &'a str,
-) -> impl Iterator<Item = &'static Kind> + 'a {
-    KINDS
-        .iter()
-        .filter(move |k| k.group == group && k.version == version)
+/// The built-in kinds and these.
+pub fn with_custom<'a>(custom: &'a [&'static Kind]) -> impl Iterator<Item = &'static Kind> + 'a {
+    KINDS.iter().chain(custom.iter().copied())
+}
+
+/// The groups besides core, in discovery order, each with its versions.
+pub fn groups(custom: &[&'static Kind]) -> Vec<(&'static str, Vec<&'static str>)> {
+    let mut groups: Vec<(&'static str, Vec<&'static str>)> = Vec::new();
+    for kind in with_custom(custom).filter(|kind| !kind.group.is_empty()) {
+        match groups.iter_mut().find(|(group, _)| *group == kind.group) {
+            Some((_, versions)) if versions.contains(&kind.version) => {}
+            Some((_, versions)) => versions.push(kind.version),
+            None => groups.push((kind.group, vec![kind.version])),
+        }
+    }
+    for (_, versions) in &mut groups {
+        versions.sort_by_key(|version| std::cmp::Reverse(priority(version)));
+    }
+    groups
+}
+
+/// Which of a group's versions is preferred: stable before beta before alpha, then the higher
+/// number.
+fn priority(version: &str) -> (u8, u32, u32) {
+    let number = |text: &str| text.parse::<u32>().ok();
+    let Some(rest) = version.strip_prefix('v') else {
+        return (0, 0, 0);
+    };
+    for (stage, word) in [(2, "beta"), (1, "alpha")] {
+        if let Some((major, minor)) = rest.split_once(word) {
+            let numbers = number(major).zip(number(minor));
+            return numbers.map_or((0, 0, 0), |(major, minor)| (stage, major, minor));
+        }
+    }
+    number(rest).map_or((0, 0, 0), |major| (3, major, 0))
 }
 
 /// Stamps `apiVersion` and `kind` at the front of an object.
@@ -570,4 +601,19 @@ pub fn typed(kind: &Kind, object: &Value) -> Value {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stable_versions_are_preferred_to_newer_betas() {
+        let mut versions = ["v1alpha1", "v2beta1", "v1", "v10", "v2", "odd", "v2beta2"];
+        versions.sort_by_key(|version| std::cmp::Reverse(priority(version)));
+        assert_eq!(
+            versions,
+            ["v10", "v2", "v1", "v2beta2", "v2beta1", "v1alpha1", "odd"]
+        );
+    }
 }

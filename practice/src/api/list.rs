@@ -6,11 +6,11 @@ use base64::Engine as _;
 use http::Request;
 use serde_json::{Value, json};
 
-use super::events_v1;
 use super::request::{Query, Rendering, Target};
 use super::serve::{ApiServer, json_response, text_response};
 use super::status::StatusError;
 use super::table;
+use super::views;
 
 /// Answers a list request.
 pub fn answer(
@@ -89,13 +89,18 @@ fn whole_list<'a>(
         if at > 0 {
             out.push(',');
         }
-        push_item(&mut out, &events_v1::outward(target.kind, object));
+        let object = views::outward(target.kind, object);
+        if target.kind.custom.is_some() {
+            out.push_str(&object.to_string());
+        } else {
+            push_item(&mut out, &object);
+        }
     }
     out.push_str("]}");
     out
 }
 
-/// Items of a list do not repeat the list's own kind.
+/// Items of a list do not repeat the list's own kind, unless it is a custom one.
 fn push_item(out: &mut String, object: &Value) {
     out.push('{');
     let mut first = true;

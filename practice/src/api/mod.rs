@@ -8,9 +8,9 @@ mod bootstrap;
 mod certs;
 mod columns;
 mod conform;
+mod custom;
 mod defaults;
 mod discovery;
-mod events_v1;
 mod fieldset;
 mod kinds;
 mod list;
@@ -38,6 +38,7 @@ mod streams;
 mod table;
 mod typed;
 mod validate;
+mod views;
 mod watch;
 mod write;
 

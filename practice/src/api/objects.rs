@@ -11,7 +11,7 @@ use super::names::{self, NameRule};
 use super::request::Target;
 use super::status::{FieldError, StatusError};
 use super::store::Transaction;
-use super::{admission, managed};
+use super::{admission, custom, managed};
 
 /// What the request says about a write besides the object itself.
 #[derive(Clone, Debug)]
@@ -170,6 +170,9 @@ pub fn create(
         fields.shift_remove("status");
     }
     admission::prepare(txn, kind, &mut object, None)?;
+    if kind.kind == "CustomResourceDefinition" {
+        custom::complete(&mut object, &ctx.now_text());
+    }
     if txn.get(kind, target.ns(), &name).is_some() {
         return Err(StatusError::already_exists(&kind.resource(), &name));
     }
@@ -226,23 +229,24 @@ fn check_namespace(txn: &Transaction<'_>, target: &Target) -> Result<(), StatusE
 
 /// Whether the kind counts generations.
 fn has_generation(kind: &Kind) -> bool {
-    matches!(
-        kind.kind,
-        "Pod"
-            | "Deployment"
-            | "ReplicaSet"
-            | "StatefulSet"
-            | "DaemonSet"
-            | "Job"
-            | "CronJob"
-            | "Ingress"
-            | "IngressClass"
-            | "NetworkPolicy"
-            | "PodDisruptionBudget"
-            | "EndpointSlice"
-            | "CustomResourceDefinition"
-            | "PriorityClass"
-    )
+    kind.custom.is_some()
+        || matches!(
+            kind.kind,
+            "Pod"
+                | "Deployment"
+                | "ReplicaSet"
+                | "StatefulSet"
+                | "DaemonSet"
+                | "Job"
+                | "CronJob"
+                | "Ingress"
+                | "IngressClass"
+                | "NetworkPolicy"
+                | "PodDisruptionBudget"
+                | "EndpointSlice"
+                | "CustomResourceDefinition"
+                | "PriorityClass"
+        )
 }
 
 /// Replaces an object through its main resource or a subresource and returns what is stored.
@@ -306,6 +310,9 @@ pub fn update(
     }
     if !status_write {
         admission::prepare(txn, kind, &mut object, Some(existing))?;
+        if kind.kind == "CustomResourceDefinition" {
+            custom::complete(&mut object, &ctx.now_text());
+        }
         admission::check(txn, kind, &object, Some(existing))?;
         if has_generation(kind) && desired_state_changed(existing, &object) {
             let generation = existing["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
@@ -414,13 +421,25 @@ fn finish_deletion(txn: &mut Transaction<'_>, kind: &Kind, object: &Value) -> Op
     {
         return None;
     }
-    Some(txn.delete(kind, object))
+    Some(remove(txn, kind, object))
 }
 
 fn has_finalizers(object: &Value) -> bool {
     let filled = |list: &Value| list.as_array().is_some_and(|l| !l.is_empty());
     filled(&object["metadata"]["finalizers"])
         || (object["kind"] == "Namespace" && filled(&object["spec"]["finalizers"]))
+}
+
+/// Removes an object; what a definition defined goes with it.
+fn remove(txn: &mut Transaction<'_>, kind: &Kind, object: &Value) -> Arc<Value> {
+    if kind.kind == "CustomResourceDefinition"
+        && let Some(defined) = custom::defined_by(object)
+    {
+        for instance in txn.list(defined, None) {
+            txn.delete(defined, &instance);
+        }
+    }
+    txn.delete(kind, object)
 }
 
 /// The parts of `DeleteOptions` that are honoured.
@@ -459,7 +478,7 @@ pub fn delete(
         _ => 0,
     };
     if grace == 0 && !has_finalizers(&object) {
-        return Ok(Deleted::Gone(txn.delete(kind, existing)));
+        return Ok(Deleted::Gone(remove(txn, kind, existing)));
     }
     let metadata = metadata_mut(&mut object)?;
     let going = metadata.contains_key("deletionTimestamp");

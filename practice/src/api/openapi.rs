@@ -2,12 +2,13 @@
 //! fields, how lists are merged and which query parameters a patch takes.
 
 use std::collections::BTreeSet;
+use std::hash::{Hash as _, Hasher as _};
 
 use axum::response::Response;
 use http::header;
 use serde_json::{Map, Value, json};
 
-use super::kinds::{self, GROUPS, Kind, Sub};
+use super::kinds::{self, Kind, Sub};
 use super::schema::{self, Type};
 use super::serve::json_response;
 use super::status::StatusError;
@@ -54,39 +55,82 @@ pub fn version_2(headers: &http::HeaderMap) -> Response {
 }
 
 /// `/openapi/v3`: where the documents are.
-pub fn index() -> Value {
+pub fn index(groups: &[(&str, Vec<&str>)], custom: &[&'static Kind]) -> Value {
+    // The documents change with the program and with the custom kinds, and so does their tag.
+    let mut tag = std::hash::DefaultHasher::new();
+    for kind in custom.iter().filter_map(|kind| kind.custom) {
+        kind.type_name.hash(&mut tag);
+    }
+    let tag = format!("{}-{:x}", env!("CARGO_PKG_VERSION"), tag.finish());
     let mut paths = Map::new();
     let mut add = |path: String| {
-        // The document changes with the program only, and so does its tag.
-        let url = format!("/openapi/v3/{path}?hash={}", env!("CARGO_PKG_VERSION"));
+        let url = format!("/openapi/v3/{path}?hash={tag}");
         paths.insert(path, json!({"serverRelativeURL": url}));
     };
     add("api/v1".to_owned());
-    for (group, version) in GROUPS.iter() {
-        add(format!("apis/{group}/{version}"));
+    for (group, versions) in groups {
+        for version in versions {
+            add(format!("apis/{group}/{version}"));
+        }
     }
     json!({"paths": paths})
 }
 
 /// The document of one group and version.
-pub fn document(group: &str, version: &str) -> Result<Value, StatusError> {
-    let served: Vec<&Kind> = kinds::of_group_version(group, version).collect();
+pub fn document(
+    custom: &[&'static Kind],
+    group: &str,
+    version: &str,
+) -> Result<Value, StatusError> {
+    let served: Vec<&Kind> = kinds::with_custom(custom)
+        .filter(|kind| kind.group == group && kind.version == version)
+        .collect();
     if served.is_empty() {
         return Err(StatusError::no_such_path());
     }
     let mut schemas = Schemas::default();
     let mut paths = Map::new();
     for kind in &served {
-        schemas.add(&schema::name_of(kind));
+        match kind.custom {
+            Some(_) => schemas.add("meta.v1.ObjectMeta"),
+            None => schemas.add(&schema::name_of(kind)),
+        }
         add_paths(kind, &mut paths);
     }
     schemas.add("meta.v1.DeleteOptions");
+    let mut schemas = schemas.finish(&served);
+    for kind in &served {
+        if let Some(custom) = kind.custom {
+            schemas[schema_name(kind)] = own_schema(kind, &custom.schema);
+        }
+    }
     Ok(json!({
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": crate::KUBERNETES_VERSION},
         "paths": paths,
-        "components": {"schemas": schemas.finish(&served)}
+        "components": {"schemas": schemas}
     }))
+}
+
+/// The public name of a kind's schema.
+fn schema_name(kind: &Kind) -> String {
+    if kind.custom.is_none() {
+        return public_name(&schema::name_of(kind));
+    }
+    let mut group: Vec<&str> = kind.group.split('.').collect();
+    group.reverse();
+    format!("{}.{}.{}", group.join("."), kind.version, kind.kind)
+}
+
+/// A custom kind's schema as its definition says it, with the fields every kind has.
+fn own_schema(kind: &Kind, schema: &Value) -> Value {
+    let mut own = schema.clone();
+    let fields = &mut own["properties"];
+    fields["apiVersion"] = json!({"type": "string"});
+    fields["kind"] = json!({"type": "string"});
+    fields["metadata"] = json!({"allOf": [reference(&public_name("meta.v1.ObjectMeta"))]});
+    own["x-kubernetes-group-version-kind"] = json!([gvk(kind)]);
+    own
 }
 
 /// The public name of a struct.
@@ -159,8 +203,8 @@ fn gvk(kind: &Kind) -> Value {
     json!({"group": kind.group, "version": kind.version, "kind": kind.kind})
 }
 
-fn reference(name: &str) -> Value {
-    json!({"$ref": format!("#/components/schemas/{}", public_name(name))})
+fn reference(public_name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{public_name}")})
 }
 
 fn of_type(ty: &Type) -> Value {
@@ -175,7 +219,7 @@ fn of_type(ty: &Type) -> Value {
             json!({"x-kubernetes-int-or-string": true, "format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]})
         }
         Type::Any => json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
-        Type::Struct(name) => json!({"allOf": [reference(name)]}),
+        Type::Struct(name) => json!({"allOf": [reference(&public_name(name))]}),
         Type::AtomicList(item) => {
             json!({"type": "array", "items": of_type(item), "x-kubernetes-list-type": "atomic"})
         }
@@ -274,7 +318,7 @@ fn operation(kind: &Kind, action: &str, parameters: &[&str]) -> Value {
     if matches!(action, "get" | "put" | "patch" | "delete") {
         list.push(path_parameter("name"));
     }
-    let name = schema::name_of(kind);
+    let name = schema_name(kind);
     let content = json!({"application/json": {"schema": reference(&name)}});
     let mut out = json!({
         "tags": [format!("{}_{}", kind.group, kind.version)],
@@ -291,10 +335,15 @@ fn operation(kind: &Kind, action: &str, parameters: &[&str]) -> Value {
         }
         "patch" => {
             let any = json!({"schema": {"type": "object"}});
-            out["requestBody"] = json!({"required": true, "content": {
+            let mut content = json!({
                 "application/apply-patch+yaml": any, "application/json-patch+json": any,
-                "application/merge-patch+json": any, "application/strategic-merge-patch+json": any
-            }});
+                "application/merge-patch+json": any
+            });
+            // Clients look here for what they may send.
+            if kind.custom.is_none() {
+                content["application/strategic-merge-patch+json"] = any;
+            }
+            out["requestBody"] = json!({"required": true, "content": content});
         }
         _ => {}
     }
@@ -312,9 +361,13 @@ mod tests {
     #[test]
     fn every_reference_leads_to_a_schema() {
         let mut groups = vec![("", "v1")];
-        groups.extend(GROUPS.iter().copied());
+        groups.extend(
+            kinds::groups(&[])
+                .into_iter()
+                .map(|(group, versions)| (group, versions[0])),
+        );
         for (group, version) in groups {
-            let document = document(group, version).expect("served");
+            let document = document(&[], group, version).expect("served");
             let text = document.to_string();
             for part in text.split("\"#/components/schemas/").skip(1) {
                 let name = part.split('"').next().unwrap_or("");

@@ -32,7 +32,12 @@ impl Target {
 }
 
 /// Parses `/api/v1/...` and `/apis/GROUP/VERSION/...` below the version.
-pub fn parse_target(group: &str, version: &str, segments: &[&str]) -> Result<Target, StatusError> {
+pub fn parse_target(
+    custom: &[&'static Kind],
+    group: &str,
+    version: &str,
+    segments: &[&str],
+) -> Result<Target, StatusError> {
     let decoded: Vec<String> = segments.iter().map(|s| percent_decode(s)).collect();
     let words: Vec<&str> = decoded.iter().map(String::as_str).collect();
     let (namespace, words) = match words.as_slice() {
@@ -50,7 +55,8 @@ pub fn parse_target(group: &str, version: &str, segments: &[&str]) -> Result<Tar
         [plural, name, "proxy", ..] => (*plural, Some(*name), Some("proxy")),
         _ => return Err(StatusError::no_such_path()),
     };
-    let kind = kinds::by_resource(group, version, plural).ok_or_else(StatusError::no_such_path)?;
+    let kind =
+        kinds::by_resource(custom, group, version, plural).ok_or_else(StatusError::no_such_path)?;
     if namespace.is_some() && !kind.namespaced {
         return Err(StatusError::no_such_path());
     }
@@ -291,6 +297,7 @@ mod tests {
     #[test]
     fn paths_name_kind_namespace_name_and_subresource() {
         let t = parse_target(
+            &[],
             "apps",
             "v1",
             &["namespaces", "todo", "deployments", "web", "scale"],
@@ -301,12 +308,14 @@ mod tests {
             (t.ns(), t.name.as_deref(), t.subresource.as_deref()),
             ("todo", Some("web"), Some("scale"))
         );
-        let t = parse_target("", "v1", &["namespaces", "todo", "status"]).expect("a served path");
+        let t =
+            parse_target(&[], "", "v1", &["namespaces", "todo", "status"]).expect("a served path");
         assert_eq!(
             (t.kind.kind, t.name.as_deref(), t.subresource.as_deref()),
             ("Namespace", Some("todo"), Some("status"))
         );
         let t = parse_target(
+            &[],
             "",
             "v1",
             &[
@@ -325,13 +334,13 @@ mod tests {
             (Some("http:web:80"), Some("proxy"))
         );
         assert_eq!(
-            parse_target("", "v1", &["gizmos"])
+            parse_target(&[], "", "v1", &["gizmos"])
                 .expect_err("unknown")
                 .code,
             404
         );
         assert_eq!(
-            parse_target("", "v1", &["pods", "x"])
+            parse_target(&[], "", "v1", &["pods", "x"])
                 .expect_err("no namespace")
                 .code,
             404

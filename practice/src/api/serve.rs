@@ -1,7 +1,7 @@
 //! The request dispatcher: from an HTTP request with an identity to the handler of its verb.
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -14,18 +14,20 @@ use tokio_util::sync::CancellationToken;
 use super::auth::Identity;
 use super::auth::tokens::{self, TokenKey};
 use super::body;
-use super::kinds::Sub;
+use super::kinds::{self, Kind, Sub};
 use super::persist::PersistError;
 use super::pod_backend::PodBackend;
 use super::request::{Query, Rendering, Target, Verb, parse_target, verb};
 use super::status::StatusError;
 use super::store::Store;
-use super::{auth, discovery, list, pod_log, proxy, streams, table, watch, write};
+use super::{auth, custom, discovery, list, pod_log, proxy, streams, table, watch, write};
 
 /// The API server of one practice cluster, without its front door.
 pub struct ApiServer {
     pub(super) store: Store,
     pub(super) tokens: TokenKey,
+    /// The custom kinds, and the version of the definitions they were read from.
+    custom: Mutex<(u64, Arc<Vec<&'static Kind>>)>,
     backend: RwLock<Option<Arc<dyn PodBackend>>>,
     pub(super) shutdown: CancellationToken,
 }
@@ -42,6 +44,7 @@ impl ApiServer {
         Ok(Arc::new(Self {
             store: Store::open(file)?,
             tokens: TokenKey::open(&file.with_file_name("token.key"))?,
+            custom: Mutex::default(),
             backend: RwLock::default(),
             shutdown,
         }))
@@ -61,6 +64,26 @@ impl ApiServer {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         backend.ok_or_else(|| StatusError::unavailable("the cluster has no node yet"))
+    }
+
+    /// The kinds that CustomResourceDefinitions define now.
+    pub(super) fn custom_kinds(&self) -> Arc<Vec<&'static Kind>> {
+        let Some(definitions) = kinds::by_kind("apiextensions.k8s.io", "CustomResourceDefinition")
+        else {
+            return Arc::default();
+        };
+        let changed = self.store.changed_at(definitions);
+        let mut known = self.custom.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != changed {
+            let all = self.store.list(definitions, None).objects;
+            let kinds: Vec<&'static Kind> = all
+                .iter()
+                .flat_map(|definition| custom::kinds_of(definition))
+                .collect();
+            kinds.iter().for_each(|kind| self.store.make_shelf(kind));
+            *known = (changed, Arc::new(kinds));
+        }
+        Arc::clone(&known.1)
     }
 
     /// The routes. A request must carry an [`Identity`] extension, else it is answered with 401.
@@ -90,14 +113,14 @@ async fn dispatch(api: &Arc<ApiServer>, request: Request<Body>) -> Result<Respon
     let identity = auth::identify(api, &request)?;
     let segments: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
     let target = match segments.as_slice() {
-        ["api", version, rest @ ..] if !rest.is_empty() => parse_target("", version, rest)?,
+        ["api", version, rest @ ..] if !rest.is_empty() => parse_target(&[], "", version, rest)?,
         ["apis", group, version, rest @ ..] if !rest.is_empty() => {
-            parse_target(group, version, rest)?
+            parse_target(&api.custom_kinds(), group, version, rest)?
         }
         other => {
             let verb = request.method().as_str().to_lowercase();
             auth::authorize_path(api, &identity, &verb, &path)?;
-            return discovery::answer(other, &request);
+            return discovery::answer(&api.custom_kinds(), other, &request);
         }
     };
     resource(api, &identity, target, request).await
@@ -181,7 +204,7 @@ pub(super) fn show(
     code: u16,
 ) -> Result<Response, StatusError> {
     Ok(match Rendering::of(headers, query)? {
-        Rendering::Object => json_response(code, &super::events_v1::outward(target.kind, object)),
+        Rendering::Object => json_response(code, &super::views::outward(target.kind, object)),
         Rendering::Metadata => json_response(code, &table::metadata_only(object)),
         Rendering::Table(include) => {
             let rows = [object];

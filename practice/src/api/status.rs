@@ -270,6 +270,23 @@ impl FieldError {
         }
     }
 
+    /// `Invalid value: X: detail`, where X is of the wrong type.
+    pub fn wrong_type(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+        Self {
+            reason: "FieldValueTypeInvalid",
+            ..Self::invalid(field, value, detail)
+        }
+    }
+
+    /// `Too many`, with the count and the limit.
+    pub fn too_many(field: impl Into<String>, count: usize, limit: usize) -> Self {
+        Self {
+            reason: "FieldValueTooMany",
+            field: field.into(),
+            text: format!("Too many: {count}: must have at most {limit} items"),
+        }
+    }
+
     /// `Unsupported value: X: supported values: ...`.
     pub fn not_supported(field: impl Into<String>, value: &Value, supported: &[&str]) -> Self {
         let list: Vec<String> = supported.iter().map(|s| format!("\"{s}\"")).collect();

@@ -48,6 +48,18 @@ struct Shelf {
     changed: watch::Sender<u64>,
 }
 
+impl Shelf {
+    /// A shelf whose history begins now.
+    fn new(objects: BTreeMap<Key, Arc<Value>>, rv: u64) -> Self {
+        Self {
+            objects,
+            history: VecDeque::new(),
+            forgotten: rv,
+            changed: watch::channel(rv).0,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Inner {
     rv: u64,
@@ -79,30 +91,28 @@ impl Store {
         for (storage, namespace, name, object) in loaded.objects {
             rv = rv.max(version_of(&object));
             // A kind that is no longer served keeps its rows on disk and is not loaded.
-            if let Some(kind) = super::kinds::by_storage(&storage) {
-                objects
-                    .entry(kind.storage)
-                    .or_default()
-                    .insert((namespace, name), Arc::new(object));
-            }
+            // Objects of custom kinds are stored under `plural.group`.
+            let storage = match super::kinds::by_storage(&storage) {
+                Some(kind) => kind.storage,
+                None if storage.contains('.') => match objects.get_key_value(storage.as_str()) {
+                    Some((known, _)) => *known,
+                    None => Box::leak(storage.into_boxed_str()),
+                },
+                None => continue,
+            };
+            objects
+                .entry(storage)
+                .or_default()
+                .insert((namespace, name), Arc::new(object));
         }
         let rv = if rv == 0 { 1 } else { rv + RESTART_GAP };
-        let shelves = KINDS
-            .iter()
-            .map(|kind| {
-                let shelf = Shelf {
-                    objects: objects.remove(kind.storage).unwrap_or_default(),
-                    history: VecDeque::new(),
-                    forgotten: rv,
-                    changed: watch::channel(rv).0,
-                };
-                (kind.storage, shelf)
-            })
-            .fold(HashMap::new(), |mut all, (storage, shelf)| {
-                // Two rows may share a storage; the first one carries the loaded objects.
-                all.entry(storage).or_insert(shelf);
-                all
-            });
+        for kind in KINDS {
+            objects.entry(kind.storage).or_default();
+        }
+        let shelves = objects
+            .into_iter()
+            .map(|(storage, objects)| (storage, Shelf::new(objects, rv)))
+            .collect();
         Ok(Self {
             inner: Mutex::new(Inner {
                 rv,
@@ -149,6 +159,23 @@ impl Store {
         }
         let start = shelf.history.partition_point(|event| event.rv <= after);
         Ok(shelf.history.iter().skip(start).cloned().collect())
+    }
+
+    /// The version of the kind's last change; never 0.
+    pub fn changed_at(&self, kind: &Kind) -> u64 {
+        let inner = self.lock();
+        let shelf = inner.shelves.get(kind.storage);
+        shelf.map_or(1, |shelf| (*shelf.changed.borrow()).max(1))
+    }
+
+    /// Makes room for the objects of a custom kind.
+    pub fn make_shelf(&self, kind: &'static Kind) {
+        let mut inner = self.lock();
+        let rv = inner.rv;
+        inner
+            .shelves
+            .entry(kind.storage)
+            .or_insert_with(|| Shelf::new(BTreeMap::new(), rv));
     }
 
     /// A signal that fires when the kind changed.

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::columns::{Column, columns_of};
-use super::events_v1;
 use super::kinds::Kind;
 use super::request::IncludeObject;
+use super::views;
 
 /// `PartialObjectMetadata` of an object.
 pub fn metadata_only(object: &Value) -> Value {
@@ -25,28 +25,30 @@ pub fn table<'a>(
     with_columns: bool,
 ) -> Value {
     let columns = columns_of(kind);
+    let own = kind.custom.map(|custom| &custom.columns);
     let now = Timestamp::now();
     let rows: Vec<Value> = objects
         .map(|object| {
-            let cells: Vec<Value> = columns
-                .iter()
-                .map(|column| (column.cell)(object, now))
-                .collect();
+            let cells: Vec<Value> = match own {
+                Some(own) => own.cells(object, now),
+                None => {
+                    let cells = columns.iter().map(|column| (column.cell)(object, now));
+                    cells.collect()
+                }
+            };
             let mut row = json!({"cells": cells});
             match include {
                 IncludeObject::None => {}
                 IncludeObject::Metadata => row["object"] = metadata_only(object),
-                IncludeObject::Object => {
-                    row["object"] = events_v1::outward(kind, object).into_owned()
-                }
+                IncludeObject::Object => row["object"] = views::outward(kind, object).into_owned(),
             }
             row
         })
         .collect();
-    let definitions: Vec<Value> = if with_columns {
-        columns.iter().map(definition).collect()
-    } else {
-        Vec::new()
+    let definitions: Vec<Value> = match own {
+        _ if !with_columns => Vec::new(),
+        Some(own) => own.definitions(),
+        None => columns.iter().map(definition).collect(),
     };
     json!({
         "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,

@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::events_v1;
 use super::list::check_version;
 use super::request::{Query, Rendering, Selectors, Target};
 use super::serve::ApiServer;
 use super::status::StatusError;
 use super::store::{Action, Event};
 use super::table;
+use super::views;
 
 /// How often an idle watch tells its position.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
@@ -182,7 +182,7 @@ impl Watch {
 
     async fn send_object(&mut self, kind: &str, object: &Value) -> Result<(), Gone> {
         let shown = match self.rendering {
-            Rendering::Object => events_v1::outward(self.target.kind, object).into_owned(),
+            Rendering::Object => views::outward(self.target.kind, object).into_owned(),
             Rendering::Metadata => table::metadata_only(object),
             Rendering::Table(include) => {
                 let version = object["metadata"]["resourceVersion"].clone();

@@ -16,7 +16,7 @@ use super::request::{Query, Target};
 use super::serve::{ApiServer, json_response, show};
 use super::status::{FieldError, StatusError};
 use super::store::Transaction;
-use super::{apply, events_v1, patch as patches, schema, strategic};
+use super::{apply, patch as patches, schema, strategic, views};
 
 fn context(query: &Query, headers: &HeaderMap) -> Result<WriteContext, StatusError> {
     let agent = headers
@@ -78,7 +78,7 @@ pub async fn create(
             "an empty namespace may not be set during creation",
         ));
     }
-    let object = events_v1::inward(target.kind, object);
+    let object = views::inward(target.kind, object);
     let created = api
         .store
         .write(dry_run, |txn| {
@@ -125,7 +125,7 @@ pub async fn replace(
     let mut object = accept_body(target.kind, sent)?;
     let fields = FieldValidation::parse(query.get("fieldValidation"))?;
     let warnings = fields.judge(target.kind, conform(target.kind, &mut object)?)?;
-    let object = events_v1::inward(target.kind, object);
+    let object = views::inward(target.kind, object);
     let updated = api
         .store
         .write(query.dry_run()?, |txn| {
@@ -189,10 +189,10 @@ pub async fn patch(
         .store
         .write(dry_run, |txn| {
             let existing = existing(txn, &target)?;
-            let shown = events_v1::outward(target.kind, &existing).into_owned();
+            let shown = views::outward(target.kind, &existing).into_owned();
             let mut patched = accept_body(target.kind, change.apply(target.kind, shown)?)?;
             let warnings = fields.judge(target.kind, conform(target.kind, &mut patched)?)?;
-            let object = events_v1::inward(target.kind, patched);
+            let object = views::inward(target.kind, patched);
             Ok((
                 objects::update(txn, &target, &existing, object, &ctx, None)?,
                 warnings,
@@ -227,7 +227,7 @@ async fn apply_patch(
     let mut config = accept_body(target.kind, sent)?;
     let fields = FieldValidation::parse(query.get("fieldValidation"))?;
     let warnings = fields.judge(target.kind, conform(target.kind, &mut config)?)?;
-    let config = events_v1::inward(target.kind, config);
+    let config = views::inward(target.kind, config);
     let force = query.flag("force");
     let (object, created) = api
         .store
@@ -276,6 +276,11 @@ impl Change {
                 require_object(kind, patch)?;
                 patches::merge(&mut object, patch);
             }
+            Self::Strategic(_) if kind.custom.is_some() => {
+                return Err(StatusError::unsupported_media_type(
+                    "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+                ));
+            }
             Self::Strategic(patch) => {
                 require_object(kind, patch)?;
                 strategic::merge(&schema::type_of(kind), &mut object, patch)
@@ -302,6 +307,15 @@ pub fn scale_of(target: &Target, object: &Value) -> Result<Value, StatusError> {
         return Err(StatusError::no_such_path());
     }
     let metadata = &object["metadata"];
+    let paths = target.kind.custom.and_then(|custom| custom.scale.as_ref());
+    let at = |own: Option<&str>, usual: &str| -> Value {
+        object
+            .pointer(own.unwrap_or(usual))
+            .cloned()
+            .unwrap_or_default()
+    };
+    let wanted = at(paths.map(|paths| paths.spec.as_str()), "/spec/replicas");
+    let actual = at(paths.map(|paths| paths.status.as_str()), "/status/replicas");
     let mut scale = json!({
         "kind": "Scale", "apiVersion": "autoscaling/v1",
         "metadata": {
@@ -310,12 +324,21 @@ pub fn scale_of(target: &Target, object: &Value) -> Result<Value, StatusError> {
             "creationTimestamp": metadata["creationTimestamp"]
         },
         "spec": {},
-        "status": {"replicas": object["status"]["replicas"].as_i64().unwrap_or(0)}
+        "status": {"replicas": actual.as_i64().unwrap_or(0)}
     });
-    if let Some(replicas) = object["spec"]["replicas"].as_i64().filter(|r| *r != 0) {
+    if let Some(replicas) = wanted.as_i64().filter(|r| *r != 0) {
         scale["spec"]["replicas"] = replicas.into();
     }
-    let selector = selector_text(&object["spec"]["selector"]);
+    let selector = match paths {
+        Some(paths) => {
+            let own = paths
+                .selector
+                .as_deref()
+                .and_then(|path| object.pointer(path));
+            own.and_then(Value::as_str).unwrap_or("").to_owned()
+        }
+        None => selector_text(&object["spec"]["selector"]),
+    };
     if !selector.is_empty() {
         scale["status"]["selector"] = selector.into();
     }
@@ -373,7 +396,16 @@ fn set_scale(
         ));
     }
     let mut object = (*existing).clone();
-    object["spec"]["replicas"] = replicas.into();
+    match target.kind.custom.and_then(|custom| custom.scale.as_ref()) {
+        // Only the parent of the field has to be there.
+        Some(paths) => {
+            let (parent, field) = paths.spec.rsplit_once('/').unwrap_or(("", "replicas"));
+            if let Some(parent) = object.pointer_mut(parent) {
+                parent[field] = replicas.into();
+            }
+        }
+        None => object["spec"]["replicas"] = replicas.into(),
+    }
     let updated = objects::update(txn, target, &existing, object, ctx, None)?;
     scale_of(target, &updated)
 }
@@ -564,7 +596,7 @@ pub async fn delete_collection(
                     let done = match objects::delete(txn, kind, &object, &options, now)? {
                         Deleted::Gone(last) | Deleted::Going(last) => last,
                     };
-                    items.push(events_v1::outward(kind, &done).into_owned());
+                    items.push(views::outward(kind, &done).into_owned());
                 }
             }
             Ok(items)

@@ -133,6 +133,23 @@ impl Cluster {
         Arc::clone(&self.served.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Asks the server again which kinds it has; answers those that were not there at first.
+    pub async fn rediscover(&self) -> Result<Vec<ServedKind>, SyncError> {
+        let served = served_kinds(&self.client).await?;
+        let built_in = |kind: &&ServedKind| {
+            TYPED.contains(&kind.group_kind())
+                || kind.resource.kind == "Event"
+                || self.others.iter().any(|(known, _)| known == *kind)
+        };
+        let custom = served
+            .iter()
+            .filter(|kind| !built_in(kind))
+            .cloned()
+            .collect();
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(served);
+        Ok(custom)
+    }
+
     /// Watches everything until `shutdown`.
     pub async fn watch(self: &Arc<Self>, shutdown: &CancellationToken) {
         macro_rules! watch {
@@ -203,7 +220,7 @@ impl Cluster {
 }
 
 /// Of other kinds only the metadata is read, and Secrets must not lie around in memory.
-fn keep_metadata(object: &mut DynamicObject) {
+pub fn keep_metadata(object: &mut DynamicObject) {
     object.data = serde_json::Value::Null;
     object.metadata.managed_fields = None;
     object.metadata.annotations = None;

@@ -2,6 +2,7 @@
 //! Kubernetes client, and word events and conditions as the real ones do.
 
 mod cluster;
+mod custom;
 mod daemon_set;
 mod deployment;
 mod endpoints;
@@ -71,6 +72,8 @@ pub async fn run(client: Client, shutdown: CancellationToken) {
     let namespaces = Arc::new(NamespaceController::new(Arc::clone(&cluster)));
     let garbage = Arc::new(GarbageCollector::new(Arc::clone(&cluster)));
 
+    let definitions = custom::definitions_changed(&cluster);
+
     let work = async {
         // Deciding on half a view would create what exists and delete what is owned.
         tokio::select! {
@@ -89,7 +92,15 @@ pub async fn run(client: Client, shutdown: CancellationToken) {
             run_workers(scheduler, 1, shutdown.clone()),
             run_workers(endpoints, WORKERS, shutdown.clone()),
             run_workers(namespaces, 2, shutdown.clone()),
-            run_workers(garbage, WORKERS, shutdown.clone()),
+            run_workers(Arc::clone(&garbage), WORKERS, shutdown.clone()),
+            supervise("custom kinds", shutdown.clone(), || {
+                custom::run(
+                    Arc::clone(&cluster),
+                    Arc::clone(&garbage),
+                    Arc::clone(&definitions),
+                    shutdown.clone(),
+                )
+            }),
             supervise("expiry", shutdown.clone(), || {
                 expiry::run(Arc::clone(&cluster), shutdown.clone())
             }),

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use kube::api::{DeleteParams, PostParams};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client};
 use practice::images::{ImageStore, PackFile, PackSpec, pack};
@@ -18,6 +19,8 @@ use tokio::process::Command;
 use crate::run::{self, Said};
 
 const IMAGE: &str = "conformance:v1";
+/// The label of what a case makes outside its namespace; its value is the namespace.
+pub const OWN: &str = "conform-case";
 
 /// The cluster all cases share.
 pub struct Cluster {
@@ -34,15 +37,26 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// The cluster the environment names, or a new practice cluster; `None` without the tools.
-    pub async fn find() -> Option<Self> {
+    /// The cluster the environment names, or a new practice cluster. A missing tool fails the
+    /// suite: skipped, it would be green for nothing.
+    pub async fn find() -> Self {
         let tools = std::env::var_os("SLIPWAY_TEST_TOOLS").map_or_else(
             || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools"),
             PathBuf::from,
         );
-        if !tools.join("helm-4/helm").exists() {
-            return None;
-        }
+        let helms = HELMS.map(|major| format!("helm-{major}/helm"));
+        let kubectls = KUBECTLS.map(|version| format!("kubectl-{version}/kubectl"));
+        let missing: Vec<String> = helms
+            .into_iter()
+            .chain(kubectls)
+            .filter(|tool| !tools.join(tool).is_file())
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "{} has no {}: run `cargo xtask tools`, or name a folder that has them in SLIPWAY_TEST_TOOLS",
+            tools.display(),
+            missing.join(", ")
+        );
         let mut image = std::env::var("SLIPWAY_TEST_IMAGE").ok();
         let context = std::env::var("SLIPWAY_TEST_CONTEXT").ok();
         let named = std::env::var_os("SLIPWAY_TEST_KUBECONFIG").map(PathBuf::from);
@@ -67,7 +81,7 @@ impl Cluster {
         let config = kube::Config::from_custom_kubeconfig(config, &options)
             .await
             .expect("a usable kubeconfig");
-        Some(Self {
+        Self {
             kubeconfig,
             context,
             tools,
@@ -76,7 +90,7 @@ impl Cluster {
             run: format!("{:x}", std::process::id()),
             number: AtomicU32::new(0),
             practice,
-        })
+        }
     }
 
     /// A new namespace, ready for pods.
@@ -113,6 +127,12 @@ impl Cluster {
         let api: Api<Namespace> = Api::all(self.client.clone());
         // A case may have removed it itself.
         let _ = api.delete(namespace, &DeleteParams::default()).await;
+        // What a case defined for the whole cluster bears its namespace's name.
+        let definitions: Api<CustomResourceDefinition> = Api::all(self.client.clone());
+        let own = ListParams::default().labels(&format!("{OWN}={namespace}"));
+        let _ = definitions
+            .delete_collection(&DeleteParams::default(), &own)
+            .await;
     }
 
     /// Ends a practice cluster; another one is left as it is.

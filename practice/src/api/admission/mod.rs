@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::api::kinds::{self, Kind};
 use crate::api::status::StatusError;
 use crate::api::store::Transaction;
-use crate::api::{defaults, service_network, validate};
+use crate::api::{custom, defaults, service_network, validate};
 
 /// Fills in what the API server fills in.
 pub fn prepare(
@@ -28,6 +28,9 @@ pub fn prepare(
         default_storage_class(txn, object);
     }
     defaults::apply(kind, object);
+    if let Some(custom) = kind.custom {
+        custom::default(&custom.schema, object);
+    }
     if kind.kind == "Pod" && existing.is_none() {
         limits::fill_in(txn, object);
     }

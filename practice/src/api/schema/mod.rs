@@ -2,7 +2,7 @@
 //! and their protobuf numbers. The table is generated (`generate.py`) and read once.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 use serde_json::Value;
 
@@ -126,8 +126,21 @@ fn parse(text: &str) -> Type {
     }
 }
 
+/// The structs of custom kinds, by names that begin with `custom.`.
+static CUSTOM: LazyLock<RwLock<HashMap<String, &'static Struct>>> = LazyLock::new(RwLock::default);
+
+/// Adds a struct of a custom kind; one that is known already stays.
+pub fn register(name: String, of: Struct) {
+    let mut all = CUSTOM.write().unwrap_or_else(PoisonError::into_inner);
+    all.entry(name).or_insert_with(|| Box::leak(Box::new(of)));
+}
+
 /// A struct of the table.
 pub fn get(name: &str) -> Option<&'static Struct> {
+    if name.starts_with("custom.") {
+        let all = CUSTOM.read().unwrap_or_else(PoisonError::into_inner);
+        return all.get(name).copied();
+    }
     TABLE.get(name)
 }
 
@@ -139,6 +152,9 @@ fn all() -> impl Iterator<Item = (&'static String, &'static Struct)> {
 
 /// The table's name of a kind's struct.
 pub fn name_of(kind: &Kind) -> String {
+    if let Some(custom) = kind.custom {
+        return custom.type_name.clone();
+    }
     of_group_version_kind(kind.group, kind.version, kind.kind)
 }
 
@@ -153,7 +169,8 @@ pub fn of_group_version_kind(group: &str, version: &str, kind: &str) -> String {
 
 /// The type of a kind's stored objects.
 pub fn type_of(kind: &Kind) -> Type {
-    Type::Struct(super::kinds::by_storage(kind.storage).map_or_else(|| name_of(kind), name_of))
+    let stored = super::kinds::by_storage(kind.storage).filter(|_| kind.custom.is_none());
+    Type::Struct(name_of(stored.unwrap_or(kind)))
 }
 
 #[cfg(test)]

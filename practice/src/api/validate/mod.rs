@@ -7,6 +7,7 @@ mod workloads;
 
 use serde_json::Value;
 
+use super::custom;
 use super::kinds::Kind;
 use super::names;
 use super::status::{FieldError, StatusError};
@@ -20,8 +21,12 @@ pub fn check(kind: &Kind, object: &Value, existing: Option<&Value>) -> Result<()
         ("", "Service") => service::check(object, &mut errors),
         ("", "ConfigMap" | "Secret") => config::check(object, existing, &mut errors),
         ("", "Namespace") => {}
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => custom::check(object, &mut errors),
         ("apps", _) | ("batch", "Job") => workloads::check(kind, object, existing, &mut errors),
         _ => {}
+    }
+    if let Some(own) = kind.custom {
+        custom::validate(&own.schema, object, "", &mut errors);
     }
     if errors.is_empty() {
         return Ok(());

@@ -78,7 +78,8 @@ impl GarbageCollector {
         );
     }
 
-    fn listen<K>(&self, kind: ServedKind, informer: &Informer<K>)
+    /// Listens to one kind.
+    pub fn listen<K>(&self, kind: ServedKind, informer: &Informer<K>)
     where
         K: Resource + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {

@@ -1,11 +1,7 @@
 //! One store, two views: events are kept in their core shape and shown to `events.k8s.io/v1` in
 //! its own.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
-
-use super::kinds::Kind;
 
 /// Core field and the name `events.k8s.io/v1` has for it.
 const FIELDS: &[(&str, &str)] = &[
@@ -18,42 +14,20 @@ const FIELDS: &[(&str, &str)] = &[
     ("count", "deprecatedCount"),
 ];
 
-fn is_new_style(kind: &Kind) -> bool {
-    kind.group == "events.k8s.io"
-}
-
-/// The stored object as this kind shows it.
-pub fn outward<'a>(kind: &Kind, object: &'a Value) -> Cow<'a, Value> {
-    if !is_new_style(kind) {
-        return Cow::Borrowed(object);
-    }
-    Cow::Owned(renamed(
-        object,
-        |key| {
-            FIELDS
-                .iter()
-                .find(|(core, _)| *core == key)
-                .map(|(_, new)| *new)
-        },
-        "events.k8s.io/v1",
-    ))
-}
-
-/// What was sent to this kind, in the stored shape.
-pub fn inward(kind: &Kind, object: Value) -> Value {
-    if !is_new_style(kind) {
-        return object;
-    }
+/// The stored event in the new style.
+pub fn outward(object: &Value) -> Value {
+    let new = |key: &str| FIELDS.iter().find(|(core, _)| *core == key);
     renamed(
-        &object,
-        |key| {
-            FIELDS
-                .iter()
-                .find(|(_, new)| *new == key)
-                .map(|(core, _)| *core)
-        },
-        "v1",
+        object,
+        |key| new(key).map(|(_, new)| *new),
+        "events.k8s.io/v1",
     )
+}
+
+/// An event of the new style, as it is stored.
+pub fn inward(object: &Value) -> Value {
+    let core = |key: &str| FIELDS.iter().find(|(_, new)| *new == key);
+    renamed(object, |key| core(key).map(|(core, _)| *core), "v1")
 }
 
 fn renamed<'n>(object: &Value, name: impl Fn(&str) -> Option<&'n str>, api_version: &str) -> Value {
