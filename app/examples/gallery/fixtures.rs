@@ -371,7 +371,7 @@ fn pod(uid: &str, component: &str, ready: bool) -> PodRow {
     }
 }
 
-fn component(text: &str, rollout: Rollout, ready: u32) -> ComponentLive {
+pub fn component(text: &str, rollout: Rollout, ready: u32) -> ComponentLive {
     ComponentLive {
         component: name(text),
         rollout,

@@ -2,6 +2,7 @@
 //! `cargo run -p app --example gallery -- target/gallery`, then serve that folder.
 
 mod builds;
+mod deploys;
 mod fixtures;
 mod plans;
 mod report_fixtures;
@@ -38,6 +39,21 @@ fn main() -> std::io::Result<()> {
     for (name, page, state) in plans::scenes() {
         for theme in ["light", "dark"] {
             let html = draw(&page, &state, Connection::Live, Role::Operator);
+            std::fs::write(
+                out.join(format!("{name}-{theme}.html")),
+                document(&html, theme),
+            )?;
+        }
+    }
+    for (name, state, seeds) in deploys::scenes() {
+        for theme in ["light", "dark"] {
+            let html = draw_with(
+                "/deploy?object=apps/v1/Deployment/todo/backend",
+                &state,
+                Connection::Live,
+                Role::Operator,
+                seeds,
+            );
             std::fs::write(
                 out.join(format!("{name}-{theme}.html")),
                 document(&html, theme),
@@ -156,10 +172,22 @@ fn scenes() -> Vec<(&'static str, PanelState, Connection, Role)> {
 }
 
 fn draw(page: &str, state: &PanelState, connection: Connection, role: Role) -> String {
+    draw_with(page, state, connection, role, || {})
+}
+
+/// `seeds` puts what the page would fetch into the context.
+fn draw_with(
+    page: &str,
+    state: &PanelState,
+    connection: Connection,
+    role: Role,
+    seeds: fn(),
+) -> String {
     let owner = Owner::new_root(None);
     owner.with(|| {
         provide_context(RequestUrl::new(page));
         provide_context(plans::diffs());
+        seeds();
         provide_context(Seed {
             state: state.clone(),
             connection,

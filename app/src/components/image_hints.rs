@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::diff_line::{DiffLine, Sign};
 use super::words;
 use crate::model::{DockerfileHint, PatchLine};
 use crate::ui::{StatusIcon, Tone};
@@ -75,28 +76,12 @@ fn Hint(file: String, hint: DockerfileHint) -> impl IntoView {
 
 fn patch(lines: Vec<PatchLine>) -> impl IntoView {
     view! {
-        <div class="diff" aria-label="What to write instead">
+        <div class="diff" role="group" aria-label="What to write instead">
             {lines
                 .into_iter()
                 .map(|line| match line {
-                    PatchLine::Remove(text) => {
-                        view! {
-                            <p class="diff-before">
-                                <span aria-hidden="true">"−"</span>
-                                <del>{text}</del>
-                            </p>
-                        }
-                            .into_any()
-                    }
-                    PatchLine::Add(text) => {
-                        view! {
-                            <p class="diff-after">
-                                <span aria-hidden="true">"+"</span>
-                                <ins>{text}</ins>
-                            </p>
-                        }
-                            .into_any()
-                    }
+                    PatchLine::Remove(text) => view! { <DiffLine sign=Sign::Removed text /> },
+                    PatchLine::Add(text) => view! { <DiffLine sign=Sign::Added text /> },
                 })
                 .collect_view()}
         </div>

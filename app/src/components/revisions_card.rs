@@ -2,11 +2,11 @@
 
 use leptos::prelude::*;
 
-use super::{Age, FailureNote, wish, words};
+use super::{Age, FailureNote, FieldChanges, ask, wish, words};
 use crate::api::deploys::make_plan;
 use crate::api::revisions::compare_deploys;
 use crate::live::Live;
-use crate::model::{DeployRevision, FieldChange, PlanChoices, RevisionChange, Slice};
+use crate::model::{DeployRevision, PlanChoices, RevisionChange, Slice};
 use crate::ui::{Button, Card, StatusBadge};
 
 /// Draws nothing before the first deploy.
@@ -96,7 +96,7 @@ fn facts(revision: DeployRevision) -> impl IntoView {
 fn Compare(numbers: Vec<u64>) -> impl IntoView {
     let from = RwSignal::new(numbers.get(1).copied().unwrap_or_default());
     let to = RwSignal::new(numbers.first().copied().unwrap_or_default());
-    let compare = Action::new(move |(from, to): &(u64, u64)| compare_deploys(*from, *to));
+    let compare = ask(|(from, to): (u64, u64)| compare_deploys(from, to));
     let choice = move |id: &'static str, label: &'static str, value: RwSignal<u64>| {
         let options = numbers.clone();
         view! {
@@ -127,30 +127,23 @@ fn Compare(numbers: Vec<u64>) -> impl IntoView {
             </div>
         }
     };
-    let failure = Signal::derive(move || {
-        compare.value().with(|answer| {
-            answer
-                .as_ref()
-                .and_then(|answer| answer.as_ref().err().cloned())
-        })
-    });
     view! {
         <div class="compare">
             {choice("compare-from", "From", from)} {choice("compare-to", "To", to)}
             <Button
-                busy=compare.pending()
+                busy=compare.is_pending()
                 on_press=move |()| {
-                    compare.dispatch((from.get_untracked(), to.get_untracked()));
+                    compare.send((from.get_untracked(), to.get_untracked()));
                 }
             >
                 "Compare"
             </Button>
         </div>
-        <FailureNote failure />
+        <FailureNote failure=compare.failure() />
         {move || {
             compare
-                .value()
-                .with(|answer| answer.as_ref().and_then(|answer| answer.as_ref().ok().cloned()))
+                .answer()
+                .get()
                 .map(|changes: Vec<RevisionChange>| {
                     if changes.is_empty() {
                         view! { <p class="history-fine">"They applied the same."</p> }.into_any()
@@ -168,29 +161,14 @@ fn Compare(numbers: Vec<u64>) -> impl IntoView {
 
 fn change(change: RevisionChange) -> impl IntoView {
     let (tone, word) = words::change(change.change);
-    let more = (change.more_fields > 0).then(|| format!("and {} more fields", change.more_fields));
     view! {
         <li class="compared-object">
             <p class="history-line">
                 <StatusBadge tone word quiet=true />
                 <span>{format!("{} {}", change.kind, change.name)}</span>
             </p>
-            <dl class="compared-fields mono">
-                {change.fields.into_iter().map(field).collect_view()}
-            </dl>
-            {more.map(|more| view! { <p class="history-fine">{more}</p> })}
+            <FieldChanges fields=change.fields more=change.more_fields />
         </li>
-    }
-    .into_any()
-}
-
-fn field(field: FieldChange) -> impl IntoView {
-    view! {
-        <div>
-            <dt>{field.path}</dt>
-            {field.before.map(|before| view! { <dd dir="auto"><del>{before}</del></dd> })}
-            {field.after.map(|after| view! { <dd dir="auto"><ins>{after}</ins></dd> })}
-        </div>
     }
     .into_any()
 }

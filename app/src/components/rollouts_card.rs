@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::run_panel::NewestRun;
-use super::{Age, FailureNote, RestartButton, wish, words};
+use super::{Age, FailureNote, RestartButton, ask, wish, words};
 use crate::api::rollouts::{read_history, steer};
 use crate::live::Live;
 use crate::model::{
@@ -89,7 +89,9 @@ fn OneRollout(component: ComponentName) -> impl IntoView {
             />
             <p class="rollout-share">{words_of_share}</p>
             {move || {
-                row.get().and_then(|row| note(&row)).map(|note| view! { <p class="rollout-note" dir="auto">{note}</p> })
+                row.get()
+                    .and_then(|row| note(&row))
+                    .map(|(class, note)| view! { <p class=class dir="auto">{note}</p> })
             }}
             <Show when=move || live.is_operator()>
                 <Acts component=component.clone() />
@@ -110,10 +112,10 @@ fn badges(row: ComponentLive) -> impl IntoView {
     .into_any()
 }
 
-fn note(row: &ComponentLive) -> Option<String> {
+fn note(row: &ComponentLive) -> Option<(&'static str, String)> {
     match &row.rollout {
-        Rollout::Progressing { note } => Some(note.clone()),
-        Rollout::Stuck { why } => Some(why.clone()),
+        Rollout::Progressing { note } => Some(("rollout-note", note.clone())),
+        Rollout::Stuck { why } => Some(("rollout-note rollout-note-failed", why.clone())),
         Rollout::Absent | Rollout::Complete => None,
     }
 }
@@ -198,28 +200,17 @@ fn History(component: ComponentName) -> impl IntoView {
         state.components.get(&name).map_or(0, |row| row.revision)
     });
     let name = component.clone();
-    let read = Action::new(move |(): &()| {
-        let name = name.clone();
-        async move { read_history(name).await }
-    });
+    let read = ask(move |()| read_history(name.clone()));
     Effect::new(move |_| {
         let _ = revision.get();
         if open.get() {
-            read.dispatch(());
+            read.send(());
         }
     });
     let chosen = RwSignal::new(0_u64);
     let asking = RwSignal::new(false);
     let name = component.clone();
     let undo = wish(move |revision: u64| steer(name.clone(), RolloutAct::Undo { revision }));
-    let failure = Signal::derive(move || {
-        let value = read.value();
-        value.with(|answer| {
-            answer
-                .as_ref()
-                .and_then(|answer| answer.as_ref().err().cloned())
-        })
-    });
     let title = component.to_string();
     view! {
         <details
@@ -227,11 +218,11 @@ fn History(component: ComponentName) -> impl IntoView {
             on:toggle=move |_| open.update(|open| *open = !*open)
         >
             <summary class="rollout-summary">{format!("History of {title}")}</summary>
-            <FailureNote failure />
+            <FailureNote failure=read.failure() />
             <FailureNote failure=undo.failure() />
             {move || {
-                read.value()
-                    .with(|answer| answer.as_ref().and_then(|answer| answer.as_ref().ok().cloned()))
+                read.answer()
+                    .get()
                     .map(|history: RolloutHistory| {
                         view! {
                             <ol class="history-rows">

@@ -88,6 +88,14 @@ impl Access {
     }
 }
 
+impl super::PanelState {
+    /// The name of the cluster in use when it is not on this machine; every question about it says it.
+    pub fn guarded_cluster(&self) -> Option<&str> {
+        let cluster = self.cluster.as_ref()?;
+        cluster.access.is_guarded().then(|| cluster.choice.label())
+    }
+}
+
 /// What becomes of runs that are still going when another cluster is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeployPlan, Finding, ObjectDiff, RunId, UnixMillis};
+use super::{DeployPlan, DriftedObject, Finding, ObjectDiff, RunId, UnixMillis};
 
 /// What is known of helm, the chart and the release.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +12,9 @@ pub struct HelmView {
     pub chart: Option<ChartView>,
     /// None while nothing is known; a release that is not there has no revisions.
     pub release: Option<ReleaseView>,
+    /// What is no longer as the deployed revision says; none while nobody has looked.
+    #[serde(default)]
+    pub drift: Option<Vec<DriftedObject>>,
 }
 
 impl HelmView {
@@ -329,9 +332,15 @@ pub enum ReleaseWish {
         edits: Vec<ValueEdit>,
         /// Take over objects that belong to nobody's release.
         adopt: bool,
+        /// Take over fields that other managers set; only helm 4 asks.
+        #[serde(default)]
+        force: bool,
     },
     Rollback {
         to: u32,
+        /// As for a deploy.
+        #[serde(default)]
+        force: bool,
     },
     Uninstall {
         keep_history: bool,
@@ -340,6 +349,25 @@ pub enum ReleaseWish {
     Unlock {
         revision: u32,
     },
+}
+
+impl ReleaseWish {
+    /// Whether fields are taken from their managers.
+    pub fn is_forced(&self) -> bool {
+        matches!(
+            self,
+            Self::Deploy { force: true, .. } | Self::Rollback { force: true, .. }
+        )
+    }
+
+    /// The same wish, forced or not; none where helm knows no forcing.
+    pub fn forced(mut self, wanted: bool) -> Option<Self> {
+        match &mut self {
+            Self::Deploy { force, .. } | Self::Rollback { force, .. } => *force = wanted,
+            Self::Uninstall { .. } | Self::Unlock { .. } => return None,
+        }
+        Some(self)
+    }
 }
 
 /// What a deploy, a rollback or a removal of the release would do.

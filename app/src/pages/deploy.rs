@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::images::why_not;
 use crate::api::deploys::{deploy, make_plan};
-use crate::components::helm::HelmMode;
+use crate::components::helm::{Desk, HelmActs, HelmMode};
 use crate::components::{
     Age, Drift, FailureNote, OwnershipCard, PageFrame, PlanCard, RevisionsCard, RolloutsCard,
     RunPanel, wish,
@@ -24,20 +24,21 @@ pub fn DeployPage() -> impl IntoView {
     let plan = wish(make_plan);
     let start = wish(|(hash, prune): (String, bool)| deploy(hash, prune));
     let asking = RwSignal::new(false);
-    let mode = RwSignal::new(0);
+    // A project that is deployed by Helm opens there.
+    let by_helm = live.memo(&[Slice::Helm], |state| state.helm.deployed().is_some());
+    let mode = RwSignal::new(if by_helm.get_untracked() { HELM } else { 0 });
     let has_chart = live.memo(&[Slice::Project], |state| {
         state
             .project
             .as_ref()
             .is_some_and(|project| project.has_chart)
     });
-    // A project that is deployed by Helm opens there.
-    let by_helm = live.memo(&[Slice::Helm], |state| state.helm.deployed().is_some());
     Effect::new(move |_| {
         if by_helm.get() {
             mode.set(HELM);
         }
     });
+    let desk = Desk::new();
     let is_raw = move || mode.get() != HELM;
     let going = live.memo(&[Slice::Runs], |state| {
         state
@@ -101,6 +102,9 @@ pub fn DeployPage() -> impl IntoView {
                     "Deploy"
                 </Button>
             </Show>
+            <Show when=move || live.is_operator() && !is_raw()>
+                <HelmActs desk blocked />
+            </Show>
         }
     };
     view! {
@@ -134,7 +138,7 @@ pub fn DeployPage() -> impl IntoView {
                 </div>
             </TabPanel>
             <TabPanel id="deploy-mode" at=HELM chosen=mode>
-                <HelmMode blocked />
+                <HelmMode desk />
             </TabPanel>
             <RolloutsCard />
         </PageFrame>
@@ -186,14 +190,6 @@ fn deletions(state: &PanelState) -> Vec<String> {
     })
 }
 
-fn remote_name(state: &PanelState) -> Option<String> {
-    state
-        .cluster
-        .as_ref()
-        .filter(|cluster| cluster.access.is_guarded())
-        .map(|cluster| cluster.choice.label().to_owned())
-}
-
 /// What was chosen to be forced or replaced.
 fn chosen(state: &PanelState, replaced: bool) -> Vec<String> {
     state.plan.as_ref().map_or_else(Vec::new, |plan| {
@@ -206,7 +202,7 @@ fn chosen(state: &PanelState, replaced: bool) -> Vec<String> {
 }
 
 fn needs_question(state: &PanelState) -> bool {
-    remote_name(state).is_some()
+    state.guarded_cluster().is_some()
         || !deletions(state).is_empty()
         || !chosen(state, true).is_empty()
         || !chosen(state, false).is_empty()
@@ -214,7 +210,7 @@ fn needs_question(state: &PanelState) -> bool {
 
 fn question(state: &PanelState) -> String {
     let mut sentences = Vec::new();
-    if let Some(name) = remote_name(state) {
+    if let Some(name) = state.guarded_cluster() {
         sentences.push(format!("It goes to the remote cluster {name}."));
     }
     let deletions = deletions(state);

@@ -33,6 +33,7 @@ pub fn TextField(
                 spellcheck="false"
                 aria-describedby=described
                 aria-invalid=move || problem.with(Option::is_some).then_some("true")
+                value=value.get_untracked()
                 prop:value=value
                 on:input:target=move |event| value.set(event.target().value())
             />

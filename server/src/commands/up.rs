@@ -106,6 +106,7 @@ async fn deploy(panel: &Panel, asked: Option<Via>, prune: bool) -> Result<(), St
             let wish = ReleaseWish::Deploy {
                 edits: Vec::new(),
                 adopt: false,
+                force: false,
             };
             let plan = panel.releases.plan(wish.clone()).await?;
             panel.releases.carry_out(wish, plan.plan.hash).await?

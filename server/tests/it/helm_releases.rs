@@ -259,6 +259,7 @@ fn with(edits: &[(&str, &str)]) -> ReleaseWish {
     ReleaseWish::Deploy {
         edits: edits.iter().map(|(path, text)| edit(path, text)).collect(),
         adopt: false,
+        force: false,
     }
 }
 
@@ -442,10 +443,22 @@ async fn a_release_is_planned_installed_upgraded_rolled_back_and_uninstalled(maj
             .contains("# Source: helpers/templates/service.yaml")
     );
 
-    let plan = world.plan(ReleaseWish::Rollback { to: 1 }).await;
+    let plan = world
+        .plan(ReleaseWish::Rollback {
+            to: 1,
+            force: false,
+        })
+        .await;
     assert_eq!(plan.title, "Roll back to revision 1");
     assert!(changes(&plan).contains(&("ConfigMap/helpers".to_owned(), Change::Update)));
-    succeeded(world.carry_out(ReleaseWish::Rollback { to: 1 }).await);
+    succeeded(
+        world
+            .carry_out(ReleaseWish::Rollback {
+                to: 1,
+                force: false,
+            })
+            .await,
+    );
     world
         .until_history(&[(3, Deployed), (2, Superseded), (1, Superseded)])
         .await;
@@ -588,7 +601,14 @@ async fn a_killed_helm_leaves_a_stuck_release_that_is_unlocked_or_rolled_back(ma
             succeeded(world.carry_out(wish).await);
             world.until_history(&[(good, Deployed)]).await;
         } else {
-            succeeded(world.carry_out(ReleaseWish::Rollback { to: good }).await);
+            succeeded(
+                world
+                    .carry_out(ReleaseWish::Rollback {
+                        to: good,
+                        force: false,
+                    })
+                    .await,
+            );
             world
                 .until("it is rolled back", |state| {
                     state
@@ -697,6 +717,7 @@ async fn the_form_shows_layers_rules_and_saves_without_losing_comments(major: u3
             .plan(ReleaseWish::Deploy {
                 edits: bad,
                 adopt: false,
+                force: false,
             })
             .await,
     );
@@ -753,6 +774,7 @@ async fn the_form_shows_layers_rules_and_saves_without_losing_comments(major: u3
         .plan(ReleaseWish::Deploy {
             edits,
             adopt: false,
+            force: false,
         })
         .await;
     assert_eq!(refused(refused_plan).code, "SECRET_IN_VALUES");
@@ -835,6 +857,7 @@ async fn what_belongs_to_others_is_taken_over_only_on_request(major: u32) {
     let adopt = ReleaseWish::Deploy {
         edits: vec![],
         adopt: true,
+        force: false,
     };
     succeeded(world.carry_out(adopt).await);
     let map = world.config_map("helpers").await.expect("there");

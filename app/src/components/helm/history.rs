@@ -3,10 +3,9 @@
 use leptos::prelude::*;
 
 use super::Desk;
-use super::ask::ask;
 use super::release_plan::Hooks;
 use crate::api::releases::{compare_revisions, read_revision};
-use crate::components::{Age, FailureNote, PlanDiff};
+use crate::components::{Age, FailureNote, FieldChanges, PlanDiff, ask};
 use crate::live::Live;
 use crate::model::{
     Change, ReleaseStatus, ReleaseWish, RevisionComparison, RevisionDetail, RevisionRow, Slice,
@@ -48,7 +47,7 @@ pub fn HistoryCard(desk: Desk) -> impl IntoView {
     });
     let detail = ask(read_revision);
     let comparison = ask(|(from, to): (u32, u32)| compare_revisions(from, to));
-    let shows_detail = RwSignal::new(true);
+    let shows_detail = RwSignal::new(comparison.answer().get_untracked().is_none());
     let look = Callback::new(move |revision: u32| {
         shows_detail.set(true);
         detail.send(revision);
@@ -162,14 +161,16 @@ fn revision_row(
                     {can_go_back
                         .then(|| {
                             view! {
+                                <span class="helm-revision-back">
                                 <Button
                                     label=Some(format!("Roll back to revision {revision}"))
                                     on_press=move |()| {
-                                        desk.plan(ReleaseWish::Rollback { to: revision });
+                                        desk.plan(ReleaseWish::Rollback { to: revision, force: false });
                                     }
                                 >
                                     "Roll back…"
                                 </Button>
+                                </span>
                             }
                         })}
                 </span>
@@ -194,7 +195,7 @@ fn Detail(detail: RevisionDetail) -> impl IntoView {
     };
     view! {
         <section class="helm-detail" aria-label=title.clone()>
-            <h3 class="plan-group-title">{title.clone()}</h3>
+            <h3 class="helm-title">{title.clone()}</h3>
             {part("Notes", detail.notes, true)}
             {part("Values given", detail.values, true)}
             <Hooks hooks=detail.hooks />
@@ -210,46 +211,24 @@ fn Comparison(comparison: RevisionComparison) -> impl IntoView {
     let mut plan = comparison.plan;
     plan.objects
         .retain(|object| object.change != Change::Unchanged);
-    let is_same = plan.objects.is_empty() && comparison.values.fields.is_empty();
+    let has_values = !comparison.values.fields.is_empty();
+    let has_objects = !plan.objects.is_empty();
+    let is_same = !has_values && !has_objects;
     view! {
         <section class="helm-detail" aria-label=title.clone()>
-            <h3 class="plan-group-title">{title.clone()}</h3>
+            <h3 class="helm-title">{title.clone()}</h3>
             {is_same.then(|| view! { <Notice tone=Tone::Ok title="Both are the same" /> })}
-            <div class="diff">
-                {comparison
-                    .values
-                    .fields
-                    .into_iter()
-                    .map(|field| {
-                        view! {
-                            <div class="diff-field">
-                                <p class="diff-path">{field.path}</p>
-                                {field
-                                    .before
-                                    .map(|text| {
-                                        view! {
-                                            <p class="diff-before">
-                                                <span aria-hidden="true">"−"</span>
-                                                <del>{text}</del>
-                                            </p>
-                                        }
-                                    })}
-                                {field
-                                    .after
-                                    .map(|text| {
-                                        view! {
-                                            <p class="diff-after">
-                                                <span aria-hidden="true">"+"</span>
-                                                <ins>{text}</ins>
-                                            </p>
-                                        }
-                                    })}
-                            </div>
-                        }
-                    })
-                    .collect_view()}
-            </div>
-            <PlanDiff plan />
+            {has_values
+                .then(|| {
+                    view! {
+                        <h4 class="helm-title">"Values"</h4>
+                        <FieldChanges
+                            fields=comparison.values.fields
+                            more=comparison.values.more_fields
+                        />
+                    }
+                })}
+            {has_objects.then(|| view! { <PlanDiff plan /> })}
         </section>
     }
     .into_any()

@@ -1,94 +1,162 @@
 //! What a wish would do to the release, with the button that does exactly that.
 
+use leptos::html;
 use leptos::prelude::*;
 
-use super::Desk;
-use crate::components::{Age, FindingCard, PlanDiff};
+use super::{Desk, Planned};
+use crate::components::{Age, FindingCard, Preview};
 use crate::live::Live;
-use crate::model::{
-    Change, ClusterKind, HookView, PanelState, ReleasePlan, ReleaseWish, Severity, Slice,
-};
+use crate::model::{Change, DeployPlan, HookView, ReleaseWish, Severity, Slice};
 use crate::ui::{Button, ButtonKind, Card, ConfirmDialog, DialogAct, EmptyMessage, Notice, Tone};
 
+/// Shown while a plan is made, and until it is carried out or put away.
 #[component]
-pub fn ReleasePlanCard(
-    desk: Desk,
-    wish: ReleaseWish,
-    plan: Option<ReleasePlan>,
-    #[prop(into)] waiting: Signal<bool>,
-    #[prop(into)] busy: Signal<bool>,
-    #[prop(into)] on_yes: Callback<(ReleaseWish, String)>,
-) -> impl IntoView {
-    let Some(plan) = plan else {
-        return view! {
-            <Show when=move || waiting.get()>
-                <Card title="Preview">
+pub fn ReleasePlanCard(desk: Desk) -> impl IntoView {
+    let plan = Memo::new(move |_| {
+        desk.planned
+            .with(|planned| planned.as_ref().map(|(_, plan)| plan.plan.clone()))
+    });
+    let has_plan = Memo::new(move |_| plan.with(Option::is_some));
+    let is_planning = desk.is_planning();
+    let hint = move || desk.planned.with(|planned| planned.as_ref().map(hint));
+    let place = NodeRef::<html::Div>::new();
+    // It was asked for somewhere else on the page: the keyboard and the eye are led to it.
+    Effect::new(move |_| {
+        if is_planning.get()
+            && let Some(place) = place.get()
+        {
+            let _ = place.focus();
+        }
+    });
+    view! {
+        <div class="helm-plan" tabindex="-1" node_ref=place>
+            <Card
+                title="Preview"
+                tools=move || {
+                    view! {
+                        <Show when=move || has_plan.get()>
+                            <span class="card-hint">
+                                {hint} ", made "
+                                {move || plan.with(|plan| plan.as_ref().map(|plan| plan.at)).map(|at| view! { <Age at /> })}
+                            </span>
+                        </Show>
+                    }
+                }
+            >
+                <Show when=move || is_planning.get()>
                     <EmptyMessage
                         tone=Tone::Working
                         title="Making the preview"
                         text="Helm renders, and the cluster is asked what would change; nothing is written."
                     />
-                </Card>
-            </Show>
-        }
-        .into_any();
+                </Show>
+                <Show when=move || has_plan.get()>
+                    {move || desk.planned.get().map(above)}
+                    <Preview plan on_choose=Signal::stored(None) />
+                    {move || desk.planned.get().map(|planned| below(desk, planned))}
+                </Show>
+            </Card>
+        </div>
+    }
+    .into_any()
+}
+
+fn hint((_, plan): &Planned) -> String {
+    let changes = match names(&plan.plan, |change| change != Change::Unchanged).len() {
+        0 => "no object changes".to_owned(),
+        1 => "1 object changes".to_owned(),
+        more => format!("{more} objects change"),
     };
+    match plan.revision {
+        Some(revision) => format!("Makes revision {revision}, {changes}"),
+        None => changes,
+    }
+}
+
+fn names(plan: &DeployPlan, is_meant: impl Fn(Change) -> bool) -> Vec<String> {
+    plan.objects
+        .iter()
+        .filter(|object| is_meant(object.change))
+        .map(|object| format!("{} {}", object.kind, object.name))
+        .collect()
+}
+
+/// What to know before the objects are read.
+fn above((wish, plan): Planned) -> impl IntoView {
+    let unsaved = matches!(&wish, ReleaseWish::Deploy { edits, .. } if !edits.is_empty());
+    view! {
+        {plan
+            .plan
+            .findings
+            .into_iter()
+            .map(|finding| view! { <FindingCard finding /> })
+            .collect_view()}
+        {unsaved
+            .then(|| {
+                view! {
+                    <Notice tone=Tone::Attention title="With edits that are in no file yet">
+                        <p>"Save them, or the next deploy from the files undoes them."</p>
+                    </Notice>
+                }
+            })}
+        {texts("Helm warns", plan.warnings)}
+        {texts("Stays in the cluster", plan.kept)}
+    }
+    .into_any()
+}
+
+/// What comes along, and the decision.
+fn below(desk: Desk, (wish, plan): Planned) -> impl IntoView {
     let live = Live::expect();
     let asking = RwSignal::new(false);
-    let remote = live.memo(&[Slice::Cluster], remote_name);
-    let hash = plan.plan.hash.clone();
+    let remote = live.memo(&[Slice::Cluster], |state| {
+        state.guarded_cluster().map(str::to_owned)
+    });
+    let failed = |starts: &str| {
+        plan.plan
+            .findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Failed && finding.code.starts_with(starts))
+    };
+    let blocked = failed("").then(|| "Mend what the preview found first".to_owned());
     let is_danger = matches!(wish, ReleaseWish::Uninstall { .. });
-    let can_adopt = matches!(wish, ReleaseWish::Deploy { adopt: false, .. })
-        && plan.plan.findings.iter().any(|finding| {
-            finding.severity == Severity::Failed
-                && (finding.code.starts_with("OWNED_BY_") || finding.code == "RELEASE_NOT_OWNER")
-        });
-    let unsaved = matches!(&wish, ReleaseWish::Deploy { edits, .. } if !edits.is_empty());
-    let blocked = plan
-        .plan
-        .findings
-        .iter()
-        .any(|finding| finding.severity == Severity::Failed)
-        .then(|| "Mend what the preview found first".to_owned());
-    let deletions: Vec<String> = plan
+    let adopting = match &wish {
+        ReleaseWish::Deploy {
+            edits,
+            adopt: false,
+            ..
+        } if failed("OWNED_BY_") || failed("RELEASE_NOT_OWNER") => Some(ReleaseWish::Deploy {
+            edits: edits.clone(),
+            adopt: true,
+            force: false,
+        }),
+        _ => None,
+    };
+    let is_forced = wish.is_forced();
+    let has_conflicts = plan
         .plan
         .objects
         .iter()
-        .filter(|object| object.change == Change::Delete)
+        .any(|object| object.can_be_forced());
+    let other_force = (has_conflicts || is_forced)
+        .then(|| wish.clone().forced(!is_forced))
+        .flatten();
+    let deletions = names(&plan.plan, |change| change == Change::Delete);
+    let taken: Vec<String> = plan
+        .plan
+        .objects
+        .iter()
+        .filter(|object| is_forced && object.can_be_forced())
         .map(|object| format!("{} {}", object.kind, object.name))
         .collect();
-    let changes = plan
-        .plan
-        .objects
-        .iter()
-        .filter(|object| object.change != Change::Unchanged)
-        .count();
-    let hint = match (plan.revision, changes) {
-        (Some(revision), 0) => format!("Makes revision {revision}; no object changes"),
-        (Some(revision), 1) => format!("Makes revision {revision}; 1 object changes"),
-        (Some(revision), more) => format!("Makes revision {revision}; {more} objects change"),
-        (None, 0) => "No object changes".to_owned(),
-        (None, 1) => "1 object changes".to_owned(),
-        (None, more) => format!("{more} objects change"),
-    };
-    let yes = {
-        let wish = wish.clone();
-        move || on_yes.run((wish.clone(), hash.clone()))
-    };
-    let needs_question = !deletions.is_empty();
-    let press = {
-        let yes = yes.clone();
-        move |()| {
-            if needs_question || remote.get_untracked().is_some() {
-                asking.set(true);
-            } else {
-                yes();
-            }
+    let needs_question = !deletions.is_empty() || !taken.is_empty();
+    let press = move |()| {
+        if needs_question || remote.get_untracked().is_some() {
+            asking.set(true);
+        } else {
+            desk.carry_out();
         }
     };
-    let title = plan.title.clone();
-    let word = title.clone();
-    let at = plan.plan.at;
     let question = move || {
         let mut sentences = Vec::new();
         if let Some(name) = remote.get() {
@@ -97,6 +165,12 @@ pub fn ReleasePlanCard(
         if !deletions.is_empty() {
             sentences.push(format!("It deletes {}.", deletions.join(", ")));
         }
+        if !taken.is_empty() {
+            sentences.push(format!(
+                "It takes fields of {} from their managers.",
+                taken.join(", ")
+            ));
+        }
         sentences.join(" ")
     };
     let kind = if is_danger {
@@ -104,80 +178,53 @@ pub fn ReleasePlanCard(
     } else {
         ButtonKind::Primary
     };
+    let title = plan.title.clone();
     view! {
-        <Card
-            title="Preview"
-            hint
-            tools=move || view! { <span class="card-hint">"Made " <Age at /></span> }
-        >
-            {plan
-                .plan
-                .findings
-                .clone()
-                .into_iter()
-                .map(|finding| view! { <FindingCard finding /> })
-                .collect_view()}
-            {unsaved
-                .then(|| {
+        <Hooks hooks=plan.hooks />
+        {(!plan.notes.trim().is_empty())
+            .then(|| {
+                view! {
+                    <details class="helm-notes">
+                        <summary>"What the chart says after this"</summary>
+                        <pre class="helm-text" tabindex="0">{plan.notes}</pre>
+                    </details>
+                }
+            })}
+        <div class="helm-acts">
+            <Button kind busy=desk.is_busy() disabled_why=blocked on_press=press>
+                {plan.title}
+            </Button>
+            {adopting
+                .map(|wish| {
                     view! {
-                        <Notice tone=Tone::Attention title="With edits that are in no file yet">
-                            <p>"Save them, or the next deploy from the files undoes them."</p>
-                        </Notice>
+                        <Button on_press=move |()| desk.plan(wish.clone())>
+                            "Preview taking them over"
+                        </Button>
                     }
                 })}
-            {texts("Helm warns", plan.warnings.clone())}
-            {texts("Stays in the cluster", plan.kept.clone())}
-            <Hooks hooks=plan.hooks.clone() />
-            <PlanDiff plan=plan.plan.clone() />
-            {(!plan.notes.trim().is_empty())
-                .then(|| {
-                    view! {
-                        <details class="helm-notes">
-                            <summary>"What the chart says after this"</summary>
-                            <pre class="helm-text" tabindex="0">{plan.notes.clone()}</pre>
-                        </details>
-                    }
+            {other_force
+                .map(|wish| {
+                    let word = if is_forced {
+                        "Leave the fields to their managers"
+                    } else {
+                        "Preview forcing the fields"
+                    };
+                    view! { <Button on_press=move |()| desk.plan(wish.clone())>{word}</Button> }
                 })}
-                <div class="helm-acts">
-                    <Button
-                        kind
-                        busy
-                        disabled_why=blocked
-                        on_press=press
-                    >
-                        {word}
-                    </Button>
-                    {can_adopt
-                        .then(|| {
-                            view! {
-                                <Button on_press=move |()| desk.plan(desk.deploy_wish(true))>
-                                    "Preview taking them over"
-                                </Button>
-                            }
-                        })}
-                    <Button kind=ButtonKind::Quiet on_press=move |()| desk.planned.set(None)>
-                        "Put away"
-                    </Button>
-                </div>
-        </Card>
+            <Button kind=ButtonKind::Quiet on_press=move |()| desk.planned.set(None)>
+                "Put away"
+            </Button>
+        </div>
         <ConfirmDialog
             open=asking
             title=format!("{title}?")
             act=DialogAct { word: "Do it", kind }
-            on_confirm=move |()| yes()
+            on_confirm=move |()| desk.carry_out()
         >
             <p>{question}</p>
         </ConfirmDialog>
     }
     .into_any()
-}
-
-fn remote_name(state: &PanelState) -> Option<String> {
-    state
-        .cluster
-        .as_ref()
-        .filter(|cluster| cluster.kind == ClusterKind::Remote)
-        .map(|cluster| cluster.choice.label().to_owned())
 }
 
 fn texts(title: &'static str, texts: Vec<String>) -> impl IntoView {
@@ -196,17 +243,17 @@ pub fn Hooks(hooks: Vec<HookView>) -> impl IntoView {
     (!hooks.is_empty()).then(|| {
         view! {
             <section aria-label="Hooks">
-                <h3 class="plan-group-title">"Hooks"</h3>
-                <ul class="plan-objects">
+                <h3 class="helm-title">"Hooks"</h3>
+                <ul class="helm-hooks">
                     {hooks
                         .into_iter()
                         .map(|hook| {
                             view! {
-                                <li class="plan-object">
-                                    <span class="plan-kind">{hook.kind}</span>
-                                    <span class="plan-name">{hook.name}</span>
-                                    <span class="plan-place">{hook.events.join(", ")}</span>
-                                    <span class="plan-fields-count">{hook.phase}</span>
+                                <li class="helm-hook">
+                                    <span class="helm-hook-kind">{hook.kind}</span>
+                                    <span class="helm-hook-name">{hook.name}</span>
+                                    <span class="helm-hook-when">{hook.events.join(", ")}</span>
+                                    <span class="helm-hook-phase">{hook.phase}</span>
                                 </li>
                             }
                         })

@@ -33,7 +33,7 @@ pub fn StuckBanner(desk: Desk) -> impl IntoView {
                                     view! {
                                         <Button
                                             kind=ButtonKind::Primary
-                                            on_press=move |()| desk.plan(ReleaseWish::Rollback { to: good })
+                                            on_press=move |()| desk.plan(ReleaseWish::Rollback { to: good, force: false })
                                         >
                                             {format!("Roll back to revision {good}")}
                                         </Button>

@@ -4,14 +4,12 @@
 use leptos::prelude::*;
 
 use super::Desk;
-use super::ask::ask;
-use super::value_field::{Field, origin};
+use super::value_field::{Fields, FormNow, origin};
 use crate::api::releases::{plan_save, read_values, save_values};
-use crate::components::{FailureNote, FindingCard, wish};
+use crate::components::diff_line::{DiffLine, Sign};
+use crate::components::{FailureNote, FindingCard, ask, wish};
 use crate::live::Live;
-use crate::model::{
-    DiffLine, LintState, ResultRow, SavePreview, Slice, ValueEdit, ValuesForm as Form,
-};
+use crate::model::{DiffLine as FileLine, LintState, ResultRow, SavePreview, Slice, ValueEdit};
 use crate::ui::{Button, ButtonKind, Card, Notice, Skeleton, TabPanel, Tabs, Tone};
 
 const TABS: &[&str] = &["Form", "Result"];
@@ -34,7 +32,9 @@ pub fn ValuesForm(desk: Desk) -> impl IntoView {
             asking.send(edits);
         }
     });
-    let form = asking.answer();
+    let answer = asking.answer();
+    let form = Memo::new(move |_| answer.get());
+    let has_form = Memo::new(move |_| form.with(Option::is_some));
     let chosen = RwSignal::new(0);
     let notes = move |at: usize| {
         let edited = desk.edits.with(Vec::len);
@@ -49,58 +49,53 @@ pub fn ValuesForm(desk: Desk) -> impl IntoView {
         view! {
             <Card title="Values" hint="Chart defaults, then the project's files, then your edits">
                 <FailureNote failure=asking.failure() />
-                {move || {
-                    let Some(form) = form.get() else {
-                        return view! { <Skeleton /> }.into_any();
-                    };
-                    view! {
-                        {form
-                            .findings
-                            .clone()
-                            .into_iter()
-                            .map(|finding| view! { <FindingCard finding /> })
-                            .collect_view()}
-                        {form
-                            .problems
-                            .clone()
-                            .into_iter()
-                            .map(|problem| {
-                                view! { <Notice tone=Tone::Failed title=problem /> }
-                            })
-                            .collect_view()}
-                        <Tabs id="values" label="Values" names=TABS chosen notes />
-                        <Panels form chosen desk />
+                <Show
+                    when=move || has_form.get()
+                    fallback=move || {
+                        asking.failure().get().is_none().then(|| view! { <Skeleton /> })
                     }
-                        .into_any()
-                }}
+                >
+                    <Wrong form />
+                    <Tabs id="values" label="Values" names=TABS chosen notes />
+                    <TabPanel id="values" at=0 chosen>
+                        <div class="values-form">
+                            <Fields form desk path=Vec::new() />
+                        </div>
+                    </TabPanel>
+                    <TabPanel id="values" at=1 chosen>
+                        <div class="values-result" tabindex="0" role="region" aria-label="Resulting values">
+                            {move || {
+                                form.get().map(|form| form.result.into_iter().map(result_row).collect_view())
+                            }}
+                        </div>
+                    </TabPanel>
+                    <Saving form desk />
+                </Show>
             </Card>
         }
     })
 }
 
+/// What is wrong and belongs to no field.
 #[component]
-fn Panels(form: Form, chosen: RwSignal<usize>, desk: Desk) -> impl IntoView {
-    let targets = form.targets.clone();
-    let fields = StoredValue::new(form.fields);
-    let rows = StoredValue::new(form.result);
-    view! {
-        <TabPanel id="values" at=0 chosen>
-            <div class="values-form">
-                {fields
-                    .get_value()
-                    .into_iter()
-                    .map(|field| view! { <Field field desk /> })
-                    .collect_view()}
-            </div>
-        </TabPanel>
-        <TabPanel id="values" at=1 chosen>
-            <div class="values-result" tabindex="0" role="region" aria-label="Resulting values">
-                {rows.get_value().into_iter().map(result_row).collect_view()}
-            </div>
-        </TabPanel>
-        <Saving targets desk />
+fn Wrong(form: FormNow) -> impl IntoView {
+    let wrong = Memo::new(move |_| {
+        form.with(|form| {
+            form.as_ref()
+                .map(|form| (form.findings.clone(), form.problems.clone()))
+                .unwrap_or_default()
+        })
+    });
+    move || {
+        let (findings, problems) = wrong.get();
+        view! {
+            {findings.into_iter().map(|finding| view! { <FindingCard finding /> }).collect_view()}
+            {problems
+                .into_iter()
+                .map(|problem| view! { <Notice tone=Tone::Failed title=problem /> })
+                .collect_view()}
+        }
     }
-    .into_any()
 }
 
 fn result_row(row: ResultRow) -> impl IntoView {
@@ -123,8 +118,15 @@ fn result_row(row: ResultRow) -> impl IntoView {
 }
 
 #[component]
-fn Saving(targets: Vec<String>, desk: Desk) -> impl IntoView {
-    let target = RwSignal::new(targets.last().cloned().unwrap_or_default());
+fn Saving(form: FormNow, desk: Desk) -> impl IntoView {
+    let targets = Memo::new(move |_| {
+        form.with(|form| {
+            form.as_ref()
+                .map_or_else(Vec::new, |form| form.targets.clone())
+        })
+    });
+    let target =
+        RwSignal::new(targets.with_untracked(|all| all.last().cloned().unwrap_or_default()));
     let looking = ask(|(edits, file): (Vec<ValueEdit>, String)| plan_save(edits, file));
     let save = wish(|(edits, file, hash): (Vec<ValueEdit>, String, String)| {
         save_values(edits, file, hash)
@@ -147,7 +149,7 @@ fn Saving(targets: Vec<String>, desk: Desk) -> impl IntoView {
                     on:change:target=move |event| target.set(event.target().value())
                 >
                     {targets
-                        .clone()
+                        .get()
                         .into_iter()
                         .map(|name| {
                             let selected = name == target.get_untracked();
@@ -216,7 +218,7 @@ fn Difference(preview: SavePreview) -> impl IntoView {
     };
     view! {
         <section aria-label=title.clone()>
-            <h3 class="plan-group-title">{title.clone()}</h3>
+            <h3 class="helm-title">{title.clone()}</h3>
             {preview
                 .warnings
                 .into_iter()
@@ -226,30 +228,19 @@ fn Difference(preview: SavePreview) -> impl IntoView {
                 {preview
                     .lines
                     .into_iter()
-                    .map(|line| match line {
-                        DiffLine::Same(text) => view! { <p class="diff-path">{text}</p> }.into_any(),
-                        DiffLine::Removed(text) => {
-                            view! {
-                                <p class="diff-before">
-                                    <span aria-hidden="true">"−"</span>
-                                    <del>{text}</del>
-                                </p>
+                    .map(|line| {
+                        let (sign, text) = match line {
+                            FileLine::Same(text) => (Sign::Same, text),
+                            FileLine::Removed(text) => (Sign::Removed, text),
+                            FileLine::Added(text) => (Sign::Added, text),
+                            FileLine::Skipped(count) => {
+                                return view! {
+                                    <p class="diff-more">{format!("… {count} unchanged lines")}</p>
+                                }
+                                    .into_any();
                             }
-                                .into_any()
-                        }
-                        DiffLine::Added(text) => {
-                            view! {
-                                <p class="diff-after">
-                                    <span aria-hidden="true">"+"</span>
-                                    <ins>{text}</ins>
-                                </p>
-                            }
-                                .into_any()
-                        }
-                        DiffLine::Skipped(count) => {
-                            view! { <p class="diff-more">{format!("… {count} unchanged lines")}</p> }
-                                .into_any()
-                        }
+                        };
+                        view! { <DiffLine sign text /> }.into_any()
                     })
                     .collect_view()}
             </div>

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use leptos::html;
 use leptos::prelude::*;
 
-use super::lines::{Layout, Line, Sign, differing, lines};
+use super::lines::{Layout, Line, differing, lines};
+use crate::components::diff_line::{Sign, side};
 use crate::model::{DiffRow, ObjectDiff};
 
 /// From this many lines on only those in sight are in the document.
@@ -120,7 +121,7 @@ fn draw(line: Line, rows: &[DiffRow], open: RwSignal<BTreeSet<usize>>) -> AnyVie
         }
         .into_any(),
         Line::One(row, sign) => {
-            view! { <div class="diff-line">{side(&rows[row], sign)}</div> }.into_any()
+            view! { <div class="diff-line">{half(&rows[row], sign)}</div> }.into_any()
         }
         Line::Both(row) => {
             let row = &rows[row];
@@ -128,14 +129,14 @@ fn draw(line: Line, rows: &[DiffRow], open: RwSignal<BTreeSet<usize>>) -> AnyVie
                 DiffRow::Same(_) => (Sign::Same, Sign::Same),
                 _ => (Sign::Removed, Sign::Added),
             };
-            view! { <div class="diff-line diff-pair">{side(row, left)} {side(row, right)}</div> }
+            view! { <div class="diff-line diff-pair">{half(row, left)} {half(row, right)}</div> }
                 .into_any()
         }
     }
 }
 
-/// One side of a row: a sign for the eye, a word for the ear, and the text.
-fn side(row: &DiffRow, sign: Sign) -> AnyView {
+/// One side of a row, with what differs in it marked.
+fn half(row: &DiffRow, sign: Sign) -> AnyView {
     let (before, after) = match row {
         DiffRow::Changed(before, after) => {
             let (before_range, after_range) = differing(before, after);
@@ -143,54 +144,13 @@ fn side(row: &DiffRow, sign: Sign) -> AnyView {
         }
         _ => (None, None),
     };
-    match sign {
-        Sign::Same => {
-            let text = row.after().unwrap_or_default().to_owned();
-            view! {
-                <span class="diff-side">
-                    <span class="diff-sign" aria-hidden="true">" "</span>
-                    <span class="diff-text">{text}</span>
-                </span>
-            }
-            .into_any()
-        }
-        Sign::Removed => match row.before() {
-            Some(text) => view! {
-                <del class="diff-side diff-removed">
-                    <span class="diff-sign" aria-hidden="true">"−"</span>
-                    <span class="sr-only">"Removed: "</span>
-                    <span class="diff-text">{marked(text, before)}</span>
-                </del>
-            }
-            .into_any(),
-            None => nothing(),
-        },
-        Sign::Added => match row.after() {
-            Some(text) => view! {
-                <ins class="diff-side diff-added">
-                    <span class="diff-sign" aria-hidden="true">"+"</span>
-                    <span class="sr-only">"Added: "</span>
-                    <span class="diff-text">{marked(text, after)}</span>
-                </ins>
-            }
-            .into_any(),
-            None => nothing(),
-        },
-    }
-}
-
-fn nothing() -> AnyView {
-    view! { <span class="diff-side diff-nothing"></span> }.into_any()
-}
-
-fn marked(text: &str, range: Option<(usize, usize)>) -> AnyView {
-    match range {
-        Some((from, to)) if from < to => view! {
-            {text[..from].to_owned()}
-            <mark class="diff-mark">{text[from..to].to_owned()}</mark>
-            {text[to..].to_owned()}
-        }
-        .into_any(),
-        _ => text.to_owned().into_any(),
+    let (text, mark) = match sign {
+        Sign::Same => (row.after(), None),
+        Sign::Removed => (row.before(), before),
+        Sign::Added => (row.after(), after),
+    };
+    match text {
+        Some(text) => side(sign, text, mark),
+        None => view! { <span class="diff-side diff-nothing"></span> }.into_any(),
     }
 }

@@ -2,9 +2,9 @@
 
 use leptos::prelude::*;
 
-use crate::components::Age;
+use crate::components::FieldChanges;
 use crate::live::Live;
-use crate::model::{DriftedObject, FieldChange, PlanChoices, Slice};
+use crate::model::{DriftedObject, PlanChoices, Slice};
 use crate::ui::{Button, Card, Notice, Tone};
 
 /// `on_put_back` plans with these choices; none for who may only look. Draws nothing before
@@ -15,6 +15,15 @@ pub fn Drift(#[prop(into)] on_put_back: Signal<Option<Callback<PlanChoices>>>) -
     let drift = live.memo(&[Slice::Deploy], |state| {
         state.deployed.as_ref().and(state.drift.clone())
     });
+    view! { <Drifted drift on_put_back /> }
+}
+
+/// The objects that are no longer as they were applied, whoever applied them.
+#[component]
+pub fn Drifted(
+    #[prop(into)] drift: Signal<Option<Vec<DriftedObject>>>,
+    #[prop(into)] on_put_back: Signal<Option<Callback<PlanChoices>>>,
+) -> impl IntoView {
     move || {
         drift.get().map(|objects| {
             if objects.is_empty() {
@@ -66,39 +75,13 @@ fn changed(
 
 fn object(object: DriftedObject) -> impl IntoView {
     let name = format!("{} {}", object.kind, object.name);
-    let more = object.more_fields;
     view! {
         <li class="drift-object">
             <p class="drift-name">{name}</p>
             {object
                 .deleted
                 .then(|| view! { <Notice tone=Tone::Attention title="It was deleted" /> })}
-            <dl class="drift-fields">{object.fields.into_iter().map(field).collect_view()}</dl>
-            {(more > 0).then(|| view! { <p class="diff-more">{format!("and {more} more fields")}</p> })}
+            <FieldChanges fields=object.fields more=object.more_fields />
         </li>
-    }
-}
-
-fn field(field: FieldChange) -> impl IntoView {
-    let by = field.owners.into_iter().next();
-    view! {
-        <div class="drift-field">
-            <dt class="conflict-path">{field.path}</dt>
-            <dd class="drift-values">
-                <del class="diff-removed">{field.before.unwrap_or_else(|| "–".to_owned())}</del>
-                <span aria-hidden="true">"→"</span>
-                <span class="sr-only">" is now "</span>
-                <ins class="diff-added">{field.after.unwrap_or_else(|| "gone".to_owned())}</ins>
-            </dd>
-            {by
-                .map(|owner| {
-                    view! {
-                        <dd class="drift-by">
-                            {format!("by {}", owner.manager)}
-                            {owner.at.map(|at| view! { " " <Age at /> })}
-                        </dd>
-                    }
-                })}
-        </div>
     }
 }

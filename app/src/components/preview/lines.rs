@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::components::diff_line::Sign;
 use crate::model::{DiffRow, ObjectDiff};
 
 /// Unchanged lines that stay around a change.
@@ -17,14 +18,6 @@ pub enum Layout {
     #[default]
     Unified,
     Split,
-}
-
-/// What stands before a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sign {
-    Same,
-    Removed,
-    Added,
 }
 
 /// One line on the screen; numbers are places in the rows.

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use leptos::html;
 use leptos::prelude::*;
 
-pub use drift::Drift;
+pub use drift::{Drift, Drifted};
 pub use lines::Layout;
 use object_list::ObjectList;
 use object_pane::ObjectPane;

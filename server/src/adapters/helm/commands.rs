@@ -191,9 +191,10 @@ impl Helm {
         place: &Place,
         release: &ReleaseName,
         revision: u32,
+        force_conflicts: bool,
         timeout: Duration,
     ) -> CommandSpec {
-        let spec = self
+        let mut spec = self
             .at(&["rollback"], place)
             .args([release.as_str(), &revision.to_string()])
             .arg(if self.is_4() {
@@ -201,6 +202,9 @@ impl Helm {
             } else {
                 "--wait"
             });
+        if force_conflicts && self.is_4() {
+            spec = spec.arg("--force-conflicts");
+        }
         self.patient(spec, timeout)
     }
 
@@ -325,11 +329,11 @@ mod tests {
             ),
             (dry(4), dry(3)),
             (
-                line(&helm(3).rollback(&place(), &release, 2, WISH.timeout)),
+                line(&helm(3).rollback(&place(), &release, 2, false, WISH.timeout)),
                 format!("rollback {at} web 2 --wait --timeout 300s"),
             ),
             (
-                line(&helm(4).rollback(&place(), &release, 2, WISH.timeout)),
+                line(&helm(4).rollback(&place(), &release, 2, false, WISH.timeout)),
                 format!("rollback {at} web 2 --wait=watcher --timeout 300s"),
             ),
             (

@@ -25,6 +25,7 @@ impl ReleasesRoom {
         &self,
         connected: &Connected,
         to: u32,
+        force: bool,
     ) -> Result<Prepared, Failure> {
         let helm = self.helm().await?;
         let release = self.release()?;
@@ -38,9 +39,10 @@ impl ReleasesRoom {
         let current = previous(&records).unwrap_or_else(|| newest.clone());
         let before = objects(&current.manifest).0;
         // helm 4 keeps to the way in which the revision it goes back to was applied.
-        let applier = if helm.version.major >= 4 && target.apply_method == "ssa" {
+        let is_server_side = helm.version.major >= 4 && target.apply_method == "ssa";
+        let applier = if is_server_side {
             Applier::HelmServerSide {
-                force_conflicts: false,
+                force_conflicts: force,
             }
         } else {
             Applier::HelmClientSide {
@@ -82,7 +84,11 @@ impl ReleasesRoom {
             helm,
             place,
             release,
-            act: Act::Rollback { to },
+            act: Act::Rollback {
+                to,
+                // helm refuses the flag where it patches from the client side.
+                force: force && is_server_side,
+            },
             workloads,
         })
     }

@@ -67,6 +67,8 @@ pub(super) enum Act {
     },
     Rollback {
         to: u32,
+        /// Take fields from their managers.
+        force: bool,
     },
     Uninstall {
         keep_history: bool,
@@ -107,6 +109,7 @@ impl ReleasesRoom {
         connected: &Connected,
         edits: &[ValueEdit],
         adopt: bool,
+        force: bool,
     ) -> Result<Prepared, Failure> {
         let helm = self.helm().await?;
         let release = self.release()?;
@@ -131,7 +134,7 @@ impl ReleasesRoom {
             timeout: PATIENCE,
             take_ownership: adopt,
             // What is taken over has fields of others in it, always.
-            force_conflicts: adopt,
+            force_conflicts: adopt || force,
         };
         let mut values = source.file_paths();
         values.push(overlay.path().to_owned());

@@ -45,10 +45,14 @@ impl ReleasesRoom {
         wish: &ReleaseWish,
     ) -> Result<Prepared, Failure> {
         match wish {
-            ReleaseWish::Deploy { edits, adopt } => {
-                self.prepare_deploy(connected, edits, *adopt).await
+            ReleaseWish::Deploy {
+                edits,
+                adopt,
+                force,
+            } => self.prepare_deploy(connected, edits, *adopt, *force).await,
+            ReleaseWish::Rollback { to, force } => {
+                self.prepare_rollback(connected, *to, *force).await
             }
-            ReleaseWish::Rollback { to } => self.prepare_rollback(connected, *to).await,
             ReleaseWish::Uninstall { keep_history } => {
                 self.prepare_uninstall(connected, *keep_history).await
             }
@@ -107,7 +111,7 @@ impl ReleasesRoom {
                 values.push(overlay.path().to_owned());
                 helm.upgrade(place, release, &source.folder, &values, *wish)
             }
-            Act::Rollback { to } => helm.rollback(place, release, *to, GOING_BACK),
+            Act::Rollback { to, force } => helm.rollback(place, release, *to, *force, GOING_BACK),
             Act::Uninstall { keep_history } => {
                 helm.uninstall(place, release, *keep_history, GOING_BACK)
             }
