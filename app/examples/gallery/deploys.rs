@@ -187,6 +187,7 @@ fn drifted() -> PanelState {
 
 fn stuck() -> PanelState {
     let mut state = helm();
+    state.helm.drift = None;
     let release = state.helm.release.as_mut().expect("a release");
     release.revisions.insert(
         0,

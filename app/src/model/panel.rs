@@ -420,6 +420,7 @@ impl PanelState {
         self.revisions.clear();
         self.handover = None;
         self.helm.release = None;
+        self.helm.drift = None;
         self.components.clear();
         self.pods.clear();
         self.own_probes.clear();

@@ -1,17 +1,18 @@
 //! Follows one rollout to its end: complete, stuck, or known to be hopeless.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use app::model::{Finding, LogQuery, NextAction, PodRow, Progress, Rollout, StepId, Subject};
+use app::model::{Finding, NextAction, PodRow, Progress, Rollout, StepId, Subject};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
 use serde_json::Value;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval};
+use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
-use super::hopeless::{self, Trouble, finding, trouble};
+use super::hopeless;
+use super::patience::Patience;
+use super::pod_evidence::PodEvidence;
 use super::{causes, rollout_pods, words, workload};
 use crate::adapters::kube::apply::{api, get};
 use crate::adapters::kube::client::{REQUEST_LIMIT, within};
@@ -19,13 +20,11 @@ use crate::adapters::kube::discovery::Discovery;
 use crate::adapters::kube::follow::{News, Scope, follow};
 use crate::cluster::Connected;
 use crate::engine::{Core, StageHandle};
-use crate::live::last_lines;
 use crate::live::rollout::DeploymentFacts;
 
 /// Longer than any progress deadline that makes sense on a laptop.
 const LONGEST: Duration = Duration::from_secs(20 * 60);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-const LOG_LINES: u32 = 12;
 /// How long pods may be refused: a ServiceAccount or a quota may come a moment later.
 const REFUSED_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -119,7 +118,7 @@ impl Follower<'_> {
             })
             .await;
         });
-        let mut watcher = Patience::default();
+        let mut patience = Patience::default();
         let mut now: Option<DeploymentFacts> = None;
         let mut ticks = interval(LOOK_EVERY);
         let mut said = String::new();
@@ -150,7 +149,7 @@ impl Follower<'_> {
                         note: format!("pods; {why}"),
                     });
                     let message = facts.replica_failure.as_deref().unwrap_or_default();
-                    if watcher.is_out("refused", message, REFUSED_PATIENCE) {
+                    if patience.is_out("refused", message, REFUSED_PATIENCE) {
                         return Err(refused_pods("Deployment", name, message));
                     }
                 }
@@ -175,9 +174,9 @@ impl Follower<'_> {
                 continue;
             }
             let pods = self.pods(name, facts).await;
-            self.tell_reasons(&pods, &mut watcher);
-            if let Some((pod, trouble)) = watcher.out_of(&pods) {
-                return Err(self.hopeless(name, pod, &trouble).await);
+            patience.tell_reasons(self.stage, &pods);
+            if let Some((pod, trouble)) = patience.out_of(&pods) {
+                return Err(self.evidence().hopeless(name, pod, &trouble).await);
             }
         }
     }
@@ -225,23 +224,6 @@ impl Follower<'_> {
             .unwrap_or_default()
     }
 
-    fn tell_reasons(&self, pods: &[PodRow], watcher: &mut Patience) {
-        for pod in pods {
-            if let Some(why) = &pod.why_not_ready
-                && watcher.said.insert(pod.uid.clone(), why.clone()).as_ref() != Some(why)
-            {
-                self.stage.log(format!("{}: {why}", pod.name));
-            }
-        }
-    }
-
-    async fn hopeless(&self, name: &str, pod: &PodRow, trouble: &Trouble) -> Finding {
-        let log = self
-            .log_of(pod, &trouble.container, trouble.look_back)
-            .await;
-        finding(name, self.namespace, pod, trouble, &log)
-    }
-
     async fn stuck(&self, name: &str, why: &str, pods: &[PodRow]) -> Finding {
         let subject = match name.parse() {
             Ok(component) => Subject::Component { component },
@@ -269,7 +251,7 @@ impl Follower<'_> {
                 finding = finding.evidence(format!("Pod {}", pod.name), reason.clone());
             }
             if let Some(container) = pod.containers.iter().find(|container| !container.ready) {
-                let log = self.log_of(pod, &container.name, false).await;
+                let log = self.evidence().log_of(pod, &container.name, false).await;
                 if !log.is_empty() {
                     finding = finding.evidence(
                         format!(
@@ -287,23 +269,12 @@ impl Follower<'_> {
         })
     }
 
-    async fn log_of(&self, pod: &PodRow, container: &str, look_back: bool) -> Vec<String> {
-        let query = |previous| LogQuery {
-            pod: pod.name.clone(),
-            container: container.to_owned(),
-            previous,
-            tail: LOG_LINES,
-        };
-        let client = &self.connected.client;
-        let redactor = &self.core.redactor;
-        let mut lines = Vec::new();
-        if look_back {
-            lines = last_lines(client, self.namespace, &query(true), redactor).await;
+    fn evidence(&self) -> PodEvidence<'_> {
+        PodEvidence {
+            client: &self.connected.client,
+            namespace: self.namespace,
+            redactor: &self.core.redactor,
         }
-        if lines.is_empty() {
-            lines = last_lines(client, self.namespace, &query(false), redactor).await;
-        }
-        lines
     }
 
     /// StatefulSets and DaemonSets are asked now and then.
@@ -317,7 +288,7 @@ impl Follower<'_> {
             .ok_or_else(|| gone(name))?;
         let api = api(client, &served, self.namespace);
         let mut said = String::new();
-        let mut watcher = Patience::default();
+        let mut patience = Patience::default();
         loop {
             let object = match get(&api, name).await {
                 Ok(Some(object)) => object,
@@ -338,12 +309,12 @@ impl Follower<'_> {
                 _ => {}
             }
             let pods = self.asked_pods(&object).await;
-            self.tell_reasons(&pods, &mut watcher);
-            if let Some((pod, trouble)) = watcher.out_of(&pods) {
-                return Err(self.hopeless(name, pod, &trouble).await);
+            patience.tell_reasons(self.stage, &pods);
+            if let Some((pod, trouble)) = patience.out_of(&pods) {
+                return Err(self.evidence().hopeless(name, pod, &trouble).await);
             }
             if let Ok(Some(message)) = rollout_pods::refusal(client, &object).await
-                && watcher.is_out("refused", "", REFUSED_PATIENCE)
+                && patience.is_out("refused", "", REFUSED_PATIENCE)
             {
                 return Err(refused_pods(kind, name, &message));
             }
@@ -407,50 +378,4 @@ fn refused_pods(kind: &str, name: &str, message: &str) -> Finding {
         },
     };
     causes::pods_refused(name, subject, &format!("{kind} {name}"), message)
-}
-
-/// Remembers since when each pod is in the same trouble.
-#[derive(Default)]
-struct Patience {
-    since: HashMap<String, (Trouble, Instant)>,
-    others: HashMap<&'static str, (String, Instant)>,
-    said: HashMap<String, String>,
-}
-
-impl Patience {
-    /// Whether the same trouble of another kind has lasted too long.
-    fn is_out(&mut self, kind: &'static str, what: &str, patience: Duration) -> bool {
-        let now = Instant::now();
-        let (said, since) = self
-            .others
-            .entry(kind)
-            .or_insert_with(|| (what.to_owned(), now));
-        if said != what {
-            *said = what.to_owned();
-            *since = now;
-        }
-        now.duration_since(*since) >= patience
-    }
-
-    /// The first pod whose trouble has lasted longer than there is patience for.
-    fn out_of<'a>(&mut self, pods: &'a [PodRow]) -> Option<(&'a PodRow, Trouble)> {
-        let now = Instant::now();
-        let mut still = HashMap::new();
-        let mut found = None;
-        for pod in pods {
-            let Some(trouble) = trouble(pod) else {
-                continue;
-            };
-            let since = match self.since.get(&pod.uid) {
-                Some((same, since)) if same.reason == trouble.reason => *since,
-                _ => now,
-            };
-            if found.is_none() && now.duration_since(since) >= trouble.patience {
-                found = Some((pod, trouble.clone()));
-            }
-            still.insert(pod.uid.clone(), (trouble, since));
-        }
-        self.since = still;
-        found
-    }
 }

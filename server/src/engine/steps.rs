@@ -288,7 +288,12 @@ impl Gate<'_> {
 
     /// What somebody changed behind our back, and who.
     fn drifted(&self) -> Option<String> {
-        let drift = self.state.drift.as_deref().unwrap_or_default();
+        // What was applied raw before Helm took over is no measure any more.
+        let drift = match self.state.helm.deployed() {
+            Some(_) => &self.state.helm.drift,
+            None => &self.state.drift,
+        };
+        let drift = drift.as_deref().unwrap_or_default();
         let first = drift.first()?;
         let object = format!("{} {}", first.kind, first.name);
         let what = match first.fields.first() {

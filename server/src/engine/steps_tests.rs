@@ -220,6 +220,26 @@ fn a_deploy_is_stale_when_somebody_changed_an_object_behind_our_back() {
         panic!("it is stale");
     };
     assert!(why.contains("ConfigMap extra was deleted"), "{why}");
+    // Helm has its own measure.
+    let row = app::model::RevisionRow {
+        revision: 1,
+        status: app::model::ReleaseStatus::Deployed,
+        updated: None,
+        chart: "web".into(),
+        chart_version: "1.0.0".into(),
+        app_version: String::new(),
+        description: String::new(),
+    };
+    state.helm.release = Some(app::model::ReleaseView {
+        revisions: vec![row],
+        ..app::model::ReleaseView::default()
+    });
+    assert!(gates(&state, NOW)[&StepId::Deploy].is_done());
+    state.helm.drift = state.drift.take();
+    assert!(matches!(
+        gates(&state, NOW)[&StepId::Deploy],
+        StepState::Stale { .. }
+    ));
 }
 
 #[test]

@@ -15,7 +15,9 @@ use app::model::{
 };
 use app::ports::{Deploys, Images, Releases};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use server::cluster::{ClusterOptions, ClusterRoom};
 use server::deploy::DeployRoom;
 use server::deploy::helm::ReleasesRoom;
@@ -350,6 +352,8 @@ with_both!(
     the_form_shows_layers_rules_and_saves_without_losing_comments,
     subcharts_give_values_and_missing_dependencies_are_built,
     what_belongs_to_others_is_taken_over_only_on_request,
+    what_was_changed_behind_helms_back_is_told_until_it_is_put_back,
+    definitions_are_part_of_an_install_and_of_nothing_else,
 );
 
 use ReleaseStatus::{Deployed, Failed, PendingUpgrade, Superseded};
@@ -479,6 +483,99 @@ async fn a_release_is_planned_installed_upgraded_rolled_back_and_uninstalled(maj
     succeeded(world.carry_out(uninstall).await);
     world.until_history(&[]).await;
     assert!(world.config_map("helpers").await.is_none());
+    world.end().await;
+}
+
+async fn what_was_changed_behind_helms_back_is_told_until_it_is_put_back(major: u32) {
+    let world = World::new(major, "helpers").await;
+    succeeded(world.carry_out(deploy()).await);
+    world
+        .until("nothing has drifted", |state| {
+            state.helm.drift.as_ref().is_some_and(Vec::is_empty)
+        })
+        .await;
+    let client = world.cluster.connected().expect("connected").client.clone();
+    let api: Api<ConfigMap> = Api::namespaced(client, &world.namespace);
+    let params = PatchParams {
+        field_manager: Some("somebody".into()),
+        ..PatchParams::default()
+    };
+    let patch = serde_json::json!({"data": {"GREETING": "howdy"}});
+    api.patch("helpers", &params, &Patch::Merge(patch))
+        .await
+        .expect("patched");
+    world
+        .until("the change is told", |state| {
+            state.helm.drift.as_ref().is_some_and(|drift| {
+                drift.iter().any(|object| {
+                    let field = object.fields.first();
+                    object.name == "helpers"
+                        && !object.deleted
+                        && field.is_some_and(|field| {
+                            field.path == ".data.GREETING"
+                                && field.before.as_deref() == Some("hello")
+                                && field.after.as_deref() == Some("howdy")
+                                && field.owners.iter().any(|owner| owner.manager == "somebody")
+                        })
+                })
+            })
+        })
+        .await;
+    // helm 3 never minds; helm 4 refuses to take the field without being told to.
+    let plan = world.plan(deploy()).await;
+    let conflicts = plan.plan.objects.iter().any(|one| one.can_be_forced());
+    assert_eq!(conflicts, major >= 4, "{plan:#?}");
+    assert_eq!(blockers(&plan).is_empty(), major < 4);
+    let forced = deploy().forced(true).expect("a deploy can be forced");
+    succeeded(world.carry_out(forced).await);
+    world
+        .until("it is put back", |state| {
+            state.helm.drift.as_ref().is_some_and(Vec::is_empty)
+        })
+        .await;
+    let map = world.config_map("helpers").await.expect("there");
+    assert_eq!(map.data.expect("data")["GREETING"], "hello");
+    world.end().await;
+}
+
+async fn definitions_are_part_of_an_install_and_of_nothing_else(major: u32) {
+    let world = World::new(major, "helpers").await;
+    // Definitions belong to the whole cluster, which may be somebody else's.
+    let group = format!("{}.example.com", world.namespace);
+    let name = format!("things.{group}");
+    let definition = serde_json::json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": name},
+        "spec": {"group": group, "scope": "Namespaced",
+            "names": {"plural": "things", "singular": "thing", "kind": "Thing"},
+            "versions": [{"name": "v1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {"type": "object"}}}]},
+    });
+    fs::create_dir_all(world.path("chart/crds")).expect("created");
+    fs::write(world.path("chart/crds/thing.yaml"), definition.to_string()).expect("written");
+    let made = (format!("CustomResourceDefinition/{name}"), Change::Create);
+    assert!(changes(&world.plan(deploy()).await).contains(&made));
+    succeeded(world.carry_out(deploy()).await);
+    world.until_history(&[(1, Deployed)]).await;
+    let upgrade = world.plan(deploy()).await;
+    assert!(!changes(&upgrade).iter().any(|(one, _)| *one == made.0));
+    let uninstall = ReleaseWish::Uninstall {
+        keep_history: false,
+    };
+    succeeded(world.carry_out(uninstall).await);
+    world.until_history(&[]).await;
+    let again = world.plan(deploy()).await;
+    assert!(!changes(&again).iter().any(|(one, _)| *one == made.0));
+    assert!(
+        again.kept.iter().any(|kept| kept.contains(&name)),
+        "{:?}",
+        again.kept
+    );
+    let client = world.cluster.connected().expect("connected").client.clone();
+    let api: Api<CustomResourceDefinition> = Api::all(client);
+    api.delete(&name, &DeleteParams::default())
+        .await
+        .expect("deleted");
     world.end().await;
 }
 

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::Desk;
 use crate::live::Live;
-use crate::model::{ReleaseWish, Slice};
+use crate::model::{HelmTool, ReleaseWish, Slice};
 use crate::ui::{Button, ButtonKind, ConfirmDialog, DialogAct, Icon, IconShape};
 
 /// `blocked` says why nothing can be deployed now, if so.
@@ -18,13 +18,19 @@ pub fn HelmActs(desk: Desk, #[prop(into)] blocked: Signal<Option<String>>) -> im
             .as_ref()
             .is_some_and(|release| release.is_there())
     });
+    let no_helm = live.memo(&[Slice::Helm], |state| match &state.helm.tool {
+        HelmTool::Unusable { finding } => Some(finding.what.clone()),
+        HelmTool::Ready { .. } | HelmTool::Unknown => None,
+    });
+    let why = Signal::derive(move || blocked.get().or_else(|| no_helm.get()));
     let asking = RwSignal::new(false);
     let keep_history = RwSignal::new(false);
     view! {
         <Show when=move || is_there.get()>
             <Button
                 disabled_why=Signal::derive(move || {
-                    desk.going.get().then(|| "A run is going".to_owned())
+                    let going = desk.going.get().then(|| "A run is going".to_owned());
+                    going.or_else(|| no_helm.get())
                 })
                 on_press=move |()| asking.set(true)
             >
@@ -34,7 +40,7 @@ pub fn HelmActs(desk: Desk, #[prop(into)] blocked: Signal<Option<String>>) -> im
         <Button
             kind=ButtonKind::Primary
             busy=desk.is_busy()
-            disabled_why=blocked
+            disabled_why=why
             on_press=move |()| desk.plan(desk.deploy_wish())
         >
             <Icon shape=IconShape::Eye />

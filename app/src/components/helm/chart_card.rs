@@ -67,6 +67,7 @@ pub fn ChartCard() -> impl IntoView {
 }
 
 fn facts(chart: ChartView, tool: HelmTool) -> impl IntoView {
+    let is_checked_by_nobody = matches!(tool, HelmTool::Unusable { .. });
     let helm = match tool {
         HelmTool::Ready { version, .. } => format!("helm {version}"),
         _ => String::new(),
@@ -83,7 +84,10 @@ fn facts(chart: ChartView, tool: HelmTool) -> impl IntoView {
         ("Values", chart.values_files.join(", then ")),
         ("By", helm),
     ];
-    let (tone, word) = lint_word(&chart.lint);
+    let (tone, word) = match &chart.lint {
+        LintState::Unknown if is_checked_by_nobody => (Tone::Off, "Not checked"),
+        lint => lint_word(lint),
+    };
     let findings = match chart.lint {
         LintState::Done { findings, .. } => findings,
         LintState::Unknown => Vec::new(),

@@ -4,7 +4,8 @@ use leptos::html;
 use leptos::prelude::*;
 
 use super::{Desk, Planned};
-use crate::components::{Age, FindingCard, Preview};
+use crate::components::Age;
+use crate::components::preview::{Found, Preview};
 use crate::live::Live;
 use crate::model::{Change, DeployPlan, HookView, ReleaseWish, Severity, Slice};
 use crate::ui::{Button, ButtonKind, Card, ConfirmDialog, DialogAct, EmptyMessage, Notice, Tone};
@@ -51,6 +52,7 @@ pub fn ReleasePlanCard(desk: Desk) -> impl IntoView {
                     />
                 </Show>
                 <Show when=move || has_plan.get()>
+                    <Found plan />
                     {move || desk.planned.get().map(above)}
                     <Preview plan on_choose=Signal::stored(None) />
                     {move || desk.planned.get().map(|planned| below(desk, planned))}
@@ -85,12 +87,6 @@ fn names(plan: &DeployPlan, is_meant: impl Fn(Change) -> bool) -> Vec<String> {
 fn above((wish, plan): Planned) -> impl IntoView {
     let unsaved = matches!(&wish, ReleaseWish::Deploy { edits, .. } if !edits.is_empty());
     view! {
-        {plan
-            .plan
-            .findings
-            .into_iter()
-            .map(|finding| view! { <FindingCard finding /> })
-            .collect_view()}
         {unsaved
             .then(|| {
                 view! {

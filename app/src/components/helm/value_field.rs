@@ -100,6 +100,7 @@ fn Group(form: FormNow, desk: Desk, field: ValueField, depth: usize) -> impl Int
     view! {
         <details
             class="value-group"
+            aria-label=field.label.clone()
             open=move || open.get()
             on:toggle=move |event| {
                 open.set(event_target::<web_sys::Element>(&event).has_attribute("open"));

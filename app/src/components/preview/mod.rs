@@ -21,7 +21,7 @@ pub use lines::Layout;
 use object_list::ObjectList;
 use object_pane::ObjectPane;
 use place::Place;
-pub use plan_card::PlanCard;
+pub use plan_card::{Found, PlanCard};
 use summary::Summary;
 
 use crate::model::{Change, DeployPlan, ObjectDiff, PlanChoices, PlannedObject};
@@ -39,6 +39,8 @@ struct Shared {
     everything: RwSignal<bool>,
     text: RwSignal<String>,
     changes: RwSignal<BTreeSet<Change>>,
+    /// Objects that are not as in the plan before and were not opened since.
+    news: RwSignal<BTreeSet<String>>,
 }
 
 impl Shared {
@@ -113,7 +115,30 @@ pub fn Preview(
         everything: RwSignal::new(false),
         text: RwSignal::new(String::new()),
         changes: RwSignal::new(BTreeSet::new()),
+        news: RwSignal::new(BTreeSet::new()),
     };
+    Effect::new(move |before: Option<Option<DeployPlan>>| {
+        let now = plan.get();
+        match (before.flatten(), &now) {
+            (Some(before), Some(now)) if before.hash != now.hash => {
+                shared.news.set(changed_since(&before, now));
+            }
+            (_, None) => shared.news.set(BTreeSet::new()),
+            _ => {}
+        }
+        now
+    });
+    // What is open is seen.
+    Effect::new(move |_| {
+        let seen = shared.chosen.get();
+        if seen.is_some_and(|key| shared.news.with(|news| news.contains(&key))) {
+            shared.news.update(|news| {
+                shared
+                    .chosen
+                    .with_untracked(|key| key.as_ref().is_some_and(|key| news.remove(key)));
+            });
+        }
+    });
     let shown = Memo::new(move |_| shared.shown());
     // Something is always open: what the address says, else the worst.
     Effect::new(move |_| {
@@ -175,6 +200,7 @@ pub fn Preview(
     view! {
         <div class="preview" on:keydown=press on:click=move |_| moved.set_value(true)>
             <Summary shared />
+            <News shared />
             <div class="preview-columns">
                 <ObjectList shared shown list />
                 <ObjectPane shared pane on_choose />
@@ -194,6 +220,50 @@ pub fn Preview(
         </div>
     }
     .into_any()
+}
+
+/// Says that more has changed than the object that is open.
+#[component]
+fn News(shared: Shared) -> impl IntoView {
+    let others = Memo::new(move |_| {
+        shared.news.with(|news| {
+            shared.plan.with(|plan| {
+                let objects = plan.iter().flat_map(|plan| &plan.objects);
+                objects
+                    .filter(|object| news.contains(&object.key))
+                    .map(|object| format!("{} {}", object.kind, object.name))
+                    .collect::<Vec<_>>()
+            })
+        })
+    });
+    let words = move || {
+        others.with(|others| match others.as_slice() {
+            [] => String::new(),
+            [one] => format!("{one} is not as in the plan before"),
+            more => {
+                let named = more.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+                let rest = match more.len().saturating_sub(3) {
+                    0 => String::new(),
+                    rest => format!(" and {rest} more"),
+                };
+                format!("Not as in the plan before: {named}{rest}")
+            }
+        })
+    };
+    view! {
+        <p class="preview-news" role="status">
+            {words}
+        </p>
+    }
+}
+
+/// The objects of a plan that are new in it or would change in another way than in the one before.
+fn changed_since(before: &DeployPlan, now: &DeployPlan) -> BTreeSet<String> {
+    let changed = now.objects.iter().filter(|object| {
+        let mut all = before.objects.iter();
+        all.find(|other| other.key == object.key) != Some(*object)
+    });
+    changed.map(|object| object.key.clone()).collect()
 }
 
 /// A plan to look at, without choices about single objects.
@@ -250,6 +320,37 @@ mod tests {
             chosen,
             problem: None,
         }
+    }
+
+    #[test]
+    fn what_a_new_plan_does_otherwise_is_news() {
+        let plan = |hash: &str, objects| DeployPlan {
+            hash: hash.into(),
+            at: UnixMillis(0),
+            objects,
+            findings: vec![],
+        };
+        let before = plan(
+            "1",
+            vec![
+                object("same", Change::Update, false),
+                object("other", Change::Unchanged, false),
+                object("gone", Change::Create, false),
+            ],
+        );
+        let now = plan(
+            "2",
+            vec![
+                object("same", Change::Update, false),
+                object("other", Change::Update, false),
+                object("new", Change::Create, false),
+            ],
+        );
+        assert_eq!(
+            changed_since(&before, &now),
+            ["new", "other"].map(String::from).into()
+        );
+        assert!(changed_since(&now, &now).is_empty());
     }
 
     #[test]

@@ -85,6 +85,10 @@ fn Row(shared: Shared, object: PlannedObject) -> impl IntoView {
         let key = key.clone();
         Memo::new(move |_| shared.chosen.with(|chosen| chosen.as_ref() == Some(&key)))
     };
+    let is_news = {
+        let key = key.clone();
+        Memo::new(move |_| shared.news.with(|news| news.contains(&key)))
+    };
     let count = match (object.added, object.removed) {
         (0, 0) => None,
         (added, removed) => Some(view! {
@@ -111,6 +115,9 @@ fn Row(shared: Shared, object: PlannedObject) -> impl IntoView {
                 <span class="preview-name">{object.name}</span>
             </span>
             <span class="preview-end">
+                <Show when=move || is_news.get()>
+                    <span class="preview-new">"new"</span>
+                </Show>
                 <span class="preview-word">
                     {word}
                 </span>

@@ -111,7 +111,7 @@ fn Making(waiting: Signal<bool>) -> impl IntoView {
 
 /// The findings of the plan: what stops it in full, advice folded.
 #[component]
-fn Found(plan: Memo<Option<DeployPlan>>) -> impl IntoView {
+pub fn Found(plan: Memo<Option<DeployPlan>>) -> impl IntoView {
     let findings = Memo::new(move |_| {
         plan.with(|plan| {
             plan.as_ref()

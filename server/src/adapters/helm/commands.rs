@@ -123,6 +123,11 @@ impl Helm {
         with_values(spec, values).args(["--namespace", namespace])
     }
 
+    /// The definitions in the `crds/` folders of the chart and its dependencies, as YAML.
+    pub fn show_crds(&self, chart: &Path) -> CommandSpec {
+        self.command().args(["show", "crds"]).arg(chart)
+    }
+
     /// Puts the chart's dependencies into its `charts/`, by the lock file where there is one.
     pub fn dependency_build(&self, chart: &Path) -> CommandSpec {
         self.command()

@@ -56,6 +56,7 @@ impl ReleasesRoom {
                 Compare {
                     applier,
                     desired,
+                    definitions: Vec::new(),
                     before: &before,
                     release: &release,
                 },
@@ -115,6 +116,7 @@ impl ReleasesRoom {
                         previous: Vec::new(),
                     },
                     desired: Vec::new(),
+                    definitions: Vec::new(),
                     before: &before,
                     release: &release,
                 },

@@ -4,6 +4,7 @@
 mod acts;
 mod chart;
 mod dependencies;
+mod drift;
 mod form;
 mod history;
 mod images;
@@ -18,6 +19,7 @@ mod secret_shape;
 mod stuck;
 mod tool;
 mod values;
+mod watch_run;
 mod words;
 mod yaml;
 mod yaml_edit;
@@ -93,13 +95,14 @@ impl ReleasesRoom {
     /// Keeps chart, tool and release up to date.
     pub fn spawn(&self) {
         let core = &self.inner.core;
-        for work in [Work::Chart, Work::Records] {
+        for work in [Work::Chart, Work::Records, Work::Drift] {
             let (room, stop) = (self.clone(), core.shutdown.clone());
             core.tasks.spawn(async move {
                 let going = async {
                     match work {
                         Work::Chart => room.keep_reading_chart().await,
                         Work::Records => room.keep_watching_records().await,
+                        Work::Drift => room.keep_looking_for_drift().await,
                     }
                 };
                 tokio::select! {
@@ -197,4 +200,5 @@ impl ChartObjects for ReleasesRoom {
 enum Work {
     Chart,
     Records,
+    Drift,
 }

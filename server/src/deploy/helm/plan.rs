@@ -92,6 +92,8 @@ impl Prepared {
 pub(super) struct Compare<'a> {
     pub applier: Applier,
     pub desired: Vec<RenderedObject>,
+    /// Definitions that helm makes before anything else, and only where they are missing.
+    pub definitions: Vec<RenderedObject>,
     /// Objects of the revision before.
     pub before: &'a [RenderedObject],
     pub release: &'a ReleaseName,
@@ -181,12 +183,21 @@ impl ReleasesRoom {
             }
         };
         let workloads = workloads(&desired);
+        let installs = newest
+            .as_ref()
+            .is_none_or(|record| record.status() == ReleaseStatus::Uninstalled);
+        let definitions = match installs {
+            true => self.definitions(&helm, &source).await?,
+            // An upgrade never looks at them.
+            false => Vec::new(),
+        };
         let compared = self
             .compare_live(
                 connected,
                 Compare {
                     applier,
                     desired: desired.clone(),
+                    definitions,
                     before: &before,
                     release: &release,
                 },
@@ -215,9 +226,6 @@ impl ReleasesRoom {
                 findings.push(self.redacted_finding(finding));
             }
         }
-        let installs = newest
-            .as_ref()
-            .is_none_or(|record| record.status() == ReleaseStatus::Uninstalled);
         let revision = newest.as_ref().map_or(0, |record| record.version) + 1;
         let title = match (installs, adopt) {
             (_, true) => format!("Take over and deploy {release}"),
@@ -275,6 +283,28 @@ impl ReleasesRoom {
             return Err(self.render_failed(&helm, RenderError::Helm(failure)));
         }
         Ok(objects(&captured.stdout).0)
+    }
+
+    /// What is in the `crds/` folders of the chart and of its dependencies.
+    async fn definitions(
+        &self,
+        helm: &Helm,
+        source: &Source,
+    ) -> Result<Vec<RenderedObject>, Failure> {
+        let spec = helm.show_crds(&source.folder);
+        let captured = process::capture_up_to(&spec, &CancellationToken::new(), MOST_RENDERED)
+            .await
+            .map_err(|error| words::helm_broken(&helm.program, &error.to_string()))?;
+        if !captured.ending.is_success() {
+            let failure = classify(&captured.stdout, &captured.stderr);
+            return Err(self.render_failed(helm, RenderError::Helm(failure)));
+        }
+        let (mut found, _) = objects(&captured.stdout);
+        found.retain(|one| one.object["kind"] == "CustomResourceDefinition");
+        for one in &mut found {
+            one.source = "crds/".to_owned();
+        }
+        Ok(found)
     }
 
     fn render_failed(&self, helm: &Helm, error: RenderError) -> Failure {
@@ -377,6 +407,29 @@ impl ReleasesRoom {
                 leaving.push(Leaving {
                     object: live,
                     served: Some(served),
+                });
+            }
+        }
+        for one in compare.definitions {
+            let name = text(&one.object["metadata"]["name"]);
+            let (version, kind) = (text(&one.object["apiVersion"]), text(&one.object["kind"]));
+            let live = match discovery.find(client, &version, &kind).await.map_err(no)? {
+                Some(served) => {
+                    let api = crate::adapters::kube::apply::api(client, &served, "");
+                    crate::adapters::kube::apply::get(&api, &name)
+                        .await
+                        .map_err(no)?
+                }
+                None => None,
+            };
+            if live.is_some() {
+                kept.push(format!(
+                    "{kind} {name} is there already: Helm leaves it as it is"
+                ));
+            } else {
+                desired.push(Desired {
+                    object: one.object,
+                    source: one.source,
                 });
             }
         }

@@ -35,7 +35,10 @@ impl ReleasesRoom {
         loop {
             let connected = clusters.borrow_and_update().clone();
             self.set_records(BTreeMap::clear);
-            self.update(|view| view.release = None);
+            self.update(|view| {
+                view.release = None;
+                view.drift = None;
+            });
             let watching = async {
                 match connected {
                     Some(connected) => self.watch_records(&connected).await,

@@ -1,25 +1,20 @@
 //! Carries a release's plan out: helm does it, and the workloads and records say how it goes.
 //! helm prints nothing while it waits, so progress comes from what is watched anyway.
 
-use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{
-    Failure, Finding, LogQuery, PodRow, Progress, ReleaseStatus, ReleaseWish, Rollout, RunId,
-    RunKind, Stage, StageState, UnixMillis,
-};
-use k8s_openapi::api::batch::v1::Job;
+use app::model::{Failure, Finding, ReleaseStatus, ReleaseWish, RunId, RunKind, Stage, StageState};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::acts::GOING_BACK;
 use super::plan::{Act, Prepared, changes};
 use super::stuck::HELM_STAGE;
+use super::watch_run::{Watcher, hook_stage, workload_stage};
 use super::{ReleasesRoom, words};
 use crate::adapters::helm::HelmFailure;
 use crate::adapters::helm::failure::classify;
@@ -27,14 +22,11 @@ use crate::adapters::helm::output::warnings;
 use crate::adapters::helm::record::{decode, secret_name};
 use crate::adapters::kube::client::{REQUEST_LIMIT, within};
 use crate::cluster::Connected;
-use crate::deploy::hopeless::{self, Trouble, trouble};
 use crate::deploy::words as deploy_words;
 use crate::engine::{RunError, RunHandle, StageHandle, clock};
-use crate::live::last_lines;
 use crate::process::{self, CommandSpec, Ending, Pipe};
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-const LOG_LINES: u32 = 12;
 /// Both outputs of helm together; it is not a talkative program.
 const MOST_KEPT: usize = 256 * 1024;
 
@@ -326,254 +318,4 @@ fn stages(prepared: &Prepared) -> Vec<Stage> {
         ));
     }
     stages
-}
-
-fn workload_stage(kind: &str, name: &str) -> String {
-    format!("rollout/{}/{name}", kind.to_lowercase())
-}
-
-fn hook_stage(name: &str) -> String {
-    format!("hook/{name}")
-}
-
-/// Watches workloads, pods and hooks while helm is at work.
-struct Watcher<'a> {
-    room: &'a ReleasesRoom,
-    connected: &'a Arc<Connected>,
-    prepared: &'a Prepared,
-    began: UnixMillis,
-    said: HashMap<String, String>,
-    troubled: HashMap<String, (Trouble, Instant)>,
-    /// How each workload stood when it began, to tell its new state from the old one.
-    seen_moving: BTreeMap<String, bool>,
-    ended_hooks: Vec<String>,
-    status: Option<ReleaseStatus>,
-    hopeless: Option<Finding>,
-    worst: Option<Finding>,
-}
-
-impl<'a> Watcher<'a> {
-    fn new(
-        room: &'a ReleasesRoom,
-        connected: &'a Arc<Connected>,
-        prepared: &'a Prepared,
-        began: UnixMillis,
-    ) -> Self {
-        Self {
-            room,
-            connected,
-            prepared,
-            began,
-            said: HashMap::new(),
-            troubled: HashMap::new(),
-            seen_moving: BTreeMap::new(),
-            ended_hooks: Vec::new(),
-            status: None,
-            hopeless: None,
-            worst: None,
-        }
-    }
-
-    fn goes_forward(&self) -> bool {
-        !matches!(self.prepared.act, Act::Uninstall { .. })
-    }
-
-    async fn look(&mut self, stage: &StageHandle, run: &RunHandle) {
-        self.look_at_record(stage);
-        if !self.goes_forward() {
-            return;
-        }
-        self.look_at_workloads(run);
-        self.look_at_hooks(run).await;
-        self.look_at_pods(stage).await;
-    }
-
-    fn look_at_record(&mut self, stage: &StageHandle) {
-        let records = self.room.records();
-        let Some((revision, record)) = records.last_key_value() else {
-            return;
-        };
-        let status = record.status();
-        let is_new = record
-            .updated()
-            .is_none_or(|at| at.0 + 1_000 >= self.began.0);
-        if is_new && self.status != Some(status) {
-            self.status = Some(status);
-            stage.log(format!("Revision {revision} is {}", status.word()));
-        }
-        let ready = self.prepared.workloads.iter().filter(|(_, name)| {
-            self.room.inner.core.hub.read(|state| {
-                state.components.values().any(|component| {
-                    component.component.as_str() == name && component.rollout == Rollout::Complete
-                })
-            })
-        });
-        let total = self.prepared.workloads.len();
-        if total > 0 && self.goes_forward() {
-            stage.progress(Progress {
-                done: ready.count() as u64,
-                total: Some(total as u64),
-                note: "workloads rolled out".to_owned(),
-            });
-        }
-    }
-
-    fn look_at_workloads(&mut self, run: &RunHandle) {
-        for (kind, name) in &self.prepared.workloads {
-            let live = self.room.inner.core.hub.read(|state| {
-                state
-                    .components
-                    .values()
-                    .find(|component| component.component.as_str() == name)
-                    .cloned()
-            });
-            let Some(live) = live else { continue };
-            let stage = run.stage(&workload_stage(kind, name));
-            let moving = self.seen_moving.entry(name.clone()).or_default();
-            if let Rollout::Progressing { note } = &live.rollout {
-                *moving = true;
-                stage.progress(Progress {
-                    done: u64::from(live.available.min(live.updated)),
-                    total: Some(u64::from(live.replicas)),
-                    note: format!("pods; {note}"),
-                });
-                if self.said.insert(name.clone(), note.clone()).as_ref() != Some(note) {
-                    stage.log(note.clone());
-                }
-            } else if *moving && live.rollout == Rollout::Complete {
-                *moving = false;
-                stage.progress(Progress {
-                    done: u64::from(live.available),
-                    total: Some(u64::from(live.replicas)),
-                    note: "pods; complete".to_owned(),
-                });
-            }
-        }
-    }
-
-    /// A hook's Job is made by helm and often deleted by it a moment after it has ended.
-    async fn look_at_hooks(&mut self, run: &RunHandle) {
-        let jobs: Vec<String> = self
-            .prepared
-            .plan
-            .hooks
-            .iter()
-            .filter(|hook| hook.kind == "Job" && !self.ended_hooks.contains(&hook.name))
-            .map(|hook| hook.name.clone())
-            .collect();
-        let api: Api<Job> = Api::namespaced(
-            self.connected.client.clone(),
-            &self.prepared.place.namespace,
-        );
-        for name in jobs {
-            let Ok(Some(job)) = within(REQUEST_LIMIT, api.get_opt(&name)).await else {
-                continue;
-            };
-            let created = job.metadata.creation_timestamp.as_ref();
-            let is_old = created.is_some_and(|at| at.0.as_millisecond() + 1_000 < self.began.0);
-            if is_old {
-                continue;
-            }
-            let stage = run.stage(&hook_stage(&name));
-            let status = job.status.unwrap_or_default();
-            let has = |kind: &str| {
-                status
-                    .conditions
-                    .iter()
-                    .flatten()
-                    .find(|one| one.type_ == kind && one.status == "True")
-            };
-            if has("Complete").is_some() || status.succeeded.unwrap_or(0) > 0 {
-                stage.succeed("The Job has succeeded");
-                self.ended_hooks.push(name);
-            } else if let Some(failed) = has("Failed") {
-                let text = failed.message.clone().unwrap_or_default();
-                stage.fail(self.room.redacted_finding(words::hook_failed(&name, &text)));
-                self.ended_hooks.push(name);
-            } else {
-                stage.progress(Progress {
-                    done: u64::from(status.failed.unwrap_or(0).unsigned_abs()),
-                    total: None,
-                    note: "failed attempts; the Job runs".to_owned(),
-                });
-            }
-        }
-    }
-
-    /// Pods that this deploy made and that cannot start.
-    async fn look_at_pods(&mut self, stage: &StageHandle) {
-        let pods: Vec<PodRow> = self.room.inner.core.hub.read(|state| {
-            state
-                .pods
-                .values()
-                .filter(|pod| pod.created.0 + 1_000 >= self.began.0 && !pod.terminating)
-                .filter(|pod| {
-                    pod.component.as_ref().is_some_and(|of| {
-                        self.prepared
-                            .workloads
-                            .iter()
-                            .any(|(_, name)| name == of.as_str())
-                    })
-                })
-                .cloned()
-                .collect()
-        });
-        let now = Instant::now();
-        for pod in &pods {
-            if let Some(why) = &pod.why_not_ready
-                && self.said.insert(pod.uid.clone(), why.clone()).as_ref() != Some(why)
-            {
-                stage.log(format!("{}: {why}", pod.name));
-            }
-            let Some(found) = trouble(pod) else {
-                self.troubled.remove(&pod.uid);
-                continue;
-            };
-            let since = match self.troubled.get(&pod.uid) {
-                Some((same, since)) if same.reason == found.reason => *since,
-                _ => now,
-            };
-            let is_lost = now.duration_since(since) >= found.patience;
-            self.troubled
-                .insert(pod.uid.clone(), (found.clone(), since));
-            if self.worst.is_none() || (is_lost && self.hopeless.is_none()) {
-                let finding = self.finding(pod, &found).await;
-                self.worst = Some(finding.clone());
-                if is_lost && self.hopeless.is_none() {
-                    self.hopeless = Some(finding);
-                }
-            }
-        }
-    }
-
-    async fn finding(&self, pod: &PodRow, trouble: &Trouble) -> Finding {
-        let query = |previous| LogQuery {
-            pod: pod.name.clone(),
-            container: trouble.container.clone(),
-            previous,
-            tail: LOG_LINES,
-        };
-        let (client, redactor) = (&self.connected.client, &self.room.inner.core.redactor);
-        let namespace = &self.prepared.place.namespace;
-        let mut log = Vec::new();
-        if trouble.look_back {
-            log = last_lines(client, namespace, &query(true), redactor).await;
-        }
-        if log.is_empty() {
-            log = last_lines(client, namespace, &query(false), redactor).await;
-        }
-        let workload = pod
-            .component
-            .as_ref()
-            .map_or_else(|| pod.name.clone(), ToString::to_string);
-        hopeless::finding(&workload, namespace, pod, trouble, &log)
-    }
-
-    /// Rollouts and hooks that nothing more will be heard of.
-    async fn end(&mut self, run: &RunHandle) {
-        if self.goes_forward() {
-            self.look_at_workloads(run);
-            self.look_at_hooks(run).await;
-        }
-    }
 }

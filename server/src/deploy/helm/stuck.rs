@@ -83,7 +83,8 @@ impl ReleasesRoom {
         Holder::Nobody
     }
 
-    fn own_run(&self) -> Option<app::model::RunId> {
+    /// Our own run that has helm at work.
+    pub(super) fn own_run(&self) -> Option<app::model::RunId> {
         self.inner.core.hub.read(|state| {
             state
                 .runs
