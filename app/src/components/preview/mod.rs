@@ -33,6 +33,8 @@ pub struct SeedDiffs(pub BTreeMap<String, ObjectDiff>);
 /// What the parts of one preview share; copy it freely.
 #[derive(Clone, Copy, Debug)]
 struct Shared {
+    /// Unique on the page.
+    id: &'static str,
     plan: Signal<Option<DeployPlan>>,
     chosen: RwSignal<Option<String>>,
     layout: RwSignal<Layout>,
@@ -104,11 +106,15 @@ fn choices_with(plan: &DeployPlan, key: &str, force: bool, replace: bool) -> Pla
 /// look.
 #[component]
 pub fn Preview(
+    /// Unique on the page.
+    #[prop(default = "plan")]
+    id: &'static str,
     #[prop(into)] plan: Signal<Option<DeployPlan>>,
     #[prop(into)] on_choose: Signal<Option<Callback<PlanChoices>>>,
 ) -> impl IntoView {
     let place = Place::read();
     let shared = Shared {
+        id,
         plan,
         chosen: RwSignal::new(place.object),
         layout: RwSignal::new(place.layout),
@@ -172,7 +178,7 @@ pub fn Preview(
             let to = at.map_or(0, |at| at.saturating_add_signed(by).min(last));
             if let Some(object) = shown.get(to) {
                 shared.chosen.set(Some(object.key.clone()));
-                object_list::scroll_to(&object.key);
+                object_list::scroll_to(shared.id, &object.key);
             }
         });
     };
@@ -270,7 +276,7 @@ fn changed_since(before: &DeployPlan, now: &DeployPlan) -> BTreeSet<String> {
 #[component]
 pub fn PlanDiff(plan: DeployPlan) -> impl IntoView {
     let plan = StoredValue::new(plan);
-    view! { <Preview plan=Signal::derive(move || Some(plan.get_value())) on_choose=Signal::stored(None) /> }
+    view! { <Preview id="compared" plan=Signal::derive(move || Some(plan.get_value())) on_choose=Signal::stored(None) /> }
 }
 
 /// Letters typed into a field are no commands.

@@ -7,17 +7,18 @@ use super::Shared;
 use crate::components::words;
 use crate::model::PlannedObject;
 
-fn id_of(key: &str) -> String {
+/// `preview` tells two previews on one page apart.
+fn id_of(preview: &str, key: &str) -> String {
     let plain: String = key
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .collect();
-    format!("object-{plain}")
+    format!("{preview}-{plain}")
 }
 
 /// Brings an object of the list into sight.
-pub fn scroll_to(key: &str) {
-    if let Some(element) = document().get_element_by_id(&id_of(key)) {
+pub fn scroll_to(preview: &str, key: &str) {
+    if let Some(element) = document().get_element_by_id(&id_of(preview, key)) {
         let options = web_sys::ScrollIntoViewOptions::new();
         options.set_block(web_sys::ScrollLogicalPosition::Nearest);
         element.scroll_into_view_with_scroll_into_view_options(&options);
@@ -30,14 +31,19 @@ pub fn ObjectList(
     shown: Memo<Vec<PlannedObject>>,
     list: NodeRef<html::Ul>,
 ) -> impl IntoView {
-    let active = move || shared.chosen.with(|key| key.as_deref().map(id_of));
+    let active = move || {
+        shared
+            .chosen
+            .with(|key| key.as_deref().map(|key| id_of(shared.id, key)))
+    };
+    let filter = format!("{}-filter", shared.id);
     view! {
         <div class="preview-side">
-            <label class="sr-only" for="preview-filter">
+            <label class="sr-only" for=filter.clone()>
                 "Filter objects by kind or name"
             </label>
             <input
-                id="preview-filter"
+                id=filter
                 class="input preview-filter"
                 type="search"
                 placeholder="Filter by kind or name"
@@ -101,7 +107,7 @@ fn Row(shared: Shared, object: PlannedObject) -> impl IntoView {
     };
     view! {
         <li
-            id=id_of(&key)
+            id=id_of(shared.id, &key)
             class=format!("preview-row {}", tone.class())
             role="option"
             aria-selected=move || is_chosen.get().to_string()
