@@ -19,6 +19,14 @@ export class DeployPage extends StepPage {
   readonly refreshButton = () => this.button('Refresh plan')
   readonly deployButton = () => this.button('Deploy')
   readonly deployRun = () => this.run('Deploy')
+  readonly drift = () => this.page.getByRole('region', { name: 'Changed behind our back' })
+  readonly rollout = (component: string) => this.page.getByRole('region', { name: `Rollout of ${component}` })
+
+  /** Presses a button and says yes to the question it asks. */
+  async pressAndConfirm(button: string, yes: string) {
+    await this.button(button).click()
+    await this.page.getByRole('dialog').getByRole('button', { name: yes, exact: true }).click()
+  }
 
   async deploy() {
     await expect(this.deployButton()).not.toHaveAttribute('aria-disabled', 'true')
@@ -31,6 +39,12 @@ export class DeployPage extends StepPage {
 
   /** How the newest deploy ended: `Succeeded`, `Failed`, `Interrupted`. */
   async expectEnding(word: string, withinMs?: number) {
-    await expect(this.deployRun().getByText(word, { exact: true })).toBeVisible({ timeout: withinMs })
+    await this.expectRun('Deploy', word, withinMs)
+  }
+
+  /** How the newest run of this name ended. */
+  async expectRun(name: string, word: string, withinMs?: number) {
+    // A run that failed says so again in its stages.
+    await expect(this.run(name).getByText(word, { exact: true }).first()).toBeVisible({ timeout: withinMs })
   }
 }

@@ -30,7 +30,9 @@ export function exampleProject(
   cpSync(example, project, { recursive: true, filter: (path) => !shared.includes(path) })
   for (const name of SHARED) symlinkSync(join(example, name), join(project, name))
   changeFile(join(project, 'k8s/10-config.yaml'), /OPENAI_BASE_URL: .*/, `OPENAI_BASE_URL: "${openaiUrl}"`)
-  changeFile(join(project, 'k8s/30-frontend.yaml'), /(?<=^ +)port: 3000$/m, `port: ${loadBalancerPort}`)
+  for (const file of ['k8s/30-frontend.yaml', 'chart/values.yaml']) {
+    changeFile(join(project, file), /(?<=^ +)port: 3000$/m, `port: ${loadBalancerPort}`)
+  }
   return project
 }
 

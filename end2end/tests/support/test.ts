@@ -20,7 +20,7 @@ interface TestFixtures {
    */
   open: (link: string, options?: { expected?: RegExp }) => Promise<Page>
   /** Starts a Slipway of this test alone on the practice cluster; it ends with the test. */
-  start: (options?: { project?: string; stateDir?: string; args?: string[] }) => Promise<Slipway>
+  start: (options?: { project?: string; stateDir?: string; args?: string[]; env?: Record<string, string> }) => Promise<Slipway>
   /** Starts a practice cluster in a process of its own; it ends with the test. */
   startPractice: (stateDir: string) => Promise<Practice>
   /** A folder of this test alone. */
@@ -63,9 +63,9 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 
   start: async ({ scratch, openai }, use) => {
     const started: Slipway[] = []
-    await use(async ({ project, stateDir = `${scratch}/state`, args = [] } = {}) => {
+    await use(async ({ project, stateDir = `${scratch}/state`, args = [], env = {} } = {}) => {
       const folder = project ?? exampleProject(scratch, openai.url)
-      const slipway = await Slipway.start(stateDir, ['--project', folder, '--cluster', 'practice', ...args])
+      const slipway = await Slipway.start(stateDir, ['--project', folder, '--cluster', 'practice', ...args], env)
       started.push(slipway)
       return slipway
     })

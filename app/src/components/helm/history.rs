@@ -151,7 +151,7 @@ fn revision_row(
                             view! {
                                 <Button
                                     kind=ButtonKind::Quiet
-                                    label=Some(format!("Compare revision {before} with {revision}"))
+                                    label=Some(format!("Compare with {before}: revision {revision}"))
                                     on_press=move |()| compare.run((before, revision))
                                 >
                                     {format!("Compare with {before}")}
