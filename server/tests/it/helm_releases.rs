@@ -584,7 +584,12 @@ async fn a_broken_upgrade_is_put_back_and_says_why(major: u32) {
     succeeded(world.carry_out(deploy()).await);
     world.until_history(&[(1, Deployed)]).await;
     let began = std::time::Instant::now();
-    let finding = failed(world.carry_out(with(&[("args", "[not-a-number]")])).await);
+    // Without the probe the pod is ready until it ends, and helm 3 may look just then.
+    let broken = [
+        ("args", "[not-a-number]"),
+        ("readinessProbe", "{tcpSocket: {port: 1}}"),
+    ];
+    let finding = failed(world.carry_out(with(&broken)).await);
     // The pod's own story, long before helm's five minutes are over.
     assert!(began.elapsed() < Duration::from_secs(80));
     assert!(finding.what.contains("app"), "{finding:#?}");
