@@ -322,6 +322,23 @@ impl Instruction {
         self.keyword == keyword && !self.on_build
     }
 
+    /// The whole of it on one line, heredocs left out.
+    pub fn text(&self) -> String {
+        let mut text = match self.on_build {
+            true => format!("ONBUILD {}", self.keyword),
+            false => self.keyword.clone(),
+        };
+        for (name, value) in &self.flags {
+            text.push_str(&match value.as_str() {
+                "" => format!(" --{name}"),
+                value => format!(" --{name}={value}"),
+            });
+        }
+        text.push(' ');
+        text.push_str(&self.rest);
+        text
+    }
+
     pub fn flag(&self, name: &str) -> Option<&str> {
         let found = self.flags.iter().find(|(flag, _)| flag == name)?;
         Some(&found.1)
