@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use crate::model::{
     Builder, ClusterChoice, ComponentName, ContextName, DeployMode, DeployPlan, Failure, GoingRuns,
     Handover, LogLine, LogPage, LogQuery, LogQuestion, NewCluster, ObjectDiff, PlanChoices,
-    ProfileAct, ProfileName, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison,
+    ProfileAct, ProfileName, Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison,
     RevisionDetail, RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey,
     ValueEdit, ValuesForm,
 };
@@ -60,7 +60,11 @@ pub trait Secrets: Send + Sync {
 #[async_trait]
 pub trait Images: Send + Sync {
     /// Builds these components (all when empty) and proves them in the cluster.
-    async fn build(&self, components: Vec<ComponentName>) -> Result<RunId, Failure>;
+    async fn build(
+        &self,
+        components: Vec<ComponentName>,
+        rebuild: Rebuild,
+    ) -> Result<RunId, Failure>;
     /// Stops the build of one component; the others of the run go on. One that has ended already is
     /// left alone.
     async fn cancel_build(&self, component: ComponentName) -> Result<(), Failure>;

@@ -194,6 +194,51 @@ pub fn failed() -> PanelState {
     state
 }
 
+/// Nothing had to be built: both images of these sources are in the cluster.
+pub fn unchanged() -> PanelState {
+    let mut state = healthy();
+    let outcome = Outcome::Succeeded {
+        summary: "2 images were already built and in the cluster".into(),
+    };
+    let skipped = |why: &str| StageState::Skipped { why: why.into() };
+    let mut run = run(skipped(""), outcome);
+    run.stages = ["backend", "frontend"]
+        .iter()
+        .flat_map(|component| {
+            let reference = format!("todo-{component}:3f9a0c12be77");
+            let stage = |id: &str, title: String, state| Stage {
+                id: format!("{component}/{id}"),
+                title,
+                component: Some(name(component)),
+                state,
+            };
+            [
+                stage(
+                    "build",
+                    format!("Build {component}"),
+                    skipped(&format!("the sources are those of {reference}")),
+                ),
+                stage(
+                    "load",
+                    format!("Put {component} into the cluster"),
+                    skipped("it is in the cluster already"),
+                ),
+                stage(
+                    "prove",
+                    format!("Find {component} in the cluster"),
+                    StageState::Succeeded {
+                        took_ms: 40,
+                        note: format!("{reference} is in the cluster: its ID was read back from the docker daemon of minikube profile demo"),
+                    },
+                ),
+            ]
+        })
+        .collect();
+    state.runs.insert(RunId(7), run);
+    state.builds = BTreeMap::from([build("backend", prepared())]);
+    state
+}
+
 /// One image was pruned from the cluster, the build of the other was cancelled.
 pub fn lost() -> PanelState {
     let mut state = healthy();

@@ -101,6 +101,12 @@ fn scenes() -> Vec<(&'static str, PanelState, Connection, Role)> {
             Role::Operator,
         ),
         (
+            "build-unchanged",
+            builds::unchanged(),
+            Connection::Live,
+            Role::Operator,
+        ),
+        (
             "build-lost",
             builds::lost(),
             Connection::Live,

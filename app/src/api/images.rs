@@ -4,12 +4,16 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 
 use super::PanelClient;
-use crate::model::{Builder, ComponentName, Failure, RunId};
+use crate::model::{Builder, ComponentName, Failure, Rebuild, RunId};
 
-/// Builds these components (all when empty) and proves them in the cluster.
+/// Builds these components (all when empty) and proves them in the cluster. Without another wish,
+/// images of unchanged sources stay as they are.
 #[server(prefix = "/api", endpoint = "images/build", input = Json, output = Json, client = PanelClient)]
-pub async fn build_images(components: Vec<ComponentName>) -> Result<RunId, Failure> {
-    super::ports()?.images.build(components).await
+pub async fn build_images(
+    components: Vec<ComponentName>,
+    #[server(default)] rebuild: Rebuild,
+) -> Result<RunId, Failure> {
+    super::ports()?.images.build(components, rebuild).await
 }
 
 /// Stops the build of one component; the others go on.

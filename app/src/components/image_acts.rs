@@ -2,11 +2,12 @@
 
 use leptos::prelude::*;
 
+use super::image_card::{DOING, doing_of};
 use super::words::why_not;
 use super::{FailureNote, wish};
 use crate::api::images::{build_images, cancel_build, choose_builder};
 use crate::live::Live;
-use crate::model::{BuildDoing, Builder, ComponentName, RunKind, RunView, Slice, StepId};
+use crate::model::{BuildDoing, Builder, ComponentName, Rebuild, RunKind, RunView, Slice, StepId};
 use crate::ui::{Button, ButtonKind};
 
 /// For operators; viewers get nothing to press.
@@ -22,12 +23,12 @@ pub fn ImageActs(component: ComponentName) -> impl IntoView {
 #[component]
 fn Acts(component: ComponentName) -> impl IntoView {
     let live = Live::expect();
-    let is_going = {
+    let doing = {
         let component = component.clone();
-        live.memo(&[Slice::Runs], move |state| {
-            matches!(state.build_of(&component), BuildDoing::Going { .. })
-        })
+        live.memo(DOING, move |state| doing_of(state, &component))
     };
+    let is_going = Memo::new(move |_| matches!(doing.get(), BuildDoing::Going { .. }));
+    let is_unchanged = Memo::new(move |_| matches!(doing.get(), BuildDoing::Unchanged { .. }));
     let disabled_why = live.memo(&[Slice::Steps, Slice::Project, Slice::Runs], |state| {
         let other = state
             .latest_run(RunKind::Build)
@@ -39,7 +40,7 @@ fn Acts(component: ComponentName) -> impl IntoView {
     });
     let build = {
         let component = component.clone();
-        wish(move |()| build_images(vec![component.clone()]))
+        wish(move |rebuild: Rebuild| build_images(vec![component.clone()], rebuild))
     };
     let cancel = {
         let component = component.clone();
@@ -49,6 +50,7 @@ fn Acts(component: ComponentName) -> impl IntoView {
     let labels = (
         format!("Build {name}"),
         format!("Cancel the build of {name}"),
+        format!("Build {name} anyway"),
     );
     view! {
         <div class="image-acts">
@@ -67,15 +69,23 @@ fn Acts(component: ComponentName) -> impl IntoView {
                         .into_any()
                 }
                 false => {
+                    let rebuild = match is_unchanged.get() {
+                        true => Rebuild::Anyway,
+                        false => Rebuild::IfChanged,
+                    };
+                    let (word, label) = match rebuild {
+                        Rebuild::IfChanged => ("Build", labels.0.clone()),
+                        Rebuild::Anyway => ("Build anyway", labels.2.clone()),
+                    };
                     view! {
                         <Button
                             kind=ButtonKind::Secondary
                             busy=build.is_pending()
                             disabled_why
-                            label=Some(labels.0.clone())
-                            on_press=move |()| build.send(())
+                            label=Some(label)
+                            on_press=move |()| build.send(rebuild)
                         >
-                            "Build"
+                            {word}
                         </Button>
                     }
                         .into_any()

@@ -23,7 +23,7 @@ pub fn ImageCard(component: ComponentName) -> impl IntoView {
     };
     let doing = {
         let component = component.clone();
-        live.memo(&[Slice::Runs], move |state| state.build_of(&component))
+        live.memo(DOING, move |state| doing_of(state, &component))
     };
     let said = Memo::new(move |_| {
         image.with(|(view, _)| {
@@ -100,6 +100,27 @@ fn view_of(state: &PanelState, component: &ComponentName) -> Option<ImageView> {
         .cloned()
 }
 
+/// What [`doing_of`] reads.
+pub const DOING: &[Slice] = &[Slice::Runs, Slice::Images, Slice::ImageReports];
+
+/// What the build does or did. That there was nothing to build is told only while it is true.
+pub fn doing_of(state: &PanelState, component: &ComponentName) -> BuildDoing {
+    let doing = state.build_of(component);
+    if !matches!(doing, BuildDoing::Unchanged { .. }) {
+        return doing;
+    }
+    let is_there = view_of(state, component)
+        .is_some_and(|view| matches!(view.state, ImageState::InCluster { .. }));
+    let is_outdated = state
+        .image_reports
+        .get(component)
+        .is_some_and(|report| report.outdated().is_some());
+    match is_there && !is_outdated {
+        true => doing,
+        false => BuildDoing::Nothing,
+    }
+}
+
 fn budget_of(state: &PanelState, component: &ComponentName) -> Option<u64> {
     let project = state.project.as_ref()?;
     project
@@ -144,6 +165,15 @@ fn going(doing: BuildDoing, name: &str, share: Memo<Option<f64>>) -> AnyView {
                 <p>
                     <Age at />
                     ". What was there before stays as it is."
+                </p>
+            </Notice>
+        }
+        .into_any(),
+        BuildDoing::Unchanged { at } => view! {
+            <Notice tone=Tone::Ok title="Already built and in the cluster">
+                <p>
+                    <Age at />
+                    ", its sources were those of this image, so there was nothing to build."
                 </p>
             </Notice>
         }

@@ -3,7 +3,7 @@
 use crate::api::{clusters, deploys, handovers, images, minikube, rollouts, runs, setup};
 use crate::model::{
     Change, ClusterChoice, ClusterKind, Failure, Finding, GoingRuns, NextAction, PlanChoices,
-    Remedy, RolloutAct, StepId,
+    Rebuild, Remedy, RolloutAct, StepId,
 };
 
 /// Carries a remedy out. A deploy that needs a look first is handed to the Deploy page instead.
@@ -16,7 +16,9 @@ pub async fn carry_out(remedy: Remedy, kind: Option<ClusterKind>) -> Result<(), 
         // Only a person can type it: the finding's button opens the dialog instead.
         Remedy::AllowChanges { .. } => Ok(()),
         Remedy::Recheck => setup::recheck().await,
-        Remedy::BuildImages => images::build_images(Vec::new()).await.map(drop),
+        Remedy::BuildImages => images::build_images(Vec::new(), Rebuild::IfChanged)
+            .await
+            .map(drop),
         Remedy::Deploy => deploy_what_needs_no_look(kind).await,
         Remedy::RestartComponent { component } => rollouts::steer(component, RolloutAct::Restart)
             .await

@@ -19,6 +19,10 @@ pub enum BuildDoing {
     Cancelled {
         at: UnixMillis,
     },
+    /// The image of these very sources was in the cluster, so nothing was built.
+    Unchanged {
+        at: UnixMillis,
+    },
 }
 
 impl PanelState {
@@ -59,9 +63,24 @@ impl PanelState {
                 since: run.started,
                 now: stage.title.clone(),
             },
+            _ if found_unchanged(&stages) => BuildDoing::Unchanged {
+                at: run.ending.as_ref().map_or(run.started, |ending| ending.at),
+            },
             _ => BuildDoing::Nothing,
         }
     }
+}
+
+/// Neither built nor handed over, and yet found in the cluster.
+fn found_unchanged(stages: &[&Stage]) -> bool {
+    let Some((prove, before)) = stages.split_last() else {
+        return false;
+    };
+    matches!(prove.state, StageState::Succeeded { .. })
+        && !before.is_empty()
+        && before
+            .iter()
+            .all(|stage| matches!(stage.state, StageState::Skipped { .. }))
 }
 
 #[cfg(test)]
@@ -109,6 +128,24 @@ mod tests {
         assert!(matches!(of("a"), BuildDoing::Going { run: RunId(1), .. }));
         assert!(matches!(of("b"), BuildDoing::Cancelled { .. }));
         assert_eq!(of("c"), BuildDoing::Nothing);
+    }
+
+    #[test]
+    fn what_was_found_without_a_build_was_unchanged() {
+        let skipped = || StageState::Skipped { why: String::new() };
+        let proved = || StageState::Succeeded {
+            took_ms: 1,
+            note: String::new(),
+        };
+        let of = |before: StageState| {
+            let mut state = state([("a", before), ("a", proved())], false);
+            // Each component has three stages.
+            let run = state.runs.get_mut(&RunId(1)).expect("there");
+            run.stages[1].component = "a".parse().ok();
+            state.build_of(&"a".parse().expect("a name"))
+        };
+        assert_eq!(of(skipped()), BuildDoing::Unchanged { at: UnixMillis(9) });
+        assert_eq!(of(proved()), BuildDoing::Nothing);
     }
 
     #[test]

@@ -30,6 +30,17 @@ pub enum Builder {
     Docker,
 }
 
+/// What becomes of a component whose image of exactly these sources is in the cluster already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rebuild {
+    /// It is left alone.
+    #[default]
+    IfChanged,
+    /// It is built all the same, every step anew and without the builder's cache.
+    Anyway,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum ImageState {

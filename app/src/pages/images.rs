@@ -6,13 +6,13 @@ use crate::api::images::build_images;
 pub use crate::components::words::why_not;
 use crate::components::{FailureNote, ImageCard, ImageReportCard, PageFrame, RunPanel, wish};
 use crate::live::Live;
-use crate::model::{RunKind, RunView, Slice, StepId};
+use crate::model::{Rebuild, RunKind, RunView, Slice, StepId};
 use crate::ui::{Button, ButtonKind, EmptyMessage, Tone};
 
 #[component]
 pub fn ImagesPage() -> impl IntoView {
     let live = Live::expect();
-    let build = wish(|()| build_images(Vec::new()));
+    let build = wish(|()| build_images(Vec::new(), Rebuild::IfChanged));
     let going = live.memo(&[Slice::Runs], |state| {
         state
             .latest_run(RunKind::Build)

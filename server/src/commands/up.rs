@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use app::model::{
-    Change, ClusterChoice, DeployPlan, Finding, Outcome, PanelState, PlanChoices, ReleaseView,
-    ReleaseWish, RunId, SecretInput, SecretKind, SecretState, Severity, StepId, StepState,
-    humanize_ms,
+    Change, ClusterChoice, DeployPlan, Finding, Outcome, PanelState, PlanChoices, Rebuild,
+    ReleaseView, ReleaseWish, RunId, SecretInput, SecretKind, SecretState, Severity, StepId,
+    StepState, humanize_ms,
 };
 use app::ports::{Deploys, Images, Releases, Secrets};
 use tokio::time::Instant;
@@ -70,7 +70,11 @@ async fn walk(panel: &Panel, args: &UpArgs) -> Result<(), Stop> {
         return Err(Stop::Preflight(None));
     }
     enter_secrets(panel, args, connected.choice == ClusterChoice::Practice).await?;
-    finish(panel, panel.images.build(Vec::new()).await?).await?;
+    finish(
+        panel,
+        panel.images.build(Vec::new(), Rebuild::IfChanged).await?,
+    )
+    .await?;
     deploy(panel, args.via, args.prune).await?;
     healthy(&panel.core.hub).await
 }

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use app::model::{Builder, BuiltImage, ComponentName, ImageFacts, ImageState, humanize_bytes};
+use app::model::{
+    Builder, BuiltImage, ComponentName, ImageFacts, ImageState, Rebuild, humanize_bytes,
+};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +28,7 @@ pub async fn build(
     run: &RunHandle,
 ) -> Result<String, RunError> {
     let target_folder = Arc::new(Mutex::new(()));
-    let mut going: JoinSet<(ComponentName, Result<(), RunError>)> = JoinSet::new();
+    let mut going: JoinSet<(ComponentName, Result<Done, RunError>)> = JoinSet::new();
     for job in jobs {
         let one = OneBuild {
             cancel: inner.going.begin(&job.component.name, run.cancelled()),
@@ -44,12 +46,13 @@ pub async fn build(
             (name, ended)
         });
     }
-    let mut built = 0;
+    let (mut built, mut unchanged) = (0, 0);
     let mut cancelled = Vec::new();
     let mut first_failure = None;
     while let Some(ended) = going.join_next().await {
         match ended {
-            Ok((_, Ok(()))) => built += 1,
+            Ok((_, Ok(Done::Built))) => built += 1,
+            Ok((_, Ok(Done::Unchanged))) => unchanged += 1,
             Ok((name, Err(RunError::Cancelled))) => cancelled.push(name),
             Ok((_, Err(failure))) => {
                 first_failure.get_or_insert(failure);
@@ -64,16 +67,32 @@ pub async fn build(
     if let Some(failure) = first_failure {
         return Err(failure);
     }
-    if built == 0 && !cancelled.is_empty() {
+    if built + unchanged == 0 && !cancelled.is_empty() {
         return Err(RunError::Cancelled);
     }
-    Ok(summary(built, &cancelled))
+    Ok(summary(built, unchanged, &cancelled))
 }
 
-fn summary(built: usize, cancelled: &[ComponentName]) -> String {
-    let mut words = match built {
-        1 => "1 image is built and in the cluster".to_owned(),
-        count => format!("{count} images are built and in the cluster"),
+/// How a component came to be in the cluster.
+enum Done {
+    Built,
+    /// It was there already, from the same sources.
+    Unchanged,
+}
+
+fn summary(built: usize, unchanged: usize, cancelled: &[ComponentName]) -> String {
+    let images = |count| match count {
+        1 => "1 image is".to_owned(),
+        count => format!("{count} images are"),
+    };
+    let mut words = match (built, unchanged) {
+        (0, 1) => "The image was already built and in the cluster".to_owned(),
+        (0, count) => format!("{count} images were already built and in the cluster"),
+        (built, 0) => format!("{} built and in the cluster", images(built)),
+        (built, unchanged) => format!(
+            "{} built and in the cluster, {unchanged} already there",
+            images(built)
+        ),
     };
     if !cancelled.is_empty() {
         let names: Vec<&str> = cancelled.iter().map(ComponentName::as_str).collect();
@@ -96,7 +115,7 @@ struct OneBuild {
 }
 
 impl OneBuild {
-    async fn go(&self) -> Result<(), RunError> {
+    async fn go(&self) -> Result<Done, RunError> {
         let ended = self.steps().await;
         match &ended {
             Err(RunError::Cancelled) => self.stages.cancel(),
@@ -110,7 +129,7 @@ impl OneBuild {
         ended
     }
 
-    async fn steps(&self) -> Result<(), RunError> {
+    async fn steps(&self) -> Result<Done, RunError> {
         let Self {
             inner, job, cancel, ..
         } = self;
@@ -121,19 +140,21 @@ impl OneBuild {
         let resolved = Destination::resolve(&job.way, &self.connected, &nodes, cancel).await;
         let destination = or_fail(&stages.build, resolved.map_err(RunError::from))?;
         if job.builder == Builder::Docker {
-            inner.learn_reader(cancel).await;
+            inner.learn_docker(Some(&self.connected.kind), cancel).await;
         }
         let sources = inner
             .sources_of(component, job.builder, &stages.build, cancel)
             .await;
         let sources = or_fail(&stages.build, sources)?;
         if job.builder == Builder::Docker
+            && job.rebuild == Rebuild::IfChanged
             && let Some(image) = self.unchanged(&sources).await
         {
             let why = format!("the sources are those of {}", image.reference);
             stages.build.skip(why);
             stages.second.skip("it is in the cluster already");
-            return self.finish(image, &destination).await;
+            self.finish(image, &destination).await?;
+            return Ok(Done::Unchanged);
         }
         let made = match (job.builder, &component.pack) {
             (Builder::Pack, Some(recipe)) => {
@@ -156,8 +177,7 @@ impl OneBuild {
                 let built = docker_build::build(
                     inner,
                     (&self.run, &self.connected),
-                    (component, &sources),
-                    &job.way,
+                    (job, &sources),
                     &destination,
                     &stages.build,
                     cancel,
@@ -184,7 +204,8 @@ impl OneBuild {
                 &stages.second,
             )
             .await;
-        self.finish(image, &destination).await
+        self.finish(image, &destination).await?;
+        Ok(Done::Built)
     }
 
     /// The image of exactly these sources, when the cluster shows it now.
@@ -348,10 +369,22 @@ mod tests {
     #[test]
     fn the_summary_tells_of_builds_that_were_cancelled() {
         let name: ComponentName = "backend".parse().expect("a name");
-        assert_eq!(summary(2, &[]), "2 images are built and in the cluster");
+        assert_eq!(summary(2, 0, &[]), "2 images are built and in the cluster");
         assert_eq!(
-            summary(1, &[name]),
+            summary(1, 0, &[name]),
             "1 image is built and in the cluster; the build of backend was cancelled"
+        );
+    }
+
+    #[test]
+    fn the_summary_does_not_call_built_what_was_there_already() {
+        assert_eq!(
+            summary(0, 2, &[]),
+            "2 images were already built and in the cluster"
+        );
+        assert_eq!(
+            summary(1, 1, &[]),
+            "1 image is built and in the cluster, 1 already there"
         );
     }
 }

@@ -4,14 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{BuiltImage, Finding};
+use app::model::{BuiltImage, Finding, Rebuild};
 use tokio_util::sync::CancellationToken;
 
 use super::build_arguments::{self, BuildArguments};
 use super::build_progress::BuildProgress;
 use super::deliver::{Lies, Made};
-use super::destination::{Destination, Way};
+use super::destination::Destination;
 use super::pack_build::Tail;
+use super::plan::Job;
 use super::report::Look;
 use super::{Inner, dockerfile_lines, findings};
 use crate::adapters::docker::{self, BuildCommand, BuildEngine, Daemon, ProgressReader};
@@ -26,22 +27,27 @@ const BUILD_DEADLINE: Duration = Duration::from_secs(60 * 60);
 pub async fn build(
     inner: &Arc<Inner>,
     (run, connected): (&RunHandle, &Connected),
-    (component, sources): (&ComponentSpec, &Look),
-    way: &Way,
+    (job, sources): (&Job, &Look),
     destination: &Destination,
     stage: &StageHandle,
     cancel: &CancellationToken,
 ) -> Result<Made, RunError> {
+    let component = &job.component;
     let Some(dockerfile) = &component.dockerfile else {
         return Err(findings::no_builder(component, true).into());
     };
     let daemon = destination.daemon();
     let mut engine = engine(cancel).await;
     let inputs = build_arguments::read(&inner.project, component, &engine, &inner.core.redactor)?;
-    let goes = destination.phrase(way);
+    let goes = destination.phrase(&job.way);
     stage.log(format!("{} builds; the image goes {goes}", engine.label()));
     if let BuildEngine::Classic { why } = &engine {
         stage.log(format!("BuildKit is not used: {why}"));
+    }
+    if let Some(platform) = &sources.platform {
+        stage.log(format!(
+            "Built for {platform}: that is what the cluster's nodes are, and this daemon is not"
+        ));
     }
     let folder = tempfile::tempdir().map_err(|error| {
         findings::load_failed(
@@ -63,6 +69,7 @@ pub async fn build(
         id_file: folder.path().join("id"),
         inputs,
         goes,
+        no_cache: job.rebuild == Rebuild::Anyway,
     };
     let mut ended = build.once(&engine, stage, cancel).await?;
     if ended.refused_format() {
@@ -112,6 +119,7 @@ struct Build<'b> {
     id_file: std::path::PathBuf,
     inputs: BuildArguments,
     goes: String,
+    no_cache: bool,
 }
 
 struct Ended {
@@ -148,6 +156,8 @@ impl Build<'_> {
             context: &context,
             args: &self.inputs.args,
             secrets: &self.inputs.secrets,
+            platform: self.sources.platform.as_deref(),
+            no_cache: self.no_cache,
             id_file: &self.id_file,
             deadline: BUILD_DEADLINE,
         }
@@ -198,7 +208,9 @@ impl Build<'_> {
             Some(failed) => (failed.step.name.as_str(), failed.why.as_str()),
             None => ("", ""),
         };
-        let line = dockerfile_lines::find(&text, name, &format!("{error}\n{}", tail.join("\n")));
+        let file_name = self.dockerfile.file_name().unwrap_or_default();
+        let said = format!("{error}\n{}", tail.join("\n"));
+        let line = dockerfile_lines::find(&text, &file_name.to_string_lossy(), name, &said);
         findings::step_failed(&self.component.name, ended.ending, failed, line, &tail)
     }
 

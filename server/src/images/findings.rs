@@ -137,9 +137,14 @@ pub fn push_failed(
     ending: Ending,
     output: &str,
 ) -> Finding {
-    let denied = ["denied", "unauthorized", "authentication required"]
-        .iter()
-        .any(|word| output.contains(word));
+    let denied = [
+        "denied",
+        "unauthorized",
+        "authentication required",
+        "no basic auth credentials",
+    ]
+    .iter()
+    .any(|word| output.contains(word));
     let host = reference.split('/').next().unwrap_or_default();
     let why = match (denied, ending) {
         (true, _) => format!("The registry {host} does not take it from this account."),
@@ -352,6 +357,12 @@ fn likely_cause(text: &str, ending: Ending) -> (String, &'static str) {
         return (
             ": the docker daemon does not answer (any more)".into(),
             "See on Setup whether docker and the cluster run, then build again",
+        );
+    }
+    if has("exec format error") {
+        return (
+            ": a program in its base image is made for another processor".into(),
+            "Install emulation for it (docker run --privileged --rm tonistiigi/binfmt --install all), or build where the cluster's processor is",
         );
     }
     if has("linker `cc` not found") || has("linker 'cc' not found") {

@@ -16,6 +16,7 @@ mod known;
 mod nodes;
 mod pack_build;
 mod plan;
+mod platform;
 mod prove;
 pub mod report;
 
@@ -24,7 +25,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use app::model::{
-    Builder, BuiltImage, ComponentName, Failure, ImageState, ImageView, PanelEvent, RunId, RunKind,
+    Builder, BuiltImage, ComponentName, Failure, ImageState, ImageView, PanelEvent, Rebuild, RunId,
+    RunKind,
 };
 use app::ports;
 use async_trait::async_trait;
@@ -281,7 +283,11 @@ fn is_about(state: &ImageState, image: &BuiltImage) -> bool {
 
 #[async_trait]
 impl ports::Images for ImagesRoom {
-    async fn build(&self, components: Vec<ComponentName>) -> Result<RunId, Failure> {
+    async fn build(
+        &self,
+        components: Vec<ComponentName>,
+        rebuild: Rebuild,
+    ) -> Result<RunId, Failure> {
         let connected = self.inner.cluster.changeable()?;
         if let Err(finding) = self.inner.project.reload() {
             self.inner
@@ -299,7 +305,7 @@ impl ports::Images for ImagesRoom {
         let journal = &self.inner.core.journal;
         let chosen = |name: &ComponentName| known::builder(journal, &connected.id, name);
         let spec = self.inner.project.spec();
-        let jobs = plan::jobs(&spec, &components, &connected.kind, chosen).await?;
+        let jobs = plan::jobs(&spec, &components, &connected.kind, rebuild, chosen).await?;
         let stages = plan::stages(&jobs);
         let inner = Arc::clone(&self.inner);
         self.inner

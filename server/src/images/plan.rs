@@ -1,7 +1,8 @@
 //! Which builder makes which image on which cluster, and the stages that follow from it.
 
 use app::model::{
-    Builder, ClusterKind, ComponentName, Failure, Finding, Stage, StageState, StepId, Subject,
+    Builder, ClusterKind, ComponentName, Failure, Finding, Rebuild, Stage, StageState, StepId,
+    Subject,
 };
 
 use super::destination::Way;
@@ -16,6 +17,7 @@ pub struct Job {
     pub component: ComponentSpec,
     pub builder: Builder,
     pub way: Way,
+    pub rebuild: Rebuild,
 }
 
 /// The builders `slipway.toml` describes for a component.
@@ -69,6 +71,7 @@ pub async fn jobs(
     spec: &ProjectSpec,
     wanted: &[ComponentName],
     kind: &ClusterKind,
+    rebuild: Rebuild,
     chosen: impl Fn(&ComponentName) -> Option<Builder>,
 ) -> Result<Vec<Job>, Failure> {
     if let Some(unknown) = wanted.iter().find(|name| spec.component(name).is_none()) {
@@ -87,6 +90,7 @@ pub async fn jobs(
                 component: component.clone(),
                 builder,
                 way: way.clone(),
+                rebuild,
             });
         }
     }
@@ -247,6 +251,7 @@ mod tests {
             component: component(true, false),
             builder: Builder::Pack,
             way: Way::Practice,
+            rebuild: Rebuild::IfChanged,
         }];
         let ids: Vec<_> = stages(&jobs).into_iter().map(|stage| stage.id).collect();
         assert_eq!(ids, ["backend/build", "backend/pack", "backend/prove"]);

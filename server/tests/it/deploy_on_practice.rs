@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use app::model::{
     Change, ClusterChoice, ComponentName, DeployPlan, Failure, Finding, GoingRuns, Outcome,
-    PanelState, PlanChoices, Rollout, RolloutAct, SecretInput, SecretState, Severity,
+    PanelState, PlanChoices, Rebuild, Rollout, RolloutAct, SecretInput, SecretState, Severity,
 };
 use app::ports::{Deploys, Images, Live, Rollouts, Secrets};
 use k8s_openapi::api::core::v1::Secret;
@@ -89,7 +89,11 @@ impl World {
     /// With image and secret in place.
     pub(crate) async fn prepared() -> Self {
         let world = Self::new().await;
-        let run = world.images.build(vec![]).await.expect("a run");
+        let run = world
+            .images
+            .build(vec![], Rebuild::IfChanged)
+            .await
+            .expect("a run");
         succeeded(world.core.runs.wait(run).await);
         world.set(VALUE).await.expect("stored");
         world

@@ -17,24 +17,7 @@ use crate::dockerd::Dockerd;
 pub fn context(dockerfile: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let source = folder.path().join("program.c");
-    fs::write(
-        &source,
-        r#"#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-int main(int count, char **words) {
-  const char *what = count > 1 ? words[1] : "";
-  if (!strcmp(what, "say")) { puts(words[2]); return 0; }
-  if (!strcmp(what, "fail")) { puts("going to fail"); fprintf(stderr, "error: no such thing\n"); return 7; }
-  if (!strcmp(what, "sleep")) { puts("sleeping"); fflush(stdout); sleep(atoi(words[2])); return 0; }
-  if (!strcmp(what, "flood")) { for (int i = 0; i < atoi(words[2]); i++) printf("line %d of a long log that goes on and on, and then some more of it for good measure\n", i); return 0; }
-  if (!strcmp(what, "cat")) { FILE *file = fopen(words[2], "r"); int c; if (!file) { perror(words[2]); return 1; } while ((c = fgetc(file)) != EOF) putchar(c); return 0; }
-  for (;;) pause();
-}
-"#,
-    )
-    .expect("written");
+    fs::write(&source, include_str!("../standins/program.c")).expect("written");
     let compiled = Command::new("cc")
         .args(["-static", "-Os", "-o"])
         .arg(folder.path().join("program"))
@@ -82,6 +65,8 @@ async fn build(
         context: folder,
         args: &[],
         secrets: &[],
+        platform: None,
+        no_cache: false,
         id_file: &id_file,
         deadline: Duration::from_secs(120),
     }

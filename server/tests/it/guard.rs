@@ -86,7 +86,7 @@ impl Secrets for Counting {
 }
 #[async_trait]
 impl Images for Counting {
-    async fn build(&self, _: Vec<ComponentName>) -> Result<RunId, Failure> {
+    async fn build(&self, _: Vec<ComponentName>, _: Rebuild) -> Result<RunId, Failure> {
         self.called();
         Ok(RunId(7))
     }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use app::model::{
     Builder, BuiltImage, Change, ClusterChoice, DependencyState, DiffLine, Failure, Finding,
-    Holder, ImageState, ImageView, LintState, Outcome, PanelEvent, PanelState, ReleasePlan,
-    ReleaseStatus, ReleaseView, ReleaseWish, RunId, Severity, UnixMillis, ValueControl, ValueEdit,
-    ValueField, ValueOrigin,
+    Holder, ImageState, ImageView, LintState, Outcome, PanelEvent, PanelState, Rebuild,
+    ReleasePlan, ReleaseStatus, ReleaseView, ReleaseWish, RunId, Severity, UnixMillis,
+    ValueControl, ValueEdit, ValueField, ValueOrigin,
 };
 use app::ports::{Deploys, Images, Releases};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
@@ -115,7 +115,10 @@ impl World {
                 .unwrap_or_else(|_| "registry.k8s.io/pause:3.10".to_owned());
             world.say_proved(reference);
         } else {
-            let run = images.build(vec![]).await.expect("a run");
+            let run = images
+                .build(vec![], Rebuild::IfChanged)
+                .await
+                .expect("a run");
             succeeded(world.core.runs.wait(run).await);
         }
         world

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{ClusterChoice, GoingRuns, ImageReport, ImageState, Outcome, StageState};
+use app::model::{ClusterChoice, GoingRuns, ImageReport, ImageState, Outcome, Rebuild, StageState};
 use app::ports::Images;
 use server::cluster::{ClusterOptions, ClusterRoom};
 use server::engine::{Core, Journal, StateDir};
@@ -53,7 +53,11 @@ impl World {
     }
 
     async fn build(&self) -> Outcome {
-        let run = self.room.build(vec![]).await.expect("a run");
+        let run = self
+            .room
+            .build(vec![], Rebuild::IfChanged)
+            .await
+            .expect("a run");
         self.core.runs.wait(run).await
     }
 
@@ -172,7 +176,7 @@ async fn each_way_to_fail_says_which_it_is() {
     fs::write(&file, "[project").expect("written");
     let refused = world
         .room
-        .build(vec![])
+        .build(vec![], Rebuild::IfChanged)
         .await
         .expect_err("a broken file builds nothing");
     assert!(refused.to_string().contains("slipway.toml"));
@@ -182,7 +186,11 @@ async fn each_way_to_fail_says_which_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_build_ends_and_leaves_no_image() {
     let world = World::new("echo started; sleep 600").await;
-    let run = world.room.build(vec![]).await.expect("a run");
+    let run = world
+        .room
+        .build(vec![], Rebuild::IfChanged)
+        .await
+        .expect("a run");
     let mut changed = world.core.hub.changed();
     while !world.core.hub.read(|state| {
         state.runs[&run]

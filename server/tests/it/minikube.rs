@@ -362,9 +362,10 @@ async fn without_minikube_there_is_nothing_to_show_and_with_it_there_is() {
     assert_eq!(world.core.hub.read(|state| state.minikube.clone()), None);
     let refused = world.create().await;
     assert_eq!(failed(refused).code, "MINIKUBE_NOT_STARTED");
-    world
-        .machine
-        .add("minikube", &crate::standin_minikube::standin());
+    world.machine.add(
+        "minikube",
+        &crate::standin_minikube::standin("standin-minikube"),
+    );
     world.room.look().await;
     assert_eq!(world.view().profiles, vec![]);
     world.end().await;

@@ -18,7 +18,7 @@ impl Machine {
     /// With `minikube` on the PATH, before everything else of this machine.
     pub fn with_minikube() -> Self {
         let machine = Self::bare();
-        machine.add("minikube", &standin());
+        machine.add("minikube", &standin("standin-minikube"));
         machine
     }
 
@@ -82,10 +82,10 @@ impl Machine {
 }
 
 /// Cargo puts examples beside the binaries it builds for tests.
-pub fn standin() -> PathBuf {
+pub fn standin(name: &str) -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_slipway"))
         .with_file_name("examples")
-        .join("standin-minikube")
+        .join(name)
 }
 
 fn code(output: &Output) -> i32 {

@@ -98,6 +98,10 @@ pub struct BuildCommand<'b> {
     pub context: &'b Path,
     pub args: &'b [(String, String)],
     pub secrets: &'b [BuildSecret],
+    /// `linux/arm64`, where it is not the daemon's own.
+    pub platform: Option<&'b str>,
+    /// Every step is done again.
+    pub no_cache: bool,
     /// Where the CLI writes the image's ID.
     pub id_file: &'b Path,
     pub deadline: Duration,
@@ -135,6 +139,12 @@ impl BuildCommand<'_> {
             }
             BuildEngine::Classic { .. } => spec.env("DOCKER_BUILDKIT", "0").arg("build"),
         };
+        if let Some(platform) = self.platform {
+            spec = spec.args(["--platform", platform]);
+        }
+        if self.no_cache {
+            spec = spec.arg("--no-cache");
+        }
         for (name, value) in self.args {
             spec = spec.arg("--build-arg").arg(format!("{name}={value}"));
         }
@@ -231,6 +241,8 @@ mod tests {
                 context: Path::new("."),
                 args: &[("A".into(), "b c".into())],
                 secrets: &secrets,
+                platform: Some("linux/arm64"),
+                no_cache: true,
                 id_file: Path::new("id"),
                 deadline: Duration::from_secs(1),
             }
@@ -242,6 +254,11 @@ mod tests {
         };
         let args = command(&buildkit("0.17.1", Format::RawJson), &named);
         assert!(args.windows(2).any(|two| two == ["--builder", "default"]));
+        assert!(
+            args.windows(2)
+                .any(|two| two == ["--platform", "linux/arm64"])
+        );
+        assert!(args.iter().any(|arg| arg == "--no-cache"));
         assert!(
             args.windows(2)
                 .any(|two| two == ["--secret", "id=token,env=NPM_TOKEN"])

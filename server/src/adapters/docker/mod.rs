@@ -33,6 +33,8 @@ pub struct DockerVersion {
     pub client: String,
     /// None when the daemon did not answer.
     pub server: Option<String>,
+    /// What the daemon runs on, as Go names it: `amd64`.
+    pub architecture: Option<String>,
 }
 
 /// Reads the output of [`version`].
@@ -41,6 +43,8 @@ pub fn parse_version(stdout: &str) -> Option<DockerVersion> {
     #[serde(rename_all = "PascalCase")]
     struct Side {
         version: String,
+        #[serde(default)]
+        arch: Option<String>,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -51,6 +55,7 @@ pub fn parse_version(stdout: &str) -> Option<DockerVersion> {
     let output: Output = serde_json::from_str(stdout.trim()).ok()?;
     Some(DockerVersion {
         client: output.client.version,
+        architecture: output.server.as_ref().and_then(|side| side.arch.clone()),
         server: output.server.map(|side| side.version),
     })
 }
@@ -255,7 +260,12 @@ mod tests {
         let version = parse_version(stdout).expect("the client's part is there");
         assert_eq!(version.client, "28.2.2");
         assert_eq!(version.server, None);
+        assert_eq!(version.architecture, None);
         assert_eq!(parse_version("garbage"), None);
+        let both =
+            r#"{"Client":{"Version":"28.2.2"},"Server":{"Version":"28.2.2","Arch":"arm64"}}"#;
+        let version = parse_version(both).expect("both are there");
+        assert_eq!(version.architecture.as_deref(), Some("arm64"));
         let stderr = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
         assert_eq!(daemon_problem(stderr), DaemonProblem::NotRunning);
         let stderr = "permission denied while trying to connect to the Docker daemon socket";

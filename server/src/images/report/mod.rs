@@ -48,6 +48,8 @@ pub struct Reporter {
     caches: Mutex<BTreeMap<ComponentName, Arc<Mutex<HashCache>>>>,
     /// How docker would read a context on this machine.
     reader: Mutex<Reader>,
+    /// What docker has to be told to build for.
+    platform: Mutex<Option<String>>,
     wake: Notify,
 }
 
@@ -78,6 +80,7 @@ impl Reporter {
             key: key.derived("build arguments"),
             caches: Mutex::default(),
             reader: Mutex::new(Reader::BuildKit),
+            platform: Mutex::default(),
             wake: Notify::new(),
         }
     }
@@ -94,6 +97,16 @@ impl Reporter {
 
     fn reader(&self) -> Reader {
         *self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers what docker has to be told to build for.
+    pub fn set_platform(&self, platform: Option<String>) {
+        *self.platform.lock().unwrap_or_else(PoisonError::into_inner) = platform;
+    }
+
+    fn platform(&self) -> Option<String> {
+        let platform = self.platform.lock().unwrap_or_else(PoisonError::into_inner);
+        platform.clone()
     }
 
     /// Waits until it is worth looking again after a look that took so long.

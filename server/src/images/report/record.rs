@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use app::model::{Builder, BuiltImage, ComponentName, ImageFacts, Progress};
+use app::model::{Builder, BuiltImage, ClusterKind, ComponentName, ImageFacts, Progress};
 use tokio_util::sync::CancellationToken;
 
 use super::sources::small_text;
@@ -13,7 +13,7 @@ use crate::cluster::Connected;
 use crate::engine::{RunError, StageHandle};
 use crate::images::context::Reader;
 use crate::images::deliver::{Lies, Made};
-use crate::images::{Inner, docker_build};
+use crate::images::{Inner, docker_build, platform};
 use crate::process;
 use crate::project::ComponentSpec;
 
@@ -108,15 +108,27 @@ impl Inner {
         .flatten()
     }
 
-    /// Asks which builder docker has here: it decides which ignore file counts.
-    pub(in crate::images) async fn learn_reader(&self, cancel: &CancellationToken) {
-        if process::find_on_path("docker").is_some() {
-            let engine = docker_build::engine(cancel).await;
-            self.reporter.set_reader(match engine {
-                BuildEngine::Classic { .. } => Reader::Classic,
-                _ => Reader::BuildKit,
-            });
+    /// Asks which builder docker has here, because it decides which ignore file counts, and whether
+    /// it has to be told what the nodes of a cluster of this kind are.
+    pub(in crate::images) async fn learn_docker(
+        &self,
+        kind: Option<&ClusterKind>,
+        cancel: &CancellationToken,
+    ) {
+        if process::find_on_path("docker").is_none() {
+            return;
         }
+        let engine = docker_build::engine(cancel).await;
+        self.reporter.set_reader(match engine {
+            BuildEngine::Classic { .. } => Reader::Classic,
+            _ => Reader::BuildKit,
+        });
+        let nodes = self.nodes.borrow().architectures();
+        let platform = match kind {
+            Some(kind) => platform::other_than_the_daemon_s(kind, &nodes, cancel).await,
+            None => None,
+        };
+        self.reporter.set_platform(platform);
     }
 
     /// Whether an image of exactly these sources was built before and is this one.

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 use std::sync::PoisonError;
+use std::time::Instant;
 
 use app::model::{Builder, Finding, NextAction, Subject};
 use sha2::{Digest, Sha256};
@@ -33,6 +34,8 @@ pub struct Look {
     pub context: Context,
     pub identity: ContextIdentity,
     pub builder: Builder,
+    /// What docker is told to build for, where it is not the daemon's own.
+    pub platform: Option<String>,
 }
 
 /// Why they could not be looked at.
@@ -62,6 +65,7 @@ impl Reporter {
         on_count: impl Fn(u64) + Send + Sync + 'static,
     ) -> Result<Look, LookError> {
         let reader = self.reader();
+        let platform = self.platform().filter(|_| builder == Builder::Docker);
         let question = Question {
             spec: context_spec(project, component, builder, reader),
             dockerfile: component.dockerfile.as_ref().map(|path| project.path(path)),
@@ -71,6 +75,7 @@ impl Reporter {
                 .filter(|_| builder == Builder::Pack)
                 .map(|recipe| (project.path(&recipe.binary), recipe)),
             args: build_args(component, builder),
+            platform: platform.clone(),
             builder,
             reader,
         };
@@ -79,7 +84,9 @@ impl Reporter {
             self.cache_file(&component.name),
         );
         let (key, cancel) = (self.key.clone(), cancel.clone());
+        let name = component.name.clone();
         let looked = tokio::task::spawn_blocking(move || {
+            let started = Instant::now();
             let context = read(&question.spec, &cancel, &mut |count| on_count(count))?;
             let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
             let hashed = cache.hash(&context, &cancel, &|_| {})?;
@@ -89,10 +96,18 @@ impl Reporter {
                 tracing::warn!(%error, "the hashes of the sources are not kept");
             }
             let identity = context.identity(&hashed, &question.inputs()?, key.as_slice());
+            tracing::debug!(
+                component = %name,
+                entries = context.entries.len(),
+                files_read = hashed.read,
+                took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                "looked at the sources"
+            );
             Ok(Look {
                 context,
                 identity,
                 builder,
+                platform,
             })
         })
         .await;
@@ -119,6 +134,7 @@ struct Question {
     dockerfile: Option<std::path::PathBuf>,
     recipe: Option<(std::path::PathBuf, PackRecipe)>,
     args: std::collections::BTreeMap<String, String>,
+    platform: Option<String>,
     builder: Builder,
     reader: Reader,
 }
@@ -149,7 +165,7 @@ impl Question {
             recipe,
             args: self.args.clone(),
             target: None,
-            platform: None,
+            platform: self.platform.clone(),
             builder: match (self.builder, self.reader) {
                 (Builder::Pack, _) => "pack",
                 (Builder::Docker, Reader::BuildKit) => "docker with BuildKit",

@@ -23,8 +23,14 @@ impl Inner {
         // Reading goes on in a thread of its own; it must end when nobody waits for it any more.
         let cancel = CancellationToken::new();
         let _cancel_with_this = cancel.clone().drop_guard();
-        self.learn_reader(&cancel).await;
+        let mut learned_for = None;
         loop {
+            let nodes = self.nodes.borrow().architectures();
+            if learned_for.as_ref() != Some(&nodes) {
+                let kind = connected.as_ref().map(|connected| &connected.kind);
+                self.learn_docker(kind, &cancel).await;
+                learned_for = Some(nodes);
+            }
             let started = Instant::now();
             for component in &self.project.spec().components {
                 let report = self
