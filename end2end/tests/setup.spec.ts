@@ -1,14 +1,10 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { SetupPage } from './pages/setup-page.ts'
-import { binary, exampleProject, Practice, Slipway } from './support/slipway.ts'
+import { example, exampleProject, Practice, Slipway } from './support/slipway.ts'
 import { expect, test } from './support/test.ts'
 
-/** Plays minikube; built beside the binary with `cargo build --examples`. */
-const standin = join(dirname(binary), 'examples/standin-minikube')
-
 test('from a machine with nothing on its PATH to a started minikube cluster', async ({ open, scratch }) => {
-  expect(existsSync(standin), `${standin} is built`).toBe(true)
   const bin = join(scratch, 'bin')
   mkdirSync(bin)
   // Another practice cluster's API server plays the one inside minikube's node.
@@ -36,7 +32,7 @@ test('from a machine with nothing on its PATH to a started minikube cluster', as
       await expect(setup.minikube()).toContainText('minikube is not installed')
     })
     await test.step('a program that appears on the PATH is noticed without a press', async () => {
-      symlinkSync(standin, join(bin, 'minikube'))
+      symlinkSync(example('standin-minikube'), join(bin, 'minikube'))
       await setup.expectReady('minikube')
     })
     await test.step('a cluster is created and then used', async () => {

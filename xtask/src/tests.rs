@@ -101,7 +101,8 @@ pub fn lint() -> Result<()> {
 fn browser(args: &[String]) -> Result<()> {
     assets::build_site()?;
     // The programs that stand in for others are examples.
-    cargo(["build", "--bins", "--example", "standin-minikube"])
+    cargo(["build", "--bins"])
+        .args(["--example", "standin-minikube", "--example", "test-dockerd"])
         .args(PACKAGES)
         .run("Build the server")?;
     machine::ensure_npm_packages()?;
@@ -114,6 +115,7 @@ fn browser(args: &[String]) -> Result<()> {
             "SLIPWAY_TEST_TOOLS",
             std::path::absolute(tools::ensure_tools()?)?,
         )
+        .envs(docker::ensure_docker())
         .env("SLIPWAY_CHROMIUM", chromium)
         .env(
             "SLIPWAY_BINARY",

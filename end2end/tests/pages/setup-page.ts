@@ -29,7 +29,6 @@ export class SetupPage extends StepPage {
   readonly minikube = () => this.page.getByRole('region', { name: 'minikube', exact: true })
   readonly profile = (name: string) =>
     this.minikube().getByRole('list', { name: 'Profiles' }).getByRole('listitem').filter({ hasText: name })
-  override readonly run = (title: string) => this.page.getByRole('region', { name: `Run: ${title}` })
 
   async expectMissing(...checks: string[]) {
     for (const check of checks) await expect(this.check(check).getByText('Not here', { exact: true })).toBeVisible()

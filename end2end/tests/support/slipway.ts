@@ -2,12 +2,19 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const repository = resolve(import.meta.dirname, '../../..')
 export const binary = process.env.SLIPWAY_BINARY ?? join(repository, 'target/debug/slipway')
-const example = join(repository, 'examples/todo-chatbot')
+const todoChatbot = join(repository, 'examples/todo-chatbot')
+/** Programs that Cargo builds as examples stand beside the binary. */
+export function example(name: string): string {
+  const path = join(dirname(binary), 'examples', name)
+  if (!existsSync(path)) throw new Error(`${path} is missing: run \`cargo xtask test browser\``)
+  return path
+}
+
 /** How long Slipway may take to say that it is ready, on a machine that compiles beside it. */
 const READY_WITHIN_MS = 30_000
 /** How long it may take to end its pods and itself. */
@@ -26,9 +33,9 @@ export function exampleProject(
   loadBalancerPort = randomInt(20_000, 29_000),
 ): string {
   const project = join(folder, 'todo-chatbot')
-  const shared = SHARED.map((name) => join(example, name))
-  cpSync(example, project, { recursive: true, filter: (path) => !shared.includes(path) })
-  for (const name of SHARED) symlinkSync(join(example, name), join(project, name))
+  const shared = SHARED.map((name) => join(todoChatbot, name))
+  cpSync(todoChatbot, project, { recursive: true, filter: (path) => !shared.includes(path) })
+  for (const name of SHARED) symlinkSync(join(todoChatbot, name), join(project, name))
   changeFile(join(project, 'k8s/10-config.yaml'), /OPENAI_BASE_URL: .*/, `OPENAI_BASE_URL: "${openaiUrl}"`)
   for (const file of ['k8s/30-frontend.yaml', 'chart/values.yaml']) {
     changeFile(join(project, file), /(?<=^ +)port: 3000$/m, `port: ${loadBalancerPort}`)
