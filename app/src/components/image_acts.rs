@@ -50,7 +50,7 @@ fn Acts(component: ComponentName) -> impl IntoView {
     let labels = (
         format!("Build {name}"),
         format!("Cancel the build of {name}"),
-        format!("Build {name} anyway"),
+        format!("Build anyway: {name}"),
     );
     view! {
         <div class="image-acts">
