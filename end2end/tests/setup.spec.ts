@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SetupPage } from './pages/setup-page.ts'
-import { example, exampleProject, Practice, Slipway } from './support/slipway.ts'
+import { example, exampleProject, Practice } from './support/slipway.ts'
 import { expect, test } from './support/test.ts'
 
-test('from a machine with nothing on its PATH to a started minikube cluster', async ({ open, scratch }) => {
+test('from a machine with nothing on its PATH to a started minikube cluster', async ({ open, scratch, serve }) => {
   const bin = join(scratch, 'bin')
   mkdirSync(bin)
   // Another practice cluster's API server plays the one inside minikube's node.
@@ -18,7 +18,7 @@ test('from a machine with nothing on its PATH to a started minikube cluster', as
       start: { download: { artifact: 'preloaded-images.tar.lz4', bytes: 5_000_000 }, odd_progress: true },
     }),
   )
-  const slipway = await Slipway.start(join(scratch, 'state'), ['--project', exampleProject(scratch)], {
+  const slipway = await serve(join(scratch, 'state'), ['--project', exampleProject(scratch)], {
     PATH: bin,
     HOME: scratch,
     KUBECONFIG: join(scratch, 'kubeconfig'),
@@ -53,7 +53,6 @@ test('from a machine with nothing on its PATH to a started minikube cluster', as
       expect(readFileSync(join(scratch, 'home/.minikube/calls.log'), 'utf8')).toContain('delete --profile minikube')
     })
   } finally {
-    await slipway.kill()
     await inside.kill()
   }
 })

@@ -7,15 +7,9 @@ export class GuardBanner {
   readonly bar = () => this.page.getByRole('complementary', { name: 'A cluster that is not on this machine' })
   readonly allow = () => this.bar().getByRole('button', { name: 'Allow changes…' })
   readonly onlyLook = () => this.bar().getByRole('button', { name: 'Only look again' })
-  readonly dialog = () => this.page.getByRole('dialog')
-
-  /** Types this as the cluster's name. */
-  async type(name: string) {
-    await this.allow().click()
-    const field = this.dialog().getByRole('textbox')
-    await field.fill(name)
-    await this.dialog().getByRole('button', { name: 'Allow changes' }).click()
-  }
+  readonly dialog = () => this.page.getByRole('dialog', { name: /^Allow changes on / })
+  readonly typed = () => this.dialog().getByRole('textbox')
+  readonly confirm = () => this.dialog().getByRole('button', { name: 'Allow changes' })
 
   async expectLooking(name: string) {
     await expect(this.bar()).toContainText(`${name} is not on this machine. You are only looking`)

@@ -14,6 +14,20 @@ export class ImagesPage extends StepPage {
   readonly hint = (component: string, what: string) => this.part(component, 'Dockerfile').getByText(what, { exact: true })
   readonly log = () => this.run('Build images').getByRole('log', { name: 'Log of the run' })
 
+  readonly steps = (component: string) => this.page.getByRole('list', { name: `Build steps of ${component}` })
+  readonly linesFound = () => this.run('Build images').getByRole('list', { name: 'Lines found' })
+
+  /** Unfolds what the builder did. */
+  async showSteps(component: string) {
+    await this.image(component).getByText(/^BuildKit, buildx/).click()
+  }
+
+  async searchLog(words: string) {
+    const search = this.run('Build images').getByRole('search')
+    await search.getByRole('textbox', { name: 'Search the whole log' }).fill(words)
+    await search.getByRole('button', { name: 'Search' }).click()
+  }
+
   async build() {
     await this.buildButton().click()
   }

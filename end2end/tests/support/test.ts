@@ -21,6 +21,8 @@ interface TestFixtures {
   open: (link: string, options?: { expected?: RegExp }) => Promise<Page>
   /** Starts a Slipway of this test alone on the practice cluster; it ends with the test. */
   start: (options?: { project?: string; stateDir?: string; args?: string[]; env?: Record<string, string> }) => Promise<Slipway>
+  /** Starts a Slipway with these arguments and variables; it ends with the test, after its pages. */
+  serve: (stateDir: string, args: string[], env?: Record<string, string>) => Promise<Slipway>
   /** Starts a practice cluster in a process of its own; it ends with the test. */
   startPractice: (stateDir: string) => Promise<Practice>
   /** A folder of this test alone. */
@@ -33,8 +35,8 @@ interface WorkerFixtures {
 }
 
 export const test = base.extend<TestFixtures, WorkerFixtures>({
-  // After `start`, so that its pages are closed before what they show.
-  open: async ({ browser, start: _ }, use) => {
+  // After `serve`, so that pages are closed before what they show.
+  open: async ({ browser, serve: _ }, use) => {
     const contexts: BrowserContext[] = []
     const errors: string[] = []
     await use(async (link, { expected } = {}) => {
@@ -61,15 +63,21 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     folder.remove()
   },
 
-  start: async ({ scratch, openai }, use) => {
+  serve: async ({ scratch: _ }, use) => {
     const started: Slipway[] = []
-    await use(async ({ project, stateDir = `${scratch}/state`, args = [], env = {} } = {}) => {
-      const folder = project ?? exampleProject(scratch, openai.url)
-      const slipway = await Slipway.start(stateDir, ['--project', folder, '--cluster', 'practice', ...args], env)
+    await use(async (stateDir, args, env) => {
+      const slipway = await Slipway.start(stateDir, args, env)
       started.push(slipway)
       return slipway
     })
     await Promise.all(started.map((slipway) => slipway.kill()))
+  },
+
+  start: async ({ scratch, openai, serve }, use) => {
+    await use(async ({ project, stateDir = `${scratch}/state`, args = [], env = {} } = {}) => {
+      const folder = project ?? exampleProject(scratch, openai.url)
+      return await serve(stateDir, ['--project', folder, '--cluster', 'practice', ...args], env)
+    })
   },
 
   startPractice: async ({ scratch: _ }, use) => {
