@@ -48,22 +48,40 @@ enum Verb {
     /// Formatting, clippy for the server and for the browser
     Lint,
     /// Run the real kubectl and helm through everything a cluster has to answer
-    Conformance {
-        /// A cluster's kubeconfig; without one, a new practice cluster is tried
-        #[arg(long)]
-        kubeconfig: Option<std::path::PathBuf>,
-        /// A context of that kubeconfig
-        #[arg(long)]
-        context: Option<String>,
-        /// An image on that cluster for the cases that run containers
-        #[arg(long)]
-        image: Option<String>,
-        /// Only cases whose name contains this
-        #[arg(long)]
-        only: Option<String>,
-    },
+    Conformance(OnCluster),
+    /// Run the deploy suites, raw and by Helm, on a cluster
+    Deploys(OnCluster),
     /// Get the real helm 3, helm 4, kubectl and Docker for the tests; prints the tools' folder
     Tools,
+}
+
+/// Which cluster a suite runs on.
+#[derive(clap::Args)]
+struct OnCluster {
+    /// A cluster's kubeconfig; without one, a new practice cluster is tried
+    #[arg(long, requires = "context")]
+    kubeconfig: Option<std::path::PathBuf>,
+    /// A context of that kubeconfig
+    #[arg(long)]
+    context: Option<String>,
+    /// An image on that cluster for the cases that run containers
+    #[arg(long)]
+    image: Option<String>,
+    /// Only conformance cases whose name contains this
+    #[arg(long)]
+    only: Option<String>,
+}
+
+impl OnCluster {
+    fn settings(self) -> [(&'static str, Option<String>); 4] {
+        let kubeconfig = self.kubeconfig.map(|path| path.display().to_string());
+        [
+            ("SLIPWAY_TEST_KUBECONFIG", kubeconfig),
+            ("SLIPWAY_TEST_CONTEXT", self.context),
+            ("SLIPWAY_TEST_IMAGE", self.image),
+            ("SLIPWAY_TEST_CASES", self.only),
+        ]
+    }
 }
 
 fn main() -> Result<()> {
@@ -74,20 +92,8 @@ fn main() -> Result<()> {
         Verb::Css { check: true } => assets::check_css(),
         Verb::Css { check: false } => assets::write_css(),
         Verb::Lint => tests::lint(),
-        Verb::Conformance {
-            kubeconfig,
-            context,
-            image,
-            only,
-        } => {
-            let kubeconfig = kubeconfig.map(|path| path.display().to_string());
-            tests::conformance(&[
-                ("SLIPWAY_TEST_KUBECONFIG", kubeconfig),
-                ("SLIPWAY_TEST_CONTEXT", context),
-                ("SLIPWAY_TEST_IMAGE", image),
-                ("SLIPWAY_TEST_CASES", only),
-            ])
-        }
+        Verb::Conformance(on) => tests::conformance(&on.settings()),
+        Verb::Deploys(on) => tests::deploys(&on.settings()),
         Verb::Tools => {
             docker::ensure_docker();
             println!("{}", std::path::absolute(tools::ensure_tools()?)?.display());

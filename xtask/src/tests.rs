@@ -56,17 +56,35 @@ pub fn run(part: Option<Part>, playwright: &[String]) -> Result<()> {
 
 /// The practice cluster's conformance suite, or the same list on the cluster the settings name.
 pub fn conformance(settings: &[(&str, Option<String>)]) -> Result<()> {
+    suite("conformance", &[], settings)
+}
+
+/// The deploy suites, raw and by Helm, on a practice cluster or on the one the settings name.
+pub fn deploys(settings: &[(&str, Option<String>)]) -> Result<()> {
+    suite("it", &DEPLOYS, settings)
+}
+
+/// The modules of the server's integration tests that work on any cluster.
+const DEPLOYS: [&str; 4] = [
+    "deploy_on_practice::",
+    "deploy_steering::",
+    "helm_releases::",
+    "preview::",
+];
+
+fn suite(test: &str, filters: &[&str], settings: &[(&str, Option<String>)]) -> Result<()> {
     let tools = std::path::absolute(tools::ensure_tools()?)?;
     let mut suite = cargo(["test"])
         .args(PACKAGES)
-        .args(["--test", "conformance", "--", "--nocapture"])
+        .args(["--test", test, "--", "--nocapture"])
+        .args(filters)
         .env("SLIPWAY_TEST_TOOLS", tools);
     for (name, value) in settings {
         if let Some(value) = value {
             suite = suite.env(name, value);
         }
     }
-    suite.run("Conformance")
+    suite.run(&format!("Suite {test}"))
 }
 
 /// Formatting and clippy, warnings denied.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use app::model::{Finding, NextAction, PodRow, Progress, Rollout, StepId, Subject};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -126,7 +127,7 @@ impl Follower<'_> {
             tokio::select! {
                 Some(told) = news.recv() => match told {
                     Told::Is(Some(facts)) => now = Some(facts),
-                    Told::Is(None) => return Err(gone(name)),
+                    Told::Is(None) => return Err(self.gone(name).await),
                     Told::Lost(why) => self.stage.log(format!("The watch was lost: {why}")),
                 },
                 _ = ticks.tick() => {}
@@ -149,6 +150,9 @@ impl Follower<'_> {
                         note: format!("pods; {why}"),
                     });
                     let message = facts.replica_failure.as_deref().unwrap_or_default();
+                    if message.contains("is being terminated") {
+                        return Err(words::namespace_deleted(self.namespace));
+                    }
                     if patience.is_out("refused", message, REFUSED_PATIENCE) {
                         return Err(refused_pods("Deployment", name, message));
                     }
@@ -224,6 +228,18 @@ impl Follower<'_> {
             .unwrap_or_default()
     }
 
+    /// Why it is gone: by itself, or with its namespace.
+    async fn gone(&self, name: &str) -> Finding {
+        let namespaces: Api<Namespace> = Api::all(self.connected.client.clone());
+        let found = within(REQUEST_LIMIT, namespaces.get_opt(self.namespace)).await;
+        match found {
+            Ok(Some(found)) if found.metadata.deletion_timestamp.is_none() => gone(name),
+            Ok(_) => words::namespace_deleted(self.namespace),
+            // Who may not look at namespaces learns what is certain.
+            Err(_) => gone(name),
+        }
+    }
+
     async fn stuck(&self, name: &str, why: &str, pods: &[PodRow]) -> Finding {
         let subject = match name.parse() {
             Ok(component) => Subject::Component { component },
@@ -292,7 +308,7 @@ impl Follower<'_> {
         loop {
             let object = match get(&api, name).await {
                 Ok(Some(object)) => object,
-                Ok(None) => return Err(gone(name)),
+                Ok(None) => return Err(self.gone(name).await),
                 Err(error) if error.is_unreachable() => {
                     self.stage.log(format!("No answer: {error}"));
                     tokio::time::sleep(Duration::from_secs(2)).await;

@@ -2,7 +2,7 @@
 
 use app::model::{
     Change, ChangeCounts, DeployOutcome, DeployRevision, Failure, Finding, NextAction,
-    RevisionChange, StepId,
+    RevisionChange, RunKind, StepId,
 };
 use app::ports::Revisions;
 use async_trait::async_trait;
@@ -41,6 +41,10 @@ impl DeployRoom {
             &spec.name,
             self.holder(),
         )
+        .deploying(self.core.hub.read(|state| {
+            let mut runs = state.runs.values();
+            runs.any(|run| run.kind == RunKind::Deploy && run.ending.is_none())
+        }))
     }
 
     /// Names this installation, for as long as its state folder lives.
@@ -100,6 +104,7 @@ impl DeployRoom {
         match self.book(connected).claim(summary, &record).await {
             Ok(()) => Ok(()),
             Err(Unclaimed::Taken) => Err(outrun(summary.revision)),
+            Err(Unclaimed::Elsewhere(elsewhere)) => Err(going_elsewhere(&elsewhere)),
             Err(Unclaimed::Kube(error)) => {
                 Err(words::cluster_says_no("Recording the deploy", &error))
             }

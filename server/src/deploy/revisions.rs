@@ -127,6 +127,8 @@ pub struct Elsewhere {
 pub enum Unclaimed {
     /// Somebody made that revision first.
     Taken,
+    /// Somebody began an earlier revision at the same moment, and is going.
+    Elsewhere(Elsewhere),
     Kube(KubeError),
 }
 
@@ -137,6 +139,9 @@ pub struct Book {
     project: String,
     /// This installation of Slipway.
     holder: String,
+    /// Whether it is deploying now; else a record of its own that says so is from before it was
+    /// killed.
+    is_deploying: bool,
 }
 
 impl std::fmt::Debug for Book {
@@ -153,6 +158,15 @@ impl Book {
             api: Api::namespaced(client.clone(), namespace),
             project: project.to_owned(),
             holder,
+            is_deploying: true,
+        }
+    }
+
+    /// The same, for a Slipway that knows whether it is deploying.
+    pub fn deploying(self, is_deploying: bool) -> Self {
+        Self {
+            is_deploying,
+            ..self
         }
     }
 
@@ -160,7 +174,8 @@ impl Book {
         format!("slipway-{}-r{revision}", self.project)
     }
 
-    /// All records, newest first, and somebody else's deploy that is going now.
+    /// All records, newest first, and somebody else's deploy that is going now: the first of them,
+    /// which is the one that goes on when two began at the same moment.
     pub async fn list(&self) -> Result<(Vec<DeployRevision>, Option<Elsewhere>), KubeError> {
         let params = ListParams::default().labels(&format!("{RECORD_OF}={}", self.project));
         let list = match within(REQUEST_LIMIT, self.api.list_metadata(&params)).await {
@@ -172,7 +187,7 @@ impl Book {
             Err(error) => return Err(error),
         };
         let now = clock::now();
-        let mut elsewhere = None;
+        let mut elsewhere: Option<Elsewhere> = None;
         let mut revisions: Vec<DeployRevision> = list
             .items
             .iter()
@@ -182,9 +197,13 @@ impl Book {
                     serde_json::from_str(annotations.get(SUMMARY)?).ok()?;
                 if revision.outcome == DeployOutcome::Going {
                     let is_own = annotations.get(HOLDER) == Some(&self.holder);
-                    if !is_alive(annotations, now) {
+                    if !is_alive(annotations, now) || (is_own && !self.is_deploying) {
                         revision.outcome = DeployOutcome::Interrupted;
-                    } else if !is_own {
+                    } else if !is_own
+                        && elsewhere
+                            .as_ref()
+                            .is_none_or(|first| revision.revision < first.revision)
+                    {
                         elsewhere = Some(Elsewhere {
                             revision: revision.revision,
                             by: revision.by.clone(),
@@ -235,10 +254,26 @@ impl Book {
             ..PostParams::default()
         };
         match within(REQUEST_LIMIT, self.api.create(&params, &map)).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some(409) => Err(Unclaimed::Taken),
-            Err(error) => Err(Unclaimed::Kube(error)),
+            Ok(_) => {}
+            Err(error) if error.code() == Some(409) => return Err(Unclaimed::Taken),
+            Err(error) => return Err(Unclaimed::Kube(error)),
         }
+        // Somebody may have begun between the look and the record, with a lower number: theirs goes
+        // on, and they do not mind ours.
+        let listed = self.list().await;
+        let before = match listed {
+            Ok((_, before)) => Ok(before.filter(|before| before.revision < summary.revision)),
+            Err(error) => Err(error),
+        };
+        let unclaimed = match before {
+            Ok(None) => return Ok(()),
+            Ok(Some(before)) => Unclaimed::Elsewhere(before),
+            Err(error) => Unclaimed::Kube(error),
+        };
+        if let Err(error) = self.delete(summary.revision).await {
+            tracing::warn!(%error, revision = summary.revision, "the record was not taken back");
+        }
+        Err(unclaimed)
     }
 
     /// Says that the deploy is still going.

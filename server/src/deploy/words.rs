@@ -124,6 +124,20 @@ pub(super) fn namespace_terminating(namespace: &str) -> Finding {
     .next(advice("Wait a moment, then plan again"))
 }
 
+/// Somebody deleted it while the project was deployed into it.
+pub(super) fn namespace_deleted(namespace: &str) -> Finding {
+    about(
+        Finding::new(
+            "NAMESPACE_DELETED",
+            format!("The namespace {namespace} was deleted during the deploy"),
+            "Everything in it goes with it: what was applied, the secrets, and the records of earlier deploys.",
+        ),
+        "Namespace",
+        namespace,
+    )
+    .next(advice("Wait until it is gone, enter the secrets again, and deploy: the namespace is made anew"))
+}
+
 pub(super) fn kept(kind: &str, name: &str) -> Finding {
     about(
         Finding::new(

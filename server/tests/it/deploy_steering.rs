@@ -13,7 +13,8 @@ use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use server::deploy::revisions::{Book, Record, Unclaimed};
 
-use super::deploy_on_practice::{World, app, changes, finding, succeeded};
+use super::deploy_world::{World, app, changes, finding, succeeded};
+use crate::real_tools;
 
 async fn steer(world: &World, act: RolloutAct) -> Outcome {
     let run = world.deploys.steer(app(), act).await.expect("a run");
@@ -23,10 +24,15 @@ async fn steer(world: &World, act: RolloutAct) -> Outcome {
 /// What the real kubectl says, where there is one.
 fn kubectl(world: &World, args: &[&str]) -> Option<(bool, String)> {
     let connected = world.cluster.current().expect("connected");
-    let output = Command::new("kubectl")
+    let output = Command::new(real_tools::kubectl())
         .arg("--kubeconfig")
         .arg(&connected.kubeconfig)
-        .args(["--context", &connected.context, "--namespace", "t"])
+        .args([
+            "--context",
+            &connected.context,
+            "--namespace",
+            &world.namespace,
+        ])
         .args(args)
         .output()
         .ok()?;
@@ -128,7 +134,7 @@ async fn deploys_are_recorded_compared_and_gone_back_to() {
     let run = world.deploys.deploy(plan.hash, false).await.expect("a run");
     succeeded(world.core.runs.wait(run).await);
     let client = world.cluster.current().expect("connected").client.clone();
-    let maps: Api<ConfigMap> = Api::namespaced(client, "t");
+    let maps: Api<ConfigMap> = Api::namespaced(client, &world.namespace);
     let extra = maps.get("extra").await.expect("there");
     assert_eq!(extra.data.expect("data")["a"], "1");
     world
@@ -170,7 +176,7 @@ async fn of_two_slipways_that_deploy_at_once_one_wins() {
     let world = World::prepared().await;
     succeeded(world.deploy().await);
     let client = world.cluster.current().expect("connected").client.clone();
-    let other = Book::new(&client, "t", "t", "another-laptop".to_owned());
+    let other = Book::new(&client, &world.namespace, "t", "another-laptop".to_owned());
     let (revisions, _) = other.list().await.expect("listed");
     let mut theirs = revisions[0].clone();
     theirs.revision = 2;
@@ -180,7 +186,7 @@ async fn of_two_slipways_that_deploy_at_once_one_wins() {
         .claim(&theirs, &Record::default())
         .await
         .expect("first");
-    let third = Book::new(&client, "t", "t", "a-third".to_owned());
+    let third = Book::new(&client, &world.namespace, "t", "a-third".to_owned());
     assert!(matches!(
         third.claim(&theirs, &Record::default()).await,
         Err(Unclaimed::Taken)
@@ -197,7 +203,7 @@ async fn of_two_slipways_that_deploy_at_once_one_wins() {
     assert_eq!(refused.code, "DEPLOY_ELSEWHERE");
     assert!(refused.why.contains("bob@other"));
     // Their laptop was closed: nothing was heard of it for a while.
-    let maps: Api<ConfigMap> = Api::namespaced(client, "t");
+    let maps: Api<ConfigMap> = Api::namespaced(client, &world.namespace);
     let old = json!({"metadata": {"annotations": {"slipway.dev/heard": "2026-01-01T00:00:00Z"}}});
     maps.patch("slipway-t-r2", &PatchParams::default(), &Patch::Merge(&old))
         .await
@@ -221,7 +227,7 @@ async fn a_field_changed_behind_our_back_outdates_the_plan() {
     succeeded(world.deploy().await);
     let plan = world.plan().await;
     let client = world.cluster.current().expect("connected").client.clone();
-    let maps: Api<ConfigMap> = Api::namespaced(client, "t");
+    let maps: Api<ConfigMap> = Api::namespaced(client, &world.namespace);
     let params = PatchParams {
         field_manager: Some("somebody".to_owned()),
         ..PatchParams::default()
@@ -258,7 +264,7 @@ async fn a_field_changed_behind_our_back_outdates_the_plan() {
 async fn a_release_changes_hands_without_restarting_a_pod() {
     let world = World::prepared().await;
     let client = world.cluster.current().expect("connected").client.clone();
-    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "t");
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &world.namespace);
     let as_helm = PostParams {
         field_manager: Some("helm".to_owned()),
         ..PostParams::default()
@@ -266,14 +272,14 @@ async fn a_release_changes_hands_without_restarting_a_pod() {
     let marked = |name: &str| -> ConfigMap {
         serde_json::from_value(json!({"metadata": {"name": name,
             "labels": {"app.kubernetes.io/managed-by": "Helm"},
-            "annotations": {"meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "t"}},
+            "annotations": {"meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": world.namespace}},
             "data": {"a": "0"}}))
         .expect("a ConfigMap")
     };
     for name in ["extra", "only-in-the-chart"] {
         maps.create(&as_helm, &marked(name)).await.expect("created");
     }
-    let secrets: Api<Secret> = Api::namespaced(client, "t");
+    let secrets: Api<Secret> = Api::namespaced(client, &world.namespace);
     let record: Secret = serde_json::from_value(json!({"type": "helm.sh/release.v1",
         "metadata": {"name": "sh.helm.release.v1.web.v1",
             "labels": {"owner": "helm", "name": "web", "status": "deployed", "version": "1"}}}))

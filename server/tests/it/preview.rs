@@ -6,10 +6,8 @@ use std::process::Stdio;
 use app::model::{Change, DeployPlan, DiffRow, Outcome, PlanChoices, PlannedObject};
 use app::ports::Deploys;
 
-use super::deploy_on_practice::{World, finding, succeeded};
-
-const DEPLOYMENT: &str = "apps/v1/Deployment/t/app";
-const CONFIG: &str = "v1/ConfigMap/t/extra";
+use super::deploy_world::{World, finding, succeeded};
+use crate::real_tools;
 
 fn object<'a>(plan: &'a DeployPlan, key: &str) -> &'a PlannedObject {
     let found = plan.objects.iter().find(|object| object.key == key);
@@ -26,10 +24,15 @@ fn force(key: &str) -> PlanChoices {
 impl World {
     async fn kubectl(&self, args: &[&str]) -> String {
         let connected = self.cluster.current().expect("connected");
-        let output = tokio::process::Command::new("kubectl")
+        let output = tokio::process::Command::new(real_tools::kubectl())
             .arg("--kubeconfig")
             .arg(&connected.kubeconfig)
-            .args(["--context", &connected.context, "--namespace", "t"])
+            .args([
+                "--context",
+                &connected.context,
+                "--namespace",
+                &self.namespace,
+            ])
             .args(args)
             .env("HOME", self.manifest(".."))
             .stdin(Stdio::null())
@@ -38,6 +41,14 @@ impl World {
             .expect("kubectl runs");
         assert!(output.status.success(), "{args:?}: {output:?}");
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn deployment(&self) -> String {
+        format!("apps/v1/Deployment/{}/app", self.namespace)
+    }
+
+    fn config(&self) -> String {
+        format!("v1/ConfigMap/{}/extra", self.namespace)
     }
 
     async fn look(&self) {
@@ -102,7 +113,7 @@ async fn a_field_changed_behind_our_back_is_named_and_put_back() {
         .expect("looked");
     let scaled = drift
         .iter()
-        .find(|object| object.key == DEPLOYMENT)
+        .find(|object| object.key == world.deployment())
         .expect("it drifted");
     let [field] = scaled.fields.as_slice() else {
         panic!("one field differs: {scaled:#?}");
@@ -116,13 +127,13 @@ async fn a_field_changed_behind_our_back_is_named_and_put_back() {
     assert!(field.owners[0].at.is_some());
     let gone = drift
         .iter()
-        .find(|object| object.key == CONFIG)
+        .find(|object| object.key == world.config())
         .expect("it is missed");
     assert!(gone.deleted);
 
     // The manifests alone do not trample what another manager did.
     let plan = world.plan().await;
-    let refused = object(&plan, DEPLOYMENT);
+    let refused = object(&plan, &world.deployment());
     assert_eq!(refused.change, Change::Refused);
     let [conflict] = refused.conflicts.as_slice() else {
         panic!("one conflict: {refused:#?}");
@@ -136,7 +147,7 @@ async fn a_field_changed_behind_our_back_is_named_and_put_back() {
         (Some("2"), Some("1"))
     );
     assert!(conflict.owner.at.is_some());
-    assert_eq!(object(&plan, CONFIG).change, Change::Create);
+    assert_eq!(object(&plan, &world.config()).change, Change::Create);
     let error = world
         .deploys
         .deploy(plan.hash.clone(), true)
@@ -145,11 +156,11 @@ async fn a_field_changed_behind_our_back_is_named_and_put_back() {
     assert_eq!(finding(error).code, "APPLY_CONFLICT");
 
     // Forcing is a choice of its own, and part of the plan's hash.
-    let forced = world.plan_with(force(DEPLOYMENT)).await;
+    let forced = world.plan_with(force(&world.deployment())).await;
     assert_ne!(forced.hash, plan.hash);
-    let chosen = object(&forced, DEPLOYMENT);
+    let chosen = object(&forced, &world.deployment());
     assert!(chosen.chosen && chosen.change == Change::Update && chosen.conflicts.len() == 1);
-    let rows = world.rows(&forced, DEPLOYMENT, false).await;
+    let rows = world.rows(&forced, &world.deployment(), false).await;
     assert!(
         rows.contains(&DiffRow::Changed(
             "  replicas: 2".into(),
@@ -183,7 +194,7 @@ async fn a_field_that_cannot_change_offers_to_replace_the_object() {
         "metadata: {labels: {app: app, tier: web}}",
     );
     let plan = world.plan().await;
-    let offered = object(&plan, DEPLOYMENT);
+    let offered = object(&plan, &world.deployment());
     assert_eq!(offered.change, Change::Replace);
     let problem = offered.problem.as_ref().expect("it says why");
     assert_eq!(problem.code, "IMMUTABLE_FIELD");
@@ -195,11 +206,11 @@ async fn a_field_that_cannot_change_offers_to_replace_the_object() {
     assert_eq!(finding(error).code, "IMMUTABLE_FIELD");
 
     let choices = PlanChoices {
-        replace: [DEPLOYMENT.to_owned()].into(),
+        replace: [world.deployment()].into(),
         ..PlanChoices::default()
     };
     let plan = world.plan_with(choices).await;
-    let chosen = object(&plan, DEPLOYMENT);
+    let chosen = object(&plan, &world.deployment());
     assert!(chosen.chosen && chosen.problem.is_none());
     succeeded(world.carry_out(plan).await);
     let after = world.kubectl(&uid).await;
@@ -213,12 +224,12 @@ async fn objects_of_a_namespace_to_come_are_checked_before_it_is_made() {
     world.edit("app.yaml", "  replicas: 1", "  replicas: 1\n  replicaz: 2");
     let plan = world.plan().await;
     assert_eq!(object(&plan, "v1/Namespace/t").change, Change::Create);
-    let refused = object(&plan, DEPLOYMENT);
+    let refused = object(&plan, &world.deployment());
     assert_eq!(refused.change, Change::Refused);
     let problem = refused.problem.as_ref().expect("it says why");
     assert_eq!(problem.code, "OBJECT_INVALID");
     assert!(problem.why.contains("replicaz"), "{problem:#?}");
-    assert_eq!(object(&plan, CONFIG).change, Change::Create);
+    assert_eq!(object(&plan, &world.config()).change, Change::Create);
     assert!(
         world
             .kubectl(&["get", "namespaces", "-o", "name"])
@@ -240,9 +251,9 @@ async fn a_difference_shows_what_the_manifest_means_or_everything() {
         "a: '1'\n  app.conf: |\n    one\n    password: hunter2-hunter2\n",
     );
     let plan = world.plan().await;
-    assert_eq!(object(&plan, CONFIG).change, Change::Update);
-    assert_eq!(object(&plan, DEPLOYMENT).change, Change::Unchanged);
-    let rows = world.rows(&plan, CONFIG, false).await;
+    assert_eq!(object(&plan, &world.config()).change, Change::Update);
+    assert_eq!(object(&plan, &world.deployment()).change, Change::Unchanged);
+    let rows = world.rows(&plan, &world.config(), false).await;
     let added: Vec<&str> = rows
         .iter()
         .filter_map(|row| match row {
@@ -255,8 +266,8 @@ async fn a_difference_shows_what_the_manifest_means_or_everything() {
         rows.iter()
             .any(|row| row.after().is_some_and(|line| line.contains(text)))
     };
-    let meant = world.rows(&plan, DEPLOYMENT, false).await;
-    let whole = world.rows(&plan, DEPLOYMENT, true).await;
+    let meant = world.rows(&plan, &world.deployment(), false).await;
+    let whole = world.rows(&plan, &world.deployment(), true).await;
     for noise in [
         "managedFields:",
         "resourceVersion:",
@@ -267,7 +278,7 @@ async fn a_difference_shows_what_the_manifest_means_or_everything() {
     }
     let error = world
         .deploys
-        .object_diff("another".into(), CONFIG.into(), false)
+        .object_diff("another".into(), world.config(), false)
         .await
         .expect_err("no such plan");
     assert_eq!(finding(error).code, "PLAN_OUTDATED");
@@ -275,8 +286,8 @@ async fn a_difference_shows_what_the_manifest_means_or_everything() {
     // What goes is shown in full.
     fs::remove_file(world.manifest("config.yaml")).expect("removed");
     let plan = world.plan().await;
-    assert_eq!(object(&plan, CONFIG).change, Change::Delete);
-    let rows = world.rows(&plan, CONFIG, false).await;
+    assert_eq!(object(&plan, &world.config()).change, Change::Delete);
+    let rows = world.rows(&plan, &world.config(), false).await;
     assert!(
         rows.contains(&DiffRow::Removed("  a: '1'".into())),
         "{rows:#?}"

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use http::{Request, StatusCode};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// How the front answers.
@@ -27,6 +28,31 @@ pub enum Mood {
     Says(u16),
     /// Answers watches with this status, everything else honestly.
     WatchSays(u16),
+    /// Passes this many writes on, and holds the next one for ever.
+    Holds(Writes, usize),
+}
+
+/// Which requests are counted before one is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    /// Server-side applies.
+    Applies,
+    /// The patches that change an object's hands.
+    Handovers,
+}
+
+impl Writes {
+    fn counts(self, request: &Request<Body>) -> bool {
+        let query = request.uri().query().unwrap_or_default();
+        let media = request.headers().get(http::header::CONTENT_TYPE);
+        let media = media.and_then(|value| value.to_str().ok()).unwrap_or("");
+        request.method() == http::Method::PATCH
+            && !query.contains("dryRun=")
+            && match self {
+                Self::Applies => media.contains("apply-patch"),
+                Self::Handovers => query.contains("fieldManager=slipway-handover"),
+            }
+    }
 }
 
 /// A plain HTTP server that passes requests on to a practice API, or does not.
@@ -34,6 +60,8 @@ pub struct Front {
     pub port: u16,
     mood: Arc<Mutex<Mood>>,
     pub lists: Arc<AtomicUsize>,
+    /// Writes seen since the mood changed, and whether one is held.
+    writes: watch::Sender<(usize, bool)>,
     serving: JoinHandle<()>,
     api: kube::Client,
 }
@@ -43,29 +71,43 @@ struct Behind {
     api: kube::Client,
     mood: Arc<Mutex<Mood>>,
     lists: Arc<AtomicUsize>,
+    writes: watch::Sender<(usize, bool)>,
 }
 
 impl Front {
     pub async fn before(api: kube::Client) -> Self {
         let mood = Arc::new(Mutex::new(Mood::Honest));
         let lists = Arc::<AtomicUsize>::default();
+        let writes = watch::Sender::new((0, false));
         let (port, serving) = serve(Behind {
             api: api.clone(),
             mood: Arc::clone(&mood),
             lists: Arc::clone(&lists),
+            writes: writes.clone(),
         })
         .await;
         Self {
             port,
             mood,
             lists,
+            writes,
             serving,
             api,
         }
     }
 
     pub fn be(&self, mood: Mood) {
+        self.writes.send_replace((0, false));
         *self.mood.lock().expect("not poisoned") = mood;
+    }
+
+    /// Waits until a write is held.
+    pub async fn holding(&self) {
+        let mut writes = self.writes.subscribe();
+        let held = writes.wait_for(|(_, held)| *held);
+        let held = tokio::time::timeout(Duration::from_secs(60), held).await;
+        held.expect("a write is held in time")
+            .expect("the front lives");
     }
 
     /// Stops listening: connections are refused from now on.
@@ -80,6 +122,7 @@ impl Front {
             api: self.api.clone(),
             mood: Arc::clone(&self.mood),
             lists: Arc::clone(&self.lists),
+            writes: self.writes.clone(),
         })
         .await;
         (self.port, self.serving) = (port, serving);
@@ -122,7 +165,18 @@ async fn answer(State(behind): State<Behind>, request: Request<Body>) -> Respons
         Mood::Slow(time) => tokio::time::sleep(time).await,
         Mood::Says(code) => return status(code),
         Mood::WatchSays(code) if is_watch => return status(code),
-        Mood::Honest | Mood::WatchSays(_) => {}
+        Mood::Holds(which, pass) if which.counts(&request) => {
+            let mut held = false;
+            behind.writes.send_modify(|(seen, holds)| {
+                *seen += 1;
+                held = *seen > pass;
+                *holds |= held;
+            });
+            if held {
+                std::future::pending().await
+            }
+        }
+        Mood::Honest | Mood::WatchSays(_) | Mood::Holds(..) => {}
     }
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, 1 << 20).await else {

@@ -1,6 +1,6 @@
 //! Clusters: every kind of kubeconfig, the guard, the heartbeat and switching, on the practice API.
 
-mod front;
+pub mod front;
 mod guarding;
 mod heartbeat;
 mod kubeconfigs;
