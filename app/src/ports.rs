@@ -8,10 +8,10 @@ use async_trait::async_trait;
 
 use crate::model::{
     Builder, ClusterChoice, ComponentName, ContextName, DeployMode, DeployPlan, Failure, GoingRuns,
-    Handover, LogLine, LogPage, LogQuery, LogQuestion, NewCluster, ObjectDiff, PlanChoices,
-    ProfileAct, ProfileName, Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison,
-    RevisionDetail, RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey,
-    ValueEdit, ValuesForm,
+    Handover, InClusterReport, LiveTestReport, LogLine, LogPage, LogQuery, LogQuestion, NewCluster,
+    ObjectDiff, PlanChoices, ProfileAct, ProfileName, Rebuild, ReleasePlan, ReleaseWish,
+    RevisionChange, RevisionComparison, RevisionDetail, RolloutAct, RolloutHistory, RunId,
+    SavePreview, SecretInput, SecretKey, ValueEdit, ValuesForm,
 };
 
 /// What is here, and what is missing.
@@ -54,7 +54,23 @@ pub trait Secrets: Send + Sync {
     async fn set(&self, key: SecretKey, value: SecretInput) -> Result<(), Failure>;
     /// Makes a random value for a key of kind `random` and stores it the same way.
     async fn generate(&self, key: SecretKey) -> Result<(), Failure>;
+    /// The same for several at once: all of them or none.
+    async fn set_all(&self, values: Vec<(SecretKey, SecretInput)>) -> Result<(), Failure>;
     async fn delete(&self, key: SecretKey) -> Result<(), Failure>;
+    /// Tries a value out for real from this machine, or the one in the cluster; nothing is stored.
+    async fn test(
+        &self,
+        key: SecretKey,
+        value: Option<SecretInput>,
+    ) -> Result<LiveTestReport, Failure>;
+    /// Stops the test of this key that is going, if one is.
+    async fn stop_test(&self, key: SecretKey) -> Result<(), Failure>;
+    /// Asks the readiness path of the pods that read secrets, inside the cluster.
+    async fn ask_pods(&self) -> Result<InClusterReport, Failure>;
+    /// What the cluster has is right, whoever put it there. Changes nothing in the cluster.
+    async fn accept(&self, key: SecretKey) -> Result<(), Failure>;
+    /// Lets Slipway write into a Secret that someone else keeps.
+    async fn adopt(&self) -> Result<(), Failure>;
 }
 
 #[async_trait]
@@ -100,6 +116,9 @@ pub trait Deploys: Send + Sync {
 pub trait Rollouts: Send + Sync {
     /// Pauses, resumes, restarts, takes back or scales, and follows what comes of it.
     async fn steer(&self, component: ComponentName, act: RolloutAct) -> Result<RunId, Failure>;
+    /// Restarts exactly the workloads whose pods were started with other secret values than there
+    /// are now, and follows them.
+    async fn restart_stale(&self) -> Result<RunId, Failure>;
     /// The revisions the Deployment still has, newest first.
     async fn history(&self, component: ComponentName) -> Result<RolloutHistory, Failure>;
 }

@@ -6,9 +6,11 @@ import { LivePage } from './pages/live-page.ts'
 import { SecretsPage } from './pages/secrets-page.ts'
 import { TodoApp } from './pages/todo-app.ts'
 import { Panel } from './support/panel.ts'
+import { startPostgres } from './support/postgres.ts'
 import { allArguments } from './support/processes.ts'
+import { exampleProject, type Slipway } from './support/slipway.ts'
 import { filesBelow, Search } from './support/traces.ts'
-import { expect, test } from './support/test.ts'
+import { expect, expectAccessible, test } from './support/test.ts'
 
 /**
  * Where the cluster keeps its Secrets, which is where the values belong: the practice cluster's own
@@ -74,14 +76,114 @@ test('an entered value is nowhere but in the cluster: not on disk, not in the ou
   await test.step('a changed value leaves no trace either', async () => {
     const secrets = new SecretsPage(page)
     await secrets.walk.goTo('Secrets')
-    await page.getByRole('button', { name: 'Change AUTH_SECRET' }).click()
+    await secrets.rotate('AUTH_SECRET')
     await secrets.enter('Signing secret for visitors', SECRETS.AUTH_SECRET)
     await secrets.expectSet('AUTH_SECRET')
   })
 
+  await expectNoTrace({ page, slipway, search, streamed, received })
+  expect(received.paths(), 'the capture saw the page, its code and its calls').toEqual(
+    expect.arrayContaining(['/secrets', '/events', '/api/secrets/set', '/api/deploys/deploy']),
+  )
+  // The other way round: the search does find values where they are.
+  const inStore = search.inFolder(slipway.stateDir, (path) => !CLUSTER_STORE.test(path)).join('\n')
+  for (const key of Object.keys(SECRETS)) expect(inStore).toContain(`${key} (base64 at 0)`)
+})
+
+test('a value is tried out on a real Postgres before it is stored, and a rotation reaches exactly the pods that have the old one', async ({
+  open,
+  openai,
+  scratch,
+  start,
+}) => {
+  const postgres = await startPostgres(scratch)
+  try {
+    const entered = {
+      GOOD: postgres.url,
+      WRONG: postgres.url.replace(/:[^:@]+@/, `:${marker()}@`),
+      FROM_FILE: `sk-${marker()}`,
+      SIGNING: `${marker()}${marker()}`,
+      UNRELATED: marker(),
+    }
+    const search = new Search({ ...entered, PASSWORD: new URL(postgres.url).password })
+    const slipway = await start({ project: exampleProject(scratch, openai.url), stateDir: `${scratch}/state` })
+    const panel = new Panel(slipway.url.origin, slipway.token)
+    const raw = await panel.stream()
+    const streamed: Buffer[] = []
+    raw.on('data', (chunk: Buffer) => streamed.push(chunk))
+    await panel.untilDone('setup')
+    const page = await open('about:blank')
+    const received = await captureBytes(page)
+    await page.goto(slipway.link('/secrets'))
+    const secrets = new SecretsPage(page)
+
+    await test.step('a wrong password is refused by the server itself, and nothing is stored', async () => {
+      await secrets.testAndSave('Neon connection string', entered.WRONG)
+      await expect(secrets.layers('DATABASE_URL')).toContainText('The port accepts connections')
+      await expect(secrets.secret('DATABASE_URL')).toContainText('LIVE_TEST_PASSWORD')
+      await expect(secrets.secret('DATABASE_URL').getByText('Not set', { exact: true })).toBeVisible()
+      await expectAccessible(page)
+    })
+
+    await test.step('the right one passes down to select 1 and is stored', async () => {
+      await secrets.testAndSave('Neon connection string', entered.GOOD)
+      await secrets.expectSet('DATABASE_URL')
+      await secrets.button('Test DATABASE_URL').click()
+      await expect(secrets.layers('DATABASE_URL')).toContainText('The database answers')
+    })
+
+    await test.step('a .env file is shown as a mapping first, and its values never', async () => {
+      const text = `# local\nOPENAI_API_KEY=${entered.FROM_FILE}\nexport AUTH_SECRET="${entered.SIGNING}"\nUNRELATED=${entered.UNRELATED}\n`
+      await secrets.envFile().setInputFiles({ name: '.env', mimeType: 'text/plain', buffer: Buffer.from(text) })
+      await expect(secrets.envMapping().getByRole('listitem')).toHaveCount(3)
+      await expect(secrets.envMapping().getByRole('listitem').filter({ hasText: 'line 4' })).toContainText('Left out')
+      expect(search.in('the mapping', await page.content())).toEqual([])
+      await expectAccessible(page)
+      await secrets.button('Save 2 values').click()
+      await secrets.expectSet('OPENAI_API_KEY')
+      await secrets.expectSet('AUTH_SECRET')
+    })
+
+    await test.step('a rotated value makes its pods stale, and one press restarts exactly those', async () => {
+      await panel.build()
+      await panel.untilSucceeded(await panel.startDeploy())
+      await panel.untilDone('deploy', 'live')
+      const names = async () => Object.values((await panel.state()).pods).map((pod) => pod.name)
+      const frontends = (await names()).filter((name) => name.startsWith('frontend'))
+      await secrets.rotate('AUTH_SECRET')
+      await secrets.generate('Signing secret for visitors')
+      await expect(secrets.stalePods()).toContainText(/backend-\S+/)
+      await expect(secrets.stalePods()).not.toContainText('frontend')
+      await expectAccessible(page)
+      await secrets.button('Restart exactly these').click()
+      await expect(secrets.stalePods()).toBeHidden({ timeout: 60_000 })
+      expect(await names()).toEqual(expect.arrayContaining(frontends))
+      await secrets.button('Ask the pods').click()
+      await expect(page.getByRole('list', { name: 'Answers of the pods' })).toContainText('Ready')
+    })
+
+    await expectNoTrace({ page, slipway, search, streamed, received })
+    expect(received.paths()).toEqual(
+      expect.arrayContaining(['/api/secrets/test', '/api/secrets/set-all', '/api/secrets/restart-stale', '/api/secrets/ask-pods']),
+    )
+  } finally {
+    await postgres.stop()
+  }
+})
+
+interface Traces {
+  page: Page
+  slipway: Slipway
+  search: Search
+  streamed: Buffer[]
+  received: Awaited<ReturnType<typeof captureBytes>>
+}
+
+/** Looks for the values wherever Slipway could have left them; ends page and server. */
+async function expectNoTrace({ page, slipway, search, streamed, received }: Traces): Promise<void> {
   const kept = await page.evaluate(() => ({
     html: document.documentElement.outerHTML,
-    fields: [...document.querySelectorAll('input')].map((input) => input.value),
+    fields: [...document.querySelectorAll('input, textarea')].map((input) => (input as HTMLInputElement).value),
     session: { ...sessionStorage },
     local: { ...localStorage },
     cookies: document.cookie,
@@ -97,19 +199,13 @@ test('an entered value is nowhere but in the cluster: not on disk, not in the ou
   const stream = Buffer.concat(streamed)
   expect(stream.toString(), 'the stream told of the secrets').toContain('"OPENAI_API_KEY"')
   expect(search.in('the raw stream', stream)).toEqual([])
-  expect(received.paths(), 'the capture saw the page, its code and its calls').toEqual(
-    expect.arrayContaining(['/secrets', '/events', '/api/secrets/set', '/api/deploys/deploy']),
-  )
   expect(received.findIn(search)).toEqual([])
   expect(search.in("Slipway's output", slipway.output())).toEqual([])
 
   const files = filesBelow(slipway.stateDir)
   expect(files.length, 'files looked through').toBeGreaterThan(5)
   expect(search.inFolder(slipway.stateDir, (path) => CLUSTER_STORE.test(path))).toEqual([])
-  // The other way round: the search does find values where they are.
-  const inStore = search.inFolder(slipway.stateDir, (path) => !CLUSTER_STORE.test(path)).join('\n')
-  for (const key of Object.keys(SECRETS)) expect(inStore).toContain(`${key} (base64 at 0)`)
-})
+}
 
 /** Every byte the browser gets for this page, the live stream included. */
 async function captureBytes(page: Page) {

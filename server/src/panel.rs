@@ -72,6 +72,7 @@ impl Panel {
             adapters::helm::program(),
         ));
         deploys.set_chart(releases.clone());
+        secrets.set_chart(releases.clone());
         let live = Arc::new(LiveRoom::new(
             core.clone(),
             Arc::clone(&project),

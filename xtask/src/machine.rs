@@ -80,7 +80,7 @@ pub fn ensure_chromium() -> Result<PathBuf> {
     }
 }
 
-/// A PostgreSQL server's programs for the example project's tests.
+/// A PostgreSQL server's programs, for the example project's tests and those of live tests.
 pub fn ensure_postgres() -> Result<()> {
     let has_server = std::fs::read_dir("/usr/lib/postgresql").is_ok_and(|versions| {
         versions
@@ -90,10 +90,7 @@ pub fn ensure_postgres() -> Result<()> {
     if has_server || Step::new("initdb").arg("--version").output().is_some() {
         return Ok(());
     }
-    apt_install(
-        "Install PostgreSQL for the example project's tests",
-        &["postgresql"],
-    )
+    apt_install("Install PostgreSQL for the tests", &["postgresql"])
 }
 
 /// `cargo nextest` where it is installed, else plain `cargo test`: the same tests.

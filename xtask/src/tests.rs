@@ -29,6 +29,7 @@ pub fn run(part: Option<Part>, playwright: &[String]) -> Result<()> {
         assets::check_css()?;
     }
     if wants(Part::Rust) {
+        machine::ensure_postgres()?;
         let tools = std::path::absolute(tools::ensure_tools()?)?;
         cargo(machine::test_runner())
             .args(PACKAGES)

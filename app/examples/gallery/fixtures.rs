@@ -199,7 +199,6 @@ fn secrets(set: bool) -> Vec<SecretView> {
     let secret =
         |key: &str, label: &str, help: &str, kind, required, rehearsal: Option<&str>, state| {
             SecretView {
-                key: name(key),
                 label: label.into(),
                 help: help.into(),
                 kind,
@@ -207,6 +206,20 @@ fn secrets(set: bool) -> Vec<SecretView> {
                 components: vec![name("backend")],
                 rehearsal: rehearsal.map(str::to_owned),
                 state,
+                test: match key {
+                    "DATABASE_URL" => Some(LiveTestKind::Postgres),
+                    "OPENAI_API_KEY" => Some(LiveTestKind::OpenAi),
+                    _ => None,
+                },
+                length: set.then_some(LengthClass::UpTo64),
+                users: vec![SecretUser {
+                    kind: "Deployment".into(),
+                    name: "backend".into(),
+                    optional: !required,
+                    takes_all: false,
+                    told_by: ToldBy::Manifests,
+                }],
+                ..SecretView::of_key(name(key))
             }
         };
     let set_at = |fingerprint: &str| {
@@ -214,6 +227,7 @@ fn secrets(set: bool) -> Vec<SecretView> {
             SecretState::Set {
                 fingerprint: fingerprint.into(),
                 since: ago(400_000),
+                by: Some("ada".into()),
             }
         } else {
             SecretState::Unset
@@ -233,7 +247,7 @@ fn secrets(set: bool) -> Vec<SecretView> {
             "OPENAI_API_KEY",
             "OpenAI API key",
             "From the API keys page of your account. Without it the chat says that it has no key.",
-            SecretKind::ApiKey,
+            SecretKind::ApiKey { provider: None },
             false,
             None,
             SecretState::Unset,
@@ -246,8 +260,11 @@ fn secrets(set: bool) -> Vec<SecretView> {
             true,
             None,
             if set {
-                SecretState::Foreign {
+                SecretState::Drifted {
                     fingerprint: "03d1-cc40".into(),
+                    entered: ago(900_000),
+                    by: Some("kubectl-patch".into()),
+                    at: Some(ago(60_000)),
                 }
             } else {
                 SecretState::Unset

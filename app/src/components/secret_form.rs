@@ -1,66 +1,101 @@
-//! Where a value is entered: masked, checked while typing, and out of the page as soon as it is sent.
+//! Where a value is entered: masked, checked while typing, tried out before it is stored, and out of
+//! the page as soon as it is.
 
-use leptos::html;
 use leptos::prelude::*;
 
+use super::secret_field::{FileButton, PasteButton, SecretField, SecretFieldHandle};
+use super::secret_test::SecretTestResult;
 use super::{FailureNote, wish};
-use crate::api::secrets::{generate_secret, set_secret};
+use crate::api::secrets::{generate_secret, set_secret, stop_secret_test, test_secret};
 use crate::live::Live;
-use crate::model::{ClusterChoice, SecretInput, SecretKind, SecretView, Slice, check_secret_shape};
-use crate::ui::{Button, ButtonKind, Icon, IconShape};
+use crate::model::{
+    ClusterChoice, Failure, LiveTestReport, SecretInput, SecretKind, SecretView, Slice,
+    check_secret_shape, secret_advice,
+};
+use crate::ui::{Button, ButtonKind};
 
 /// `done` is called once the server has taken a value.
 #[component]
 pub fn SecretForm(secret: SecretView, #[prop(into)] done: Callback<()>) -> impl IntoView {
     let live = Live::expect();
-    let field = NodeRef::<html::Input>::new();
-    let revealed = RwSignal::new(false);
+    let field = SecretFieldHandle::new();
     // Only what is wrong with the value is kept here; the value itself lives in the field alone.
     let problem = RwSignal::new(None::<String>);
+    let advice = RwSignal::new(None::<&'static str>);
     let is_empty = RwSignal::new(true);
-    let key = secret.key.clone();
-    let set = wish(move |value: SecretInput| set_secret(key.clone(), value));
-    let key = secret.key.clone();
-    let generate = wish(move |()| generate_secret(key.clone()));
-    let rehearsal = StoredValue::new(secret.rehearsal.clone());
-    let kind = StoredValue::new(secret.kind.clone());
+    let secret = StoredValue::new(secret);
+    let key = move || secret.with_value(|secret| secret.key.clone());
+    let set = wish(move |value: SecretInput| set_secret(key(), value));
+    let generate = wish(move |()| generate_secret(key()));
+    let stop = wish(move |()| stop_secret_test(key()));
+    let test = Action::new(move |(value, _): &(SecretInput, bool)| {
+        test_secret(key(), Some(value.clone()))
+    });
+    let report = RwSignal::new(None::<Result<LiveTestReport, Failure>>);
+    let stores_next = RwSignal::new(false);
     let check = move |value: &str| {
-        let allows_rehearsal = rehearsal.with_value(Option::is_some);
-        kind.with_value(|kind| check_secret_shape(kind, allows_rehearsal, value))
-    };
-    let clear = move || {
-        if let Some(field) = field.get_untracked() {
-            field.set_value("");
-        }
-        is_empty.set(true);
-        problem.set(None);
-        revealed.set(false);
-    };
-    let save = move |()| {
-        let Some(value) = field.get_untracked().map(|field| field.value()) else {
-            return;
-        };
-        match check(&value) {
-            Ok(()) => {
-                set.send(SecretInput(value));
-                clear();
-            }
-            Err(why) => {
-                problem.set(Some(why));
-                if let Some(field) = field.get_untracked() {
-                    let _ = field.focus();
-                }
-            }
-        }
+        secret.with_value(|secret| {
+            check_secret_shape(&secret.kind, secret.rehearsal.is_some(), value)
+        })
     };
     let typed = move |value: String| {
+        report.set(None);
         is_empty.set(value.is_empty());
-        problem.set(if value.is_empty() {
-            None
-        } else {
-            check(&value).err()
+        problem.set(match value.is_empty() {
+            true => None,
+            false => check(&value).err(),
         });
+        advice.set(
+            secret.with_value(|secret| secret_advice(secret.key.as_str(), &secret.kind, &value)),
+        );
     };
+    let clear = move || {
+        field.fill("");
+        typed(String::new());
+    };
+    let checked = move || {
+        let value = field.value()?;
+        match check(&value) {
+            Ok(()) => Some(value),
+            Err(why) => {
+                problem.set(Some(why));
+                field.focus();
+                None
+            }
+        }
+    };
+    let save = move |()| {
+        if let Some(value) = checked() {
+            set.send(SecretInput(value));
+            clear();
+        }
+    };
+    let try_out = move |then_save: bool| {
+        if !test.pending().get_untracked()
+            && let Some(value) = checked()
+        {
+            report.set(None);
+            stores_next.set(then_save);
+            test.dispatch((SecretInput(value), then_save));
+        }
+    };
+    Effect::new(move |_| {
+        let Some(answer) = test.value().get() else {
+            return;
+        };
+        // The answer stays in the form, not in the action: a later look must not store again.
+        test.value().set(None);
+        let passed = matches!(&answer, Ok(report) if report.passed());
+        report.set(Some(answer));
+        if passed && stores_next.get_untracked() {
+            stores_next.set(false);
+            if let Some(value) = field.value() {
+                set.send(SecretInput(value));
+                field.fill("");
+                is_empty.set(true);
+            }
+        }
+    });
     Effect::new(move |_| {
         if set.was_granted().get() || generate.was_granted().get() {
             done.run(());
@@ -72,83 +107,133 @@ pub fn SecretForm(secret: SecretView, #[prop(into)] done: Callback<()>) -> impl 
             .as_ref()
             .is_some_and(|cluster| cluster.choice == ClusterChoice::Practice)
     });
-    let id = format!("secret-{}", secret.key);
+    let has_rehearsal = move || secret.with_value(|secret| secret.rehearsal.is_some());
+    let rehearsal = move || secret.with_value(|secret| secret.rehearsal.clone());
+    let about = secret.get_value();
+    let id = format!("secret-{}", about.key);
     let problem_id = format!("{id}-problem");
-    let label = secret.label.clone();
-    let is_random = matches!(secret.kind, SecretKind::Random { .. });
-    let name = secret.label.clone();
-    let reveal_name = Signal::derive(move || {
-        Some(format!(
-            "{} {name}",
-            if revealed.get() { "Hide" } else { "Reveal" }
-        ))
-    });
+    let label = about.label.clone();
+    let named = |word: &str| Some(format!("{word} {label}"));
     let nothing_typed = Signal::derive(move || {
         is_empty
             .get()
             .then(|| "Enter a value".to_owned())
             .or_else(|| problem.get().map(|_| "Mend the value first".to_owned()))
     });
-    let save_name = format!("Save {}", secret.label);
-    let generate_name = format!("Generate {}", secret.label);
-    let rehearsal_name = format!("Use rehearsal value for {}", secret.label);
+    let testing: Signal<bool> = test.pending().into();
+    let taken = Callback::new(move |text: Result<String, String>| match text {
+        Ok(text) => {
+            field.fill(&text);
+            typed(text);
+        }
+        Err(why) => problem.set(Some(why)),
+    });
+    let acts = match about.test {
+        Some(kind) => view! {
+            <Button
+                kind=ButtonKind::Primary
+                busy=Signal::derive(move || testing.get() || set.is_pending().get())
+                disabled_why=nothing_typed
+                label=named("Test and save")
+                on_press=move |()| try_out(true)
+            >
+                "Test and save"
+            </Button>
+            <Show
+                when=move || testing.get()
+                fallback={
+                    let (test_name, save_name) = (
+                        named("Test"),
+                        Some(format!("Save {label} without a test")),
+                    );
+                    move || {
+                        let (test_name, save_name) = (test_name.clone(), save_name.clone());
+                        view! {
+                            <Button
+                                disabled_why=nothing_typed
+                                label=test_name
+                                on_press=move |()| try_out(false)
+                            >
+                                "Test only"
+                            </Button>
+                            <Button
+                                kind=ButtonKind::Quiet
+                                busy=set.is_pending()
+                                disabled_why=nothing_typed
+                                label=save_name
+                                on_press=save
+                            >
+                                "Save without a test"
+                            </Button>
+                        }
+                    }
+                }
+            >
+                <Button label=Some("Stop the test".to_owned()) on_press=move |()| stop.send(())>
+                    "Stop"
+                </Button>
+            </Show>
+            <p class="secret-about">{format!("The live test {}.", kind.about())}</p>
+        }
+        .into_any(),
+        None => view! {
+            <Button
+                kind=ButtonKind::Primary
+                busy=set.is_pending()
+                disabled_why=nothing_typed
+                label=named("Save")
+                on_press=save
+            >
+                "Save"
+            </Button>
+        }
+        .into_any(),
+    };
+    let has_test = about.test.is_some();
+    let generate_name = named("Generate");
+    let rehearsal_name = named("Use rehearsal value for");
+    let is_random = matches!(about.kind, SecretKind::Random { .. });
+    let takes_file = about.kind.has_lines();
     view! {
         <form
             class="secret-form"
             autocomplete="off"
             on:submit=move |event| {
                 event.prevent_default();
-                save(());
+                if has_test { try_out(true) } else { save(()) }
             }
         >
             <label class="field-label" for=id.clone()>
-                {label}
+                {label.clone()}
             </label>
             <div class="secret-line">
-                <span class="secret-field">
-                    <input
-                        id=id
-                        node_ref=field
-                        class="input input-mono"
-                        type=move || if revealed.get() { "text" } else { "password" }
-                        autocomplete="off"
-                        autocapitalize="off"
-                        spellcheck="false"
-                        aria-describedby=problem_id.clone()
-                        aria-invalid=move || problem.with(Option::is_some).then_some("true")
-                        on:input:target=move |event| typed(event.target().value())
-                    />
-                    <Button
-                        kind=ButtonKind::Quiet
-                        label=reveal_name
-                        pressed=Signal::derive(move || Some(revealed.get()))
-                        on_press=move |()| revealed.update(|revealed| *revealed = !*revealed)
-                    >
-                        <Icon shape=Signal::derive(move || {
-                            if revealed.get() { IconShape::EyeOff } else { IconShape::Eye }
-                        }) />
-                    </Button>
-                </span>
-                <Button
-                    kind=ButtonKind::Primary
-                    busy=set.is_pending()
-                    disabled_why=nothing_typed
-                    label=Some(save_name)
-                    on_press=save
-                >
-                    "Save"
-                </Button>
-            </div>
-            <p id=problem_id class="field-problem" role="status">
-                {problem}
-            </p>
-            <div class="secret-more">
+                <SecretField
+                    id=id.clone()
+                    label=label.clone()
+                    handle=field
+                    has_lines=takes_file
+                    problem
+                    locked=testing
+                    on_value=typed
+                />
+                <PasteButton label=label.clone() handle=field problem on_value=typed />
+                {takes_file
+                    .then(|| {
+                        view! {
+                            <FileButton
+                                id=format!("{id}-file")
+                                label=format!("Choose a file for {label}")
+                                word="Choose a file"
+                                taken
+                            />
+                        }
+                    })}
                 {is_random
                     .then(|| {
                         view! {
                             <Button
                                 busy=generate.is_pending()
-                                label=Some(generate_name)
+                                label=generate_name
                                 on_press=move |()| {
                                     clear();
                                     generate.send(());
@@ -158,22 +243,39 @@ pub fn SecretForm(secret: SecretView, #[prop(into)] done: Callback<()>) -> impl 
                             </Button>
                         }
                     })}
-                <Show when=move || on_practice.get() && rehearsal.with_value(Option::is_some)>
+            </div>
+            <p id=problem_id class="field-problem" role="status">
+                {problem}
+            </p>
+            {move || advice.get().map(|advice| view! { <p class="secret-advice">{advice}</p> })}
+            <div class="secret-more">{acts}</div>
+            <Show when=move || on_practice.get() && has_rehearsal()>
+                <div class="secret-more">
                     <Button
                         busy=set.is_pending()
-                        label=Some(rehearsal_name.clone())
+                        label=rehearsal_name.clone()
                         on_press=move |()| {
                             clear();
-                            if let Some(value) = rehearsal.get_value() {
+                            if let Some(value) = rehearsal() {
                                 set.send(SecretInput(value));
                             }
                         }
                     >
                         "Use rehearsal value"
                     </Button>
-                    <code class="secret-rehearsal">{move || rehearsal.get_value()}</code>
-                </Show>
-            </div>
+                    <code class="secret-rehearsal">{move || rehearsal()}</code>
+                </div>
+            </Show>
+            {move || {
+                report
+                    .get()
+                    .map(|report| match report {
+                        Ok(report) => view! { <SecretTestResult report /> }.into_any(),
+                        Err(failure) => {
+                            view! { <FailureNote failure=Some(failure) /> }.into_any()
+                        }
+                    })
+            }}
             <FailureNote failure=set.failure() />
             <FailureNote failure=generate.failure() />
         </form>

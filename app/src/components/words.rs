@@ -78,6 +78,7 @@ pub fn secret(state: &SecretState, required: bool) -> Said {
         SecretState::Unset if required => said(Tone::ToDo, "Not set"),
         SecretState::Unset => said(Tone::Off, "Not set"),
         SecretState::Set { .. } => said(Tone::Ok, "Set"),
+        SecretState::Drifted { .. } => said(Tone::Attention, "Changed elsewhere"),
         SecretState::Foreign { .. } => said(Tone::Attention, "Set elsewhere"),
     }
 }
@@ -86,9 +87,14 @@ pub fn secret_kind(kind: &SecretKind) -> String {
     match kind {
         SecretKind::PostgresUrl => "Postgres URL".to_owned(),
         SecretKind::Url => "URL".to_owned(),
-        SecretKind::ApiKey => "API key".to_owned(),
+        SecretKind::ApiKey {
+            provider: Some(provider),
+        } => format!("API key of {}", provider.title()),
+        SecretKind::ApiKey { provider: None } => "API key".to_owned(),
         SecretKind::Random { min_length } => format!("Random, at least {min_length} characters"),
         SecretKind::Text => "Text".to_owned(),
+        SecretKind::MultiLine => "Text of several lines".to_owned(),
+        SecretKind::File => "Text file".to_owned(),
     }
 }
 

@@ -9,8 +9,8 @@ use super::{
     BuildStep, BuildView, Check, ClusterOption, ClusterView, ComponentLive, ComponentName,
     DeployPlan, DeployRevision, DeployedView, DriftedObject, Ending, EventRow, Finding, Freshness,
     Handover, HelmView, ImageReport, ImageView, KubeconfigFile, LogLine, MinikubeView, OwnProbe,
-    OwnershipView, Planning, PodRow, ProjectView, RunId, RunView, SecretView, StageState, StepId,
-    StepState,
+    OwnershipView, Planning, PodRow, ProjectView, RunId, RunView, SecretObjectView, SecretView,
+    StageState, StepId, StepState,
 };
 
 /// How many events are kept; the oldest go first.
@@ -32,6 +32,9 @@ pub struct PanelState {
     /// None while minikube is not installed.
     pub minikube: Option<MinikubeView>,
     pub secrets: Vec<SecretView>,
+    /// The project's Secret as a whole; none until it was looked at.
+    #[serde(default)]
+    pub secret_object: Option<SecretObjectView>,
     pub images: Vec<ImageView>,
     /// The newest build of each component, as far as it has come.
     #[serde(default)]
@@ -141,6 +144,7 @@ pub enum PanelEvent {
     Check(Box<Check>),
     Minikube(Option<Box<MinikubeView>>),
     Secrets(Vec<SecretView>),
+    SecretObject(Option<Box<SecretObjectView>>),
     Image(Box<ImageView>),
     /// A build begins; what was shown of the one before is gone.
     BuildStarted(Box<BuildView>),
@@ -203,7 +207,7 @@ impl PanelEvent {
             Self::Step { .. } => &[Slice::Steps],
             Self::Check(_) => &[Slice::Checks],
             Self::Minikube(_) => &[Slice::Minikube],
-            Self::Secrets(_) => &[Slice::Secrets],
+            Self::Secrets(_) | Self::SecretObject(_) => &[Slice::Secrets],
             Self::Image(_) => &[Slice::Images],
             Self::BuildStarted(_) | Self::BuildSteps { .. } => &[Slice::Builds],
             Self::ImageReport(_) => &[Slice::ImageReports],
@@ -235,6 +239,7 @@ impl PanelEvent {
             | Self::ClusterFreshness(_)
             | Self::Step { .. }
             | Self::Secrets(_)
+            | Self::SecretObject(_)
             | Self::Image(_)
             | Self::BuildStarted(_)
             | Self::BuildSteps { .. }
@@ -301,6 +306,7 @@ impl PanelState {
             }
             PanelEvent::Minikube(minikube) => self.minikube = minikube.as_deref().cloned(),
             PanelEvent::Secrets(secrets) => self.secrets.clone_from(secrets),
+            PanelEvent::SecretObject(object) => self.secret_object = object.as_deref().cloned(),
             PanelEvent::BuildStarted(build) => {
                 self.builds
                     .insert(build.component.clone(), (**build).clone());
@@ -409,6 +415,7 @@ impl PanelState {
         self.checks.retain(|check| check.id != "cluster");
         self.steps.clear();
         self.secrets.clear();
+        self.secret_object = None;
         self.images.clear();
         self.builds.clear();
         self.image_reports.clear();

@@ -1,10 +1,11 @@
-//! What may be known of a secret: whether it is set, when, and a keyed fingerprint. Never the value.
+//! What may be known of a secret: whether it is set, since when, how long about, and a keyed
+//! fingerprint. Never the value.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ComponentName, SecretKey, UnixMillis};
+use super::{ComponentName, LiveTestKind, SecretKey, SecretKind, UnixMillis};
 
 /// A secret value on its way in. It prints nothing, and the server wipes it after use.
 #[derive(Clone, Serialize, Deserialize)]
@@ -30,19 +31,106 @@ pub struct SecretView {
     /// A harmless value that makes sense on the practice cluster (a SQLite file, say), from `slipway.toml`.
     pub rehearsal: Option<String>,
     pub state: SecretState,
+    /// How it can be tried out before it is stored; none when nothing can be asked.
+    #[serde(default)]
+    pub test: Option<LiveTestKind>,
+    /// Where it is known from.
+    #[serde(default)]
+    pub origin: SecretOrigin,
+    /// How long the value in the cluster is, roughly; none when it is not set or not known.
+    #[serde(default)]
+    pub length: Option<LengthClass>,
+    /// The workloads that read it.
+    #[serde(default)]
+    pub users: Vec<SecretUser>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub enum SecretKind {
-    PostgresUrl,
-    Url,
-    ApiKey,
-    /// Can be generated; at least `min_length` characters.
-    Random {
-        min_length: u32,
-    },
-    Text,
+impl SecretView {
+    /// A secret of which nothing is known but its key.
+    pub fn of_key(key: SecretKey) -> Self {
+        Self {
+            label: key.to_string(),
+            help: String::new(),
+            kind: SecretKind::Text,
+            required: true,
+            components: Vec::new(),
+            rehearsal: None,
+            state: SecretState::Unset,
+            test: None,
+            origin: SecretOrigin::Declared,
+            length: None,
+            users: Vec::new(),
+            key,
+        }
+    }
+}
+
+/// Where a secret is known from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretOrigin {
+    /// `slipway.toml` names it.
+    #[default]
+    Declared,
+    /// The manifests or the chart read it from the project's Secret, and `slipway.toml` does not
+    /// name it.
+    Proposed,
+}
+
+/// A workload that reads a key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SecretUser {
+    pub kind: String,
+    pub name: String,
+    /// It starts without the key as well.
+    pub optional: bool,
+    /// Takes whatever is in the Secret, and not this key by name.
+    pub takes_all: bool,
+    /// Where that is written.
+    pub told_by: ToldBy,
+}
+
+/// Where it is known from that a workload reads a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ToldBy {
+    Manifests,
+    Chart,
+    /// Its pods, as they run.
+    Cluster,
+}
+
+/// The length of a value, coarse enough to tell nothing and fine enough to notice half a paste.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LengthClass {
+    Empty,
+    UpTo16,
+    UpTo64,
+    UpTo256,
+    Longer,
+}
+
+impl LengthClass {
+    pub fn of(length: usize) -> Self {
+        match length {
+            0 => Self::Empty,
+            1..=16 => Self::UpTo16,
+            17..=64 => Self::UpTo64,
+            65..=256 => Self::UpTo256,
+            _ => Self::Longer,
+        }
+    }
+
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::UpTo16 => "at most 16 characters",
+            Self::UpTo64 => "17 to 64 characters",
+            Self::UpTo256 => "65 to 256 characters",
+            Self::Longer => "more than 256 characters",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,150 +139,100 @@ pub enum SecretState {
     /// The cluster was not asked yet, or does not let us look.
     Unknown {
         why: String,
+        /// When it was entered here, if it was: that much is known without looking.
+        #[serde(default)]
+        entered: Option<UnixMillis>,
     },
     Unset,
     /// In the cluster, with the fingerprint of what was entered here.
     Set {
         fingerprint: String,
         since: UnixMillis,
+        /// The user of this machine who entered it.
+        #[serde(default)]
+        by: Option<String>,
     },
-    /// In the cluster, but not what was entered here: changed behind our back, or set elsewhere.
+    /// Entered here, and changed in the cluster since by someone else.
+    Drifted {
+        fingerprint: String,
+        /// When it was entered here.
+        entered: UnixMillis,
+        /// Who changed it and when, as far as the cluster tells.
+        by: Option<String>,
+        at: Option<UnixMillis>,
+    },
+    /// In the cluster, and never entered here.
     Foreign {
         fingerprint: String,
+        by: Option<String>,
+        at: Option<UnixMillis>,
     },
 }
 
 impl SecretState {
     pub fn is_set(&self) -> bool {
-        matches!(self, Self::Set { .. } | Self::Foreign { .. })
-    }
-}
-
-/// The shape rules of a value, the same in the form and on the server.
-/// The error is a sentence about the shape and never repeats the value.
-pub fn check_secret_shape(
-    kind: &SecretKind,
-    allows_rehearsal: bool,
-    value: &str,
-) -> Result<(), String> {
-    if value.trim().is_empty() {
-        return Err("It is empty".to_owned());
-    }
-    if value.trim() != value {
-        return Err("It starts or ends with white space; paste it without".to_owned());
-    }
-    if value.contains('\0') {
-        return Err("It contains a NUL byte, which no environment variable can hold".to_owned());
-    }
-    match kind {
-        SecretKind::PostgresUrl => {
-            if allows_rehearsal && value.starts_with("sqlite:") {
-                return Ok(());
-            }
-            check_postgres_url(value)
-        }
-        SecretKind::Url => match value.split_once("://") {
-            Some((scheme, rest)) if !scheme.is_empty() && !rest.is_empty() => Ok(()),
-            _ => Err("It should be a URL, like https://host/path".to_owned()),
-        },
-        SecretKind::ApiKey => {
-            if value.chars().any(char::is_whitespace) {
-                Err("An API key has no spaces or line breaks".to_owned())
-            } else if value.len() < 8 {
-                Err(format!(
-                    "It has {} characters; API keys are longer, so it may be cut off",
-                    value.chars().count()
-                ))
-            } else {
-                Ok(())
-            }
-        }
-        SecretKind::Random { min_length } => {
-            let length = value.chars().count();
-            if length < *min_length as usize {
-                Err(format!(
-                    "It has {length} characters and needs at least {min_length}"
-                ))
-            } else {
-                Ok(())
-            }
-        }
-        SecretKind::Text => Ok(()),
-    }
-}
-
-fn check_postgres_url(value: &str) -> Result<(), String> {
-    let rest = value
-        .strip_prefix("postgres://")
-        .or_else(|| value.strip_prefix("postgresql://"))
-        .ok_or("It should start with postgres:// or postgresql://")?;
-    let (authority, path) = rest
-        .split_once('/')
-        .ok_or("The database name is missing after the host")?;
-    let host = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
-    let host_name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    if host_name.is_empty() {
-        return Err("The host is missing".to_owned());
-    }
-    let (database, query) = path.split_once('?').unwrap_or((path, ""));
-    if database.is_empty() {
-        return Err("The database name is missing after the host".to_owned());
-    }
-    let is_neon = host_name.ends_with(".neon.tech");
-    let has_tls = query.split('&').any(|pair| {
         matches!(
-            pair,
-            "sslmode=require" | "sslmode=verify-ca" | "sslmode=verify-full"
+            self,
+            Self::Set { .. } | Self::Drifted { .. } | Self::Foreign { .. }
         )
-    });
-    if is_neon && !has_tls {
-        return Err("Neon only accepts encrypted connections: add ?sslmode=require".to_owned());
     }
-    Ok(())
+
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self::Unknown {
+            why: why.into(),
+            entered: None,
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The project's Secret as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretObjectView {
+    pub namespace: String,
+    pub name: String,
+    pub owner: SecretOwner,
+    /// Its values can never be changed, only the whole object replaced.
+    pub immutable: bool,
+    /// Keys in the cluster that no workload reads and `slipway.toml` does not name, with who set them.
+    pub unused: Vec<UnusedKey>,
+    /// What cannot be known, one sentence each.
+    pub unknown: Vec<String>,
+}
 
-    #[test]
-    fn a_postgres_url_needs_scheme_host_database_and_neon_needs_tls() {
-        let check = |value: &str| check_secret_shape(&SecretKind::PostgresUrl, false, value);
-        assert_eq!(check("postgres://u:p@host:5432/db"), Ok(()));
-        assert_eq!(
-            check("postgresql://u:p@ep-x.eu.aws.neon.tech/db?sslmode=require"),
-            Ok(())
-        );
-        assert!(check("postgresql://u:p@ep-x.eu.aws.neon.tech/db").is_err());
-        for bad in [
-            "",
-            " postgres://h/d",
-            "mysql://h/d",
-            "postgres://host",
-            "postgres:///db",
-            "postgres://u:p@host/",
-            "sqlite://x",
-        ] {
-            assert!(check(bad).is_err(), "{bad:?} must be refused");
-        }
-        assert_eq!(
-            check_secret_shape(&SecretKind::PostgresUrl, true, "sqlite:///data/todo.db"),
-            Ok(())
-        );
-    }
+/// Who keeps the Secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum SecretOwner {
+    /// There is none yet, or only Slipway and people wrote to it.
+    Nobody,
+    /// Part of a Helm release; the next upgrade puts the chart's values back.
+    Helm { release: String, adopted: bool },
+    /// A controller makes it from elsewhere (External Secrets, Sealed Secrets, cert-manager…) and
+    /// writes over what anybody else enters.
+    Controller {
+        kind: String,
+        name: String,
+        adopted: bool,
+    },
+    /// Made by a tool that applies files: its next apply puts its keys back.
+    Applied { by: String, adopted: bool },
+}
 
-    #[test]
-    fn no_message_repeats_the_value() {
-        let value = "hunter2-but";
-        for kind in [
-            SecretKind::PostgresUrl,
-            SecretKind::Url,
-            SecretKind::Random { min_length: 32 },
-        ] {
-            let message = check_secret_shape(&kind, true, value).expect_err("wrong shape");
-            assert!(!message.contains("hunter2"));
+impl SecretOwner {
+    /// Whether values may be entered here without stepping on somebody's toes.
+    pub fn lets_slipway_write(&self) -> bool {
+        match self {
+            Self::Nobody => true,
+            Self::Helm { adopted, .. }
+            | Self::Controller { adopted, .. }
+            | Self::Applied { adopted, .. } => *adopted,
         }
     }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnusedKey {
+    pub key: String,
+    pub by: Option<String>,
+    pub at: Option<UnixMillis>,
 }

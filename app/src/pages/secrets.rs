@@ -2,9 +2,11 @@
 
 use leptos::prelude::*;
 
-use crate::components::{PageFrame, SecretRow};
+use crate::components::{
+    EnvDrop, InClusterCard, PageFrame, RunPanel, SecretObjectCard, SecretRow, StalePodsCard,
+};
 use crate::live::Live;
-use crate::model::{Slice, StepId};
+use crate::model::{RunKind, Slice, StepId};
 use crate::ui::{EmptyMessage, Progress, Tone};
 
 #[component]
@@ -33,6 +35,9 @@ pub fn SecretsPage() -> impl IntoView {
             step=StepId::Secrets
             lede="Values go straight into the cluster; Slipway keeps a fingerprint and forgets them"
         >
+            <StalePodsCard />
+            <RunPanel kind=RunKind::Restart />
+            <SecretObjectCard />
             <Show
                 when=move || keys.with(|keys| !keys.is_empty())
                 fallback=|| {
@@ -58,6 +63,9 @@ pub fn SecretsPage() -> impl IntoView {
                             })
                         />
                     </div>
+                    <Show when=move || live.is_operator()>
+                        <EnvDrop />
+                    </Show>
                     <ul class="secrets">
                         <For
                             each=move || keys.get()
@@ -67,6 +75,7 @@ pub fn SecretsPage() -> impl IntoView {
                     </ul>
                 </section>
             </Show>
+            <InClusterCard />
         </PageFrame>
     }
     .into_any()

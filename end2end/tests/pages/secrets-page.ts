@@ -14,11 +14,26 @@ export class SecretsPage extends StepPage {
   readonly field = (label: string) => this.page.getByRole('textbox', { name: label, exact: true })
   // A password field has no role of its own, so it is found by its label.
   readonly masked = (label: string) => this.page.getByLabel(label, { exact: true })
-  readonly saveButton = (label: string) => this.button(`Save ${label}`)
+  /** Of a secret that can be tried out, the one that leaves the test out. */
+  readonly saveButton = (label: string) =>
+    this.page.getByRole('button', { name: new RegExp(`^Save ${label}( without a test)?$`) })
+  readonly layers = (key: string) => this.secret(key).getByRole('list', { name: 'Layers of the live test' })
+  readonly stalePods = () => this.page.getByRole('region', { name: 'Pods with older values' })
+  readonly envFile = () => this.page.getByLabel('Choose a .env file')
+  readonly envMapping = () => this.page.getByRole('list', { name: 'What goes where' })
 
   async enter(label: string, value: string) {
     await this.masked(label).fill(value)
     await this.saveButton(label).click()
+  }
+
+  async testAndSave(label: string, value: string) {
+    await this.masked(label).fill(value)
+    await this.button(`Test and save ${label}`).click()
+  }
+
+  async rotate(key: string) {
+    await this.button(`Rotate ${key}`).click()
   }
 
   async generate(label: string) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use app::model::{Finding, SecretKey, SecretView};
+use app::model::{Finding, SecretKey, SecretView, parse_env_file};
 use zeroize::Zeroizing;
 
 /// Values by key; wiped on drop.
@@ -44,50 +44,27 @@ pub(super) fn read(from: Option<&Path>, secrets: &[SecretView]) -> Result<Values
     })
 }
 
-/// The lines `KEY=value`, with comments, `export ` and quotes as usual in such files.
+/// The values of these secrets in the text of such a file; the error is the number of its first
+/// broken line.
 fn parse(text: &str, secrets: &[SecretView]) -> Result<Values, usize> {
-    let mut values = Values::new();
-    for (number, line) in (1_usize..).zip(text.lines()) {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let (key, value) = line.split_once('=').ok_or(number)?;
-        let value = value.trim();
-        let quoted = ['"', '\'']
-            .iter()
-            .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
-        let value = quoted.unwrap_or(value);
-        let known = secrets
-            .iter()
-            .find(|secret| secret.key.as_str() == key.trim());
-        if let Some(secret) = known
-            && !value.is_empty()
-        {
-            values.insert(secret.key.clone(), Zeroizing::new(value.to_owned()));
-        }
-    }
-    Ok(values)
+    let lines = parse_env_file(text)?;
+    Ok(lines
+        .into_iter()
+        .map(|line| (line.key, Zeroizing::new(line.value)))
+        .filter(|(_, value)| !value.is_empty())
+        .filter_map(|(key, value)| {
+            let secret = secrets.iter().find(|secret| secret.key.as_str() == key)?;
+            Some((secret.key.clone(), value))
+        })
+        .collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use app::model::{SecretKind, SecretState};
-
     use super::*;
 
     fn secret(key: &str) -> SecretView {
-        SecretView {
-            key: key.parse().expect("a key"),
-            label: String::new(),
-            help: String::new(),
-            kind: SecretKind::Text,
-            required: true,
-            components: Vec::new(),
-            rehearsal: None,
-            state: SecretState::Unset,
-        }
+        SecretView::of_key(key.parse().expect("a key"))
     }
 
     #[test]
@@ -105,5 +82,18 @@ mod tests {
     #[test]
     fn a_broken_line_is_named_by_number_only() {
         assert_eq!(parse("A=1\nhunter2\n", &[secret("A")]).err(), Some(2));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_file_breaks_the_reader(text in "(?s).{0,300}") {
+            let _ = parse(&text, &[secret("A")]);
+        }
+
+        #[test]
+        fn a_quoted_value_comes_back_as_it_was(value in "[^'\\r]{1,60}") {
+            let values = parse(&format!("A='{value}'"), &[secret("A")]).expect("one line");
+            proptest::prop_assert_eq!(values.values().next().expect("a value").as_str(), value.as_str());
+        }
     }
 }

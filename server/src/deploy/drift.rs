@@ -22,7 +22,7 @@ use crate::adapters::kube::apply::{api, get};
 use crate::adapters::kube::client::KubeError;
 use crate::cluster::Connected;
 use crate::engine::redact::Redactor;
-use crate::secrets::fingerprint::FingerprintKey;
+use crate::secrets::fingerprint::{FINGERPRINT_ANNOTATION, FingerprintKey};
 
 /// An object as it was applied last: the fields that were ours then.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,7 +66,13 @@ impl Applied {
         let mask = Mask::of(object);
         let fields = values_at(object, owners.applied_by(FIELD_MANAGER)?)
             .into_iter()
-            .filter(|(path, _)| !matches!(path.last_field(), Some(REVISION | APPLIED_AT)))
+            // A restart for changed secrets writes the fingerprint anew.
+            .filter(|(path, _)| {
+                !matches!(
+                    path.last_field(),
+                    Some(REVISION | APPLIED_AT | FINGERPRINT_ANNOTATION)
+                )
+            })
             .filter_map(|(path, value)| {
                 Some(AppliedField {
                     path: stored(&path)?,

@@ -20,6 +20,7 @@ mod pod_evidence;
 pub mod policy;
 pub mod preview;
 pub mod replica_sets;
+mod restart_stale;
 pub mod retry;
 pub mod revisions;
 pub mod rollout_pods;
@@ -138,6 +139,8 @@ impl DeployRoom {
             .map(|owned| &owned.object)
             .filter(|object| identity::belongs_to(object, &spec.name));
         let ownership = self.ownership(connected, &there);
+        self.secrets
+            .saw_workloads(there.iter().map(|owned| &owned.object));
         let (revisions, _) = self.book(connected).list().await?;
         connected.voice.publish_all(vec![
             PanelEvent::Revisions(revisions),

@@ -23,7 +23,7 @@ use crate::adapters::kube::times::rfc3339;
 use crate::cluster::Connected;
 use crate::engine::{RunError, RunHandle, StageHandle, clock};
 
-const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+pub(super) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 /// How often a patch is made anew when the controller wrote in between.
 const TRIES: u32 = 6;
 
@@ -57,6 +57,10 @@ impl Rollouts for DeployRoom {
             .start(act.run_kind(), stages, move |run| async move {
                 room.carry_out_act(&connected, &component, act, &run).await
             })
+    }
+
+    async fn restart_stale(&self) -> Result<RunId, Failure> {
+        self.start_stale_restart().await
     }
 
     async fn history(&self, component: ComponentName) -> Result<RolloutHistory, Failure> {

@@ -124,6 +124,20 @@ fn component_of<'a>(
         .or_else(|| by_name(only_in.filter(|_| image.is_empty())?))
 }
 
+/// What stands for the secret values that pods of this object will start with; none when they read
+/// none, and none for a bare pod, which cannot be changed once it runs.
+pub fn stamp_of(
+    object: &Value,
+    secret: &str,
+    key: &FingerprintKey,
+    fingerprints: &BTreeMap<String, String>,
+) -> Option<String> {
+    if object["kind"] == "Pod" {
+        return None;
+    }
+    key.of_reads(secret, &reads(object), fingerprints)
+}
+
 /// Marks the template with what its pods will read from the project's Secret, so that changed
 /// values make new pods.
 pub fn stamp_fingerprint(
@@ -132,13 +146,9 @@ pub fn stamp_fingerprint(
     key: &FingerprintKey,
     fingerprints: &BTreeMap<String, String>,
 ) {
-    let Some(fingerprint) = key.of_reads(secret, &reads(object), fingerprints) else {
+    let Some(fingerprint) = stamp_of(object, secret, key, fingerprints) else {
         return;
     };
-    // A bare pod cannot be changed once it runs.
-    if object["kind"] == "Pod" {
-        return;
-    }
     if let Some(template) = template_mut(object) {
         let metadata = as_map(&mut template["metadata"]);
         let annotations = metadata

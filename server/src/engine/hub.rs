@@ -282,6 +282,7 @@ fn is_news(state: &PanelState, event: &PanelEvent) -> bool {
         PanelEvent::Check(check) => !state.checks.contains(check),
         PanelEvent::Minikube(minikube) => state.minikube.as_ref() != minikube.as_deref(),
         PanelEvent::Secrets(secrets) => &state.secrets != secrets,
+        PanelEvent::SecretObject(object) => state.secret_object.as_ref() != object.as_deref(),
         PanelEvent::Image(image) => !state.images.contains(image),
         PanelEvent::ImageReport(report) => {
             state.image_reports.get(&report.component) != Some(report)

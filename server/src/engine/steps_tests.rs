@@ -1,7 +1,7 @@
 use app::model::{
     Access, Builder, BuiltImage, ClusterChoice, ClusterKind, ClusterView, ComponentLive,
     ComponentView, DeployedView, Ending, Freshness, ImageView, LoadBalancer, PodRow, ProbePaths,
-    ProjectView, RunId, RunView, SecretKind, ServiceRow,
+    ProjectView, RunId, RunView, ServiceRow,
 };
 
 use super::*;
@@ -53,16 +53,7 @@ fn fresh() -> PanelState {
             who: None,
             warnings: Vec::new(),
         }),
-        secrets: vec![SecretView {
-            key: "KEY".parse().expect("a key"),
-            label: String::new(),
-            help: String::new(),
-            kind: SecretKind::Text,
-            required: true,
-            components: vec![],
-            rehearsal: None,
-            state: SecretState::Unset,
-        }],
+        secrets: vec![SecretView::of_key("KEY".parse().expect("a key"))],
         watch: Freshness::heard_at(NOW),
         ..PanelState::default()
     }
@@ -74,6 +65,7 @@ fn healthy() -> PanelState {
     state.secrets[0].state = SecretState::Set {
         fingerprint: "f".into(),
         since: NOW,
+        by: None,
     };
     state.images = vec![ImageView {
         component: name(),

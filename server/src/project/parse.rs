@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use app::model::{
-    Builder, ComponentName, Finding, Namespace, NextAction, ProbePaths, SecretKey, SecretKind,
+    ApiProvider, Builder, ComponentName, Finding, Namespace, NextAction, ProbePaths, SecretKey,
+    SecretKind,
 };
 use toml::de::DeTable;
 
@@ -43,8 +44,18 @@ const SECRET_KEYS: &[&str] = &[
     "optional",
     "components",
     "rehearsal",
+    "provider",
+    "test_url",
 ];
-const SECRET_KINDS: &[&str] = &["postgres-url", "url", "api-key", "random", "text"];
+const SECRET_KINDS: &[&str] = &[
+    "postgres-url",
+    "url",
+    "api-key",
+    "random",
+    "text",
+    "multi-line",
+    "file",
+];
 const DEPLOY_KEYS: &[&str] = &["manifests", "chart", "values", "image_values"];
 const DEFAULT_RANDOM_LENGTH: u32 = 32;
 
@@ -476,18 +487,23 @@ fn secret(
         .required_string("key", "key = \"DATABASE_URL\"")
         .and_then(|text| section.check_name::<SecretKey>("key", &text));
     let min_length = section.number("min_length", 1..4097);
+    let provider = section.string("provider");
+    let provider_span = provider.as_ref().map(|word| word.span.clone());
+    let provider = provider.and_then(|word| api_provider(section, &word));
     let kind = section.string("kind");
     let kind_word = kind.as_ref().map_or("text", |kind| kind.value.as_str());
     let secret_kind = match kind_word {
         "postgres-url" => SecretKind::PostgresUrl,
         "url" => SecretKind::Url,
-        "api-key" => SecretKind::ApiKey,
+        "api-key" => SecretKind::ApiKey { provider },
         "random" => SecretKind::Random {
             min_length: min_length
                 .as_ref()
                 .map_or(DEFAULT_RANDOM_LENGTH, |length| length.value),
         },
         "text" => SecretKind::Text,
+        "multi-line" => SecretKind::MultiLine,
+        "file" => SecretKind::File,
         other => {
             if let Some(kind) = &kind {
                 unknown_word(section, &kind.span, "kind", other, SECRET_KINDS);
@@ -503,6 +519,33 @@ fn secret(
             "`min_length` in slipway.toml has no effect here".to_owned(),
             format!("It belongs to secrets of kind `random`, and this one is `{kind_word}`."),
             "Remove it, or write kind = \"random\"",
+        );
+    }
+    let test_url = section.string("test_url");
+    let for_keys = [
+        ("provider", provider_span),
+        ("test_url", test_url.as_ref().map(|url| url.span.clone())),
+    ];
+    for (word, span) in for_keys {
+        if let Some(span) = span
+            && !matches!(secret_kind, SecretKind::ApiKey { .. })
+        {
+            section.report().wrong_value(
+                span,
+                format!("`{word}` in slipway.toml has no effect here"),
+                format!("It belongs to secrets of kind `api-key`, and this one is `{kind_word}`."),
+                "Remove it, or write kind = \"api-key\"",
+            );
+        }
+    }
+    if let Some(url) = &test_url
+        && !(url.value.starts_with("https://") || url.value.starts_with("http://"))
+    {
+        section.report().wrong_value(
+            url.span.clone(),
+            "`test_url` in slipway.toml cannot be asked".to_owned(),
+            "It is the base URL of an OpenAI-compatible API.".to_owned(),
+            "Write it like https://api.openai.com/v1",
         );
     }
     let mut names = Vec::new();
@@ -535,8 +578,20 @@ fn secret(
             optional,
             components: names,
             rehearsal,
+            test_url: test_url.map(|url| url.value),
         },
     })
+}
+
+fn api_provider(section: &Section<'_, '_, '_>, word: &Placed<String>) -> Option<ApiProvider> {
+    let found = ApiProvider::ALL
+        .into_iter()
+        .find(|provider| provider.word() == word.value);
+    if found.is_none() {
+        let known = ApiProvider::ALL.map(ApiProvider::word);
+        unknown_word(section, &word.span, "provider", &word.value, &known);
+    }
+    found
 }
 
 /// Without a `[deploy]` section the usual folders are taken where they exist.

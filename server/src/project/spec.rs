@@ -109,6 +109,8 @@ pub struct SecretSpec {
     pub components: Vec<ComponentName>,
     /// A harmless value that makes sense on the practice cluster.
     pub rehearsal: Option<String>,
+    /// The API an `api-key` is tried out on; otherwise the project's own settings say.
+    pub test_url: Option<String>,
 }
 
 /// Where the objects come from.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use app::model::{SecretState, SecretView, UnixMillis};
+use app::model::{LengthClass, SecretState, SecretView, UnixMillis};
 use k8s_openapi::api::core::v1::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fingerprint::FingerprintKey;
+use super::owner::Owner;
 use super::reads::SecretRead;
 use crate::adapters::kube::times::millis;
 use crate::live::pod_facts::PodFacts;
@@ -17,6 +18,9 @@ use crate::live::pod_facts::PodFacts;
 pub struct Entered {
     pub fingerprint: String,
     pub at: UnixMillis,
+    /// The user of this machine.
+    #[serde(default)]
+    pub by: Option<String>,
 }
 
 /// The Secret as the cluster has it now.
@@ -25,19 +29,34 @@ pub struct LiveSecret {
     pub name: String,
     /// By key, for every key it has.
     pub fingerprints: BTreeMap<String, String>,
+    pub lengths: BTreeMap<String, LengthClass>,
     /// When each key was last set, where the cluster tells.
     pub changed: BTreeMap<String, UnixMillis>,
+    /// Who set each key last, where the cluster tells.
+    pub managers: BTreeMap<String, String>,
+    pub owner: Owner,
+    pub immutable: bool,
 }
 
 impl LiveSecret {
     pub fn of(secret: &Secret, key: &FingerprintKey) -> Self {
-        let data = secret.data.iter().flatten();
+        let data = || secret.data.iter().flatten();
+        let set = last_set(secret);
         Self {
             name: secret.metadata.name.clone().unwrap_or_default(),
-            fingerprints: data
+            fingerprints: data()
                 .map(|(name, value)| (name.clone(), key.of(name, &value.0)))
                 .collect(),
-            changed: changed_times(secret),
+            lengths: data()
+                .map(|(name, value)| (name.clone(), LengthClass::of(value.0.len())))
+                .collect(),
+            changed: set
+                .iter()
+                .map(|(key, (at, _))| (key.clone(), *at))
+                .collect(),
+            managers: set.into_iter().map(|(key, (_, by))| (key, by)).collect(),
+            owner: Owner::of(secret),
+            immutable: secret.immutable.unwrap_or(false),
         }
     }
 
@@ -88,9 +107,9 @@ impl LiveSecret {
     }
 }
 
-/// When each key was set, by the managed fields: the newest entry that owns the key.
-fn changed_times(secret: &Secret) -> BTreeMap<String, UnixMillis> {
-    let mut times = BTreeMap::new();
+/// When and by whom each key was set, by the managed fields: the newest entry that owns the key.
+fn last_set(secret: &Secret) -> BTreeMap<String, (UnixMillis, String)> {
+    let mut set: BTreeMap<String, (UnixMillis, String)> = BTreeMap::new();
     for entry in secret.metadata.managed_fields.iter().flatten() {
         let (Some(at), Some(fields)) = (&entry.time, &entry.fields_v1) else {
             continue;
@@ -98,56 +117,78 @@ fn changed_times(secret: &Secret) -> BTreeMap<String, UnixMillis> {
         let Some(data) = fields.0.get("f:data").and_then(Value::as_object) else {
             continue;
         };
+        let at = millis(at);
         for key in data.keys().filter_map(|key| key.strip_prefix("f:")) {
-            let newest = times.entry(key.to_owned()).or_insert(UnixMillis(0));
-            *newest = (*newest).max(millis(at));
+            if set.get(key).is_none_or(|(known, _)| *known <= at) {
+                let by = entry.manager.clone().unwrap_or_default();
+                set.insert(key.to_owned(), (at, by));
+            }
         }
     }
-    times
+    set
 }
 
 /// Puts what was entered and what is there side by side.
 pub fn states(
-    views: &[SecretView],
+    views: Vec<SecretView>,
     live: &Result<Option<LiveSecret>, String>,
     entered: &BTreeMap<String, Entered>,
 ) -> Vec<SecretView> {
     views
-        .iter()
+        .into_iter()
         .map(|view| {
             let key = view.key.as_str();
-            let state = match live {
-                Err(why) => SecretState::Unknown { why: why.clone() },
-                Ok(secret) => {
-                    let fingerprint = secret
-                        .as_ref()
-                        .and_then(|secret| secret.fingerprints.get(key));
-                    match (fingerprint, entered.get(key)) {
-                        (None, _) => SecretState::Unset,
-                        (Some(live), Some(entered)) if *live == entered.fingerprint => {
-                            SecretState::Set {
-                                fingerprint: live.clone(),
-                                since: entered.at,
-                            }
-                        }
-                        (Some(live), _) => SecretState::Foreign {
-                            fingerprint: live.clone(),
-                        },
-                    }
-                }
-            };
+            let secret = live.as_ref().ok().and_then(Option::as_ref);
             SecretView {
-                state,
-                ..view.clone()
+                length: secret.and_then(|secret| secret.lengths.get(key).copied()),
+                state: match live {
+                    Err(why) => SecretState::Unknown {
+                        why: why.clone(),
+                        entered: entered.get(key).map(|entered| entered.at),
+                    },
+                    Ok(_) => state(key, secret, entered.get(key)),
+                },
+                ..view
             }
         })
         .collect()
 }
 
+fn state(key: &str, secret: Option<&LiveSecret>, entered: Option<&Entered>) -> SecretState {
+    let Some((secret, fingerprint)) =
+        secret.and_then(|secret| Some((secret, secret.fingerprints.get(key)?)))
+    else {
+        return SecretState::Unset;
+    };
+    let (fingerprint, at) = (fingerprint.clone(), secret.changed.get(key).copied());
+    let by = secret
+        .managers
+        .get(key)
+        .cloned()
+        .filter(|by| !by.is_empty());
+    match entered {
+        Some(entered) if entered.fingerprint == fingerprint => SecretState::Set {
+            fingerprint,
+            since: entered.at,
+            by: entered.by.clone(),
+        },
+        Some(entered) => SecretState::Drifted {
+            fingerprint,
+            entered: entered.at,
+            by,
+            at,
+        },
+        None => SecretState::Foreign {
+            fingerprint,
+            by,
+            at,
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use app::model::SecretKind;
     use serde_json::json;
 
     fn secret(value: &str, set_at: &str) -> Secret {
@@ -164,16 +205,7 @@ mod tests {
     }
 
     fn view() -> SecretView {
-        SecretView {
-            key: "A".parse().expect("a key"),
-            label: String::new(),
-            help: String::new(),
-            kind: SecretKind::Text,
-            required: true,
-            components: vec![],
-            rehearsal: None,
-            state: SecretState::Unset,
-        }
+        SecretView::of_key("A".parse().expect("a key"))
     }
 
     #[test]
@@ -186,12 +218,13 @@ mod tests {
                 Entered {
                     fingerprint: key.of("A", value),
                     at: UnixMillis(7),
+                    by: None,
                 },
             )])
         };
         let state = |live: Result<Option<LiveSecret>, String>,
                      entered: &BTreeMap<String, Entered>| {
-            states(&[view()], &live, entered).remove(0).state
+            states(vec![view()], &live, entered).remove(0).state
         };
         assert!(matches!(
             state(Ok(Some(live.clone())), &entered(b"mine")),
@@ -202,7 +235,7 @@ mod tests {
         ));
         assert!(matches!(
             state(Ok(Some(live.clone())), &entered(b"other")),
-            SecretState::Foreign { .. }
+            SecretState::Drifted { .. }
         ));
         assert!(matches!(
             state(Ok(Some(live)), &BTreeMap::new()),
@@ -211,7 +244,10 @@ mod tests {
         assert_eq!(state(Ok(None), &entered(b"mine")), SecretState::Unset);
         assert!(matches!(
             state(Err("may not look".into()), &entered(b"mine")),
-            SecretState::Unknown { .. }
+            SecretState::Unknown {
+                entered: Some(UnixMillis(7)),
+                ..
+            }
         ));
     }
 
@@ -260,6 +296,7 @@ mod tests {
             Entered {
                 fingerprint: key.of("A", b"new"),
                 at: crate::adapters::kube::times::parse_rfc3339(same_second).expect("a time"),
+                by: None,
             },
         )]);
         let told = untold.with_entered(&entered);

@@ -1,40 +1,41 @@
 //! Secrets: values go straight into the cluster's Secret and never come back.
 //! What stays here is a keyed fingerprint per key, so that a change behind our back is seen.
 
+mod asking;
 pub mod fingerprint;
 pub mod live_secret;
+pub mod live_test;
+mod owner;
 pub mod reads;
+pub mod references;
+mod storing;
+mod testing;
 mod watching;
 mod words;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use app::model::{
-    Failure, PanelEvent, SecretInput, SecretKey, SecretKind, SecretState, SecretView,
-    check_secret_shape,
+    Failure, InClusterReport, LiveTestReport, PanelEvent, SecretInput, SecretKey, SecretObjectView,
+    SecretOrigin, SecretOwner, SecretView, UnusedKey,
 };
 use app::ports::Secrets;
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::api::{Api, Patch, PatchParams, PostParams};
-use serde_json::json;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::Api;
 use tokio::sync::watch;
-use zeroize::{Zeroize, Zeroizing};
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use fingerprint::FingerprintKey;
 use live_secret::{Entered, LiveSecret};
+use references::{References, unseen};
 
-use crate::adapters::kube::FIELD_MANAGER;
-use crate::adapters::kube::client::{KubeError, REQUEST_LIMIT, within};
 use crate::cluster::{ClusterRoom, Connected};
-use crate::engine::{Core, Voice, clock};
+use crate::deploy::ChartObjects;
+use crate::engine::{Core, Voice};
 use crate::project::{Project, SecretSpec};
-
-/// The least a generated value has, whatever the project asks for.
-const GENERATED_LENGTH: usize = 48;
 
 /// What is known of the Secret: none when there is none, or why nobody can know.
 pub type Observed = Result<Option<LiveSecret>, String>;
@@ -48,6 +49,14 @@ pub struct SecretsRoom {
     observed: watch::Sender<Observed>,
     /// Put into the cluster a moment ago and not in the journal yet.
     entering: Mutex<BTreeMap<String, Entered>>,
+    /// What the project's files say about who reads the Secret.
+    references: watch::Sender<References>,
+    /// What the workloads in the cluster say about it.
+    workloads: watch::Sender<References>,
+    /// Who renders the project's chart; set once by the panel.
+    chart: OnceLock<Arc<dyn ChartObjects>>,
+    /// Stops the live test that is going, by key.
+    tests: Mutex<BTreeMap<SecretKey, CancellationToken>>,
 }
 
 impl SecretsRoom {
@@ -66,17 +75,26 @@ impl SecretsRoom {
             key,
             observed: watch::Sender::new(Err(NOT_ASKED.to_owned())),
             entering: Mutex::default(),
+            references: watch::Sender::default(),
+            workloads: watch::Sender::default(),
+            chart: OnceLock::new(),
+            tests: Mutex::default(),
         })
     }
 
-    /// Follows the Secret of the cluster in use.
+    /// Tells this room who renders the project's chart. Once, when the rooms are put together.
+    pub fn set_chart(&self, chart: Arc<dyn ChartObjects>) {
+        let _ = self.chart.set(chart);
+    }
+
+    /// Follows the Secret of the cluster in use, and the files that say who reads it.
     pub fn spawn(self: &Arc<Self>) {
-        let room = Arc::clone(self);
-        let stop = self.core.shutdown.clone();
+        let (room, stop) = (Arc::clone(self), self.core.shutdown.clone());
         self.core.tasks.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = room.watch_clusters() => {}
+                () = room.keep_reading_references() => {}
             }
         });
     }
@@ -103,127 +121,16 @@ impl SecretsRoom {
         &self.key
     }
 
+    /// A secret that slipway.toml names, or that a workload reads.
     fn spec_of(&self, key: &SecretKey) -> Result<SecretSpec, Failure> {
-        self.project
-            .secret(key)
+        if let Some(spec) = self.project.secret(key) {
+            return Ok(spec);
+        }
+        self.all_references()
+            .proposed(&self.project.spec())
+            .into_iter()
+            .find(|spec| spec.key == *key)
             .ok_or_else(|| words::unknown_key(key).into())
-    }
-
-    /// Checks, stores and forgets the value.
-    async fn store(&self, spec: &SecretSpec, value: Zeroizing<String>) -> Result<(), Failure> {
-        check_secret_shape(&spec.kind, spec.rehearsal.is_some(), &value)
-            .map_err(|why| words::wrong_shape(spec, &why))?;
-        self.core.redactor.learn(&value);
-        let connected = self.cluster.changeable()?;
-        self.core
-            .journal
-            .audit("operator", &format!("set secret {}", spec.key))
-            .await?;
-        let entered = Entered {
-            fingerprint: self.key.of(spec.key.as_str(), value.as_bytes()),
-            at: clock::now(),
-        };
-        // Known before it is stored: the watch may be quicker than this function.
-        self.entering()
-            .insert(spec.key.to_string(), entered.clone());
-        let stored = self.put(&connected, &spec.key, &value).await;
-        drop(value);
-        let result = match stored {
-            Ok(()) => self.remember(&connected, &spec.key, &entered).await,
-            Err(error) => Err(words::not_stored(&spec.key, &error).into()),
-        };
-        self.entering().remove(spec.key.as_str());
-        self.publish(&connected.voice);
-        result
-    }
-
-    /// One key into the Secret, which is made if needed; other keys stay as they are.
-    async fn put(
-        &self,
-        connected: &Connected,
-        key: &SecretKey,
-        value: &str,
-    ) -> Result<(), KubeError> {
-        let api = self.api(connected);
-        let encoded = Zeroizing::new(STANDARD.encode(value));
-        let name = self.project.spec().secret_name.clone();
-        let patch = json!({"data": {key.as_str(): encoded.as_str()}});
-        let result = match patch_secret(&api, &name, &patch).await {
-            Err(error) if error.is_not_found() => self.create(connected, &api, &name, &patch).await,
-            other => other,
-        };
-        wipe(patch);
-        result
-    }
-
-    async fn create(
-        &self,
-        connected: &Connected,
-        api: &Api<Secret>,
-        name: &str,
-        patch: &serde_json::Value,
-    ) -> Result<(), KubeError> {
-        self.ensure_namespace(connected).await?;
-        let secret: Secret = serde_json::from_value(json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": name},
-            "type": "Opaque",
-            "data": patch["data"],
-        }))
-        .map_err(|error| KubeError::Kube(kube::Error::SerdeError(error)))?;
-        let params = PostParams {
-            dry_run: false,
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-        };
-        match within(REQUEST_LIMIT, api.create(&params, &secret)).await {
-            Ok(_) => Ok(()),
-            // Someone was quicker; then it can be patched.
-            Err(error) if error.code() == Some(409) => patch_secret(api, name, patch).await,
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn ensure_namespace(&self, connected: &Connected) -> Result<(), KubeError> {
-        let api: Api<Namespace> = Api::all(connected.client.clone());
-        let name = self.project.spec().namespace.to_string();
-        // Asked first: one may be allowed to use a namespace and not to make one.
-        match within(REQUEST_LIMIT, api.get_opt(&name)).await {
-            Ok(Some(_)) => return Ok(()),
-            Ok(None) => {}
-            Err(error) if error.is_forbidden() => return Ok(()),
-            Err(error) => return Err(error),
-        }
-        let namespace = Namespace {
-            metadata: kube::api::ObjectMeta {
-                name: Some(name),
-                ..kube::api::ObjectMeta::default()
-            },
-            ..Namespace::default()
-        };
-        let params = PostParams {
-            dry_run: false,
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-        };
-        match within(REQUEST_LIMIT, api.create(&params, &namespace)).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some(409) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn remember(
-        &self,
-        connected: &Connected,
-        key: &SecretKey,
-        entered: &Entered,
-    ) -> Result<(), Failure> {
-        let text = serde_json::to_string(entered).unwrap_or_default();
-        self.core
-            .journal
-            .put_fact_durably(&self.scope(connected), key.as_str(), &text)
-            .await
-            .map_err(Failure::from)
     }
 
     /// Facts are per cluster, namespace and Secret: the same key elsewhere is another secret.
@@ -250,15 +157,77 @@ impl SecretsRoom {
         entered
     }
 
+    /// Of the cluster in use, or of none.
+    fn voice(&self) -> Voice {
+        match self.cluster.current() {
+            Some(connected) => connected.voice.clone(),
+            None => self.core.hub.voice(),
+        }
+    }
+
     /// Puts the state of every key into the store, for whoever looked at this cluster.
     fn publish(&self, voice: &Voice) {
         let spec = self.project.spec();
-        let views: Vec<SecretView> = spec.secrets.iter().map(unseen).collect();
-        let states = {
-            let observed = self.observed.borrow();
-            live_secret::states(&views, &observed, &self.entered())
+        let references = self.all_references();
+        let declared = spec.secrets.iter().map(|one| (one, SecretOrigin::Declared));
+        let proposed = references.proposed(&spec);
+        let proposed = proposed.iter().map(|one| (one, SecretOrigin::Proposed));
+        let views: Vec<SecretView> = declared
+            .chain(proposed)
+            .map(|(one, origin)| SecretView {
+                test: self.target_kind(one),
+                ..unseen(one, origin, references.users(one.key.as_str()))
+            })
+            .collect();
+        let observed = self.observed.borrow().clone();
+        let object = self.object_view(&views, &observed, &references);
+        let states = live_secret::states(views, &observed, &self.entered());
+        voice.publish_all(vec![
+            PanelEvent::Secrets(states),
+            PanelEvent::SecretObject(Some(Box::new(object))),
+        ]);
+    }
+
+    /// The Secret as a whole.
+    fn object_view(
+        &self,
+        views: &[SecretView],
+        observed: &Observed,
+        references: &References,
+    ) -> SecretObjectView {
+        let spec = self.project.spec();
+        let live = observed.as_ref().ok().and_then(Option::as_ref);
+        let mut unknown = references.unknown.clone();
+        if let Err(why) = observed
+            && why != NOT_ASKED
+        {
+            unknown.push(format!("{why}."));
+            unknown.push(
+                "Whether values are still what was entered, which pods started with older ones, and which keys nobody uses cannot be known without reading it."
+                    .to_owned(),
+            );
+        }
+        let is_known = |key: &str| {
+            views.iter().any(|view| view.key.as_str() == key) || !references.users(key).is_empty()
         };
-        voice.publish(PanelEvent::Secrets(states));
+        let unused = live
+            .iter()
+            .flat_map(|live| live.fingerprints.keys().map(move |key| (*live, key)))
+            .filter(|(_, key)| !is_known(key))
+            .map(|(live, key)| UnusedKey {
+                key: key.clone(),
+                by: live.managers.get(key).cloned().filter(|by| !by.is_empty()),
+                at: live.changed.get(key).copied(),
+            })
+            .collect();
+        SecretObjectView {
+            namespace: spec.namespace.to_string(),
+            name: spec.secret_name.clone(),
+            owner: live.map_or(SecretOwner::Nobody, |live| live.owner.view()),
+            immutable: live.is_some_and(|live| live.immutable),
+            unused,
+            unknown,
+        }
     }
 
     fn api(&self, connected: &Connected) -> Api<Secret> {
@@ -275,115 +244,52 @@ impl SecretsRoom {
 
 const NOT_ASKED: &str = "No cluster was asked yet";
 
-fn unseen(spec: &SecretSpec) -> SecretView {
-    SecretView {
-        key: spec.key.clone(),
-        label: spec.label.clone(),
-        help: spec.help.clone(),
-        kind: spec.kind.clone(),
-        required: !spec.optional,
-        components: spec.components.clone(),
-        rehearsal: spec.rehearsal.clone(),
-        state: SecretState::Unknown {
-            why: NOT_ASKED.to_owned(),
-        },
-    }
-}
-
-async fn patch_secret(
-    api: &Api<Secret>,
-    name: &str,
-    patch: &serde_json::Value,
-) -> Result<(), KubeError> {
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PatchParams::default()
-    };
-    within(
-        REQUEST_LIMIT,
-        api.patch(name, &params, &Patch::Merge(patch)),
-    )
-    .await
-    .map(|_| ())
-}
-
-/// Overwrites every text in the value, so that none lingers in freed memory.
-fn wipe(value: serde_json::Value) {
-    match value {
-        serde_json::Value::String(mut text) => text.zeroize(),
-        serde_json::Value::Object(map) => map.into_iter().for_each(|(_, value)| wipe(value)),
-        serde_json::Value::Array(items) => items.into_iter().for_each(wipe),
-        _ => {}
-    }
-}
-
-/// Letters, digits, `-` and `_`: safe in every shell, URL and configuration file.
-fn random_value(min_length: u32) -> Zeroizing<String> {
-    let length = GENERATED_LENGTH.max(min_length as usize);
-    let mut bytes = Zeroizing::new(vec![0_u8; length]);
-    rand::fill(bytes.as_mut_slice());
-    let mut text = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice()));
-    text.truncate(length);
-    text
-}
-
 #[async_trait]
 impl Secrets for SecretsRoom {
     async fn set(&self, key: SecretKey, value: SecretInput) -> Result<(), Failure> {
-        let value = Zeroizing::new(value.0);
-        let spec = self.spec_of(&key)?;
-        self.store(&spec, value).await
+        self.set_all(vec![(key, value)]).await
+    }
+
+    async fn set_all(&self, values: Vec<(SecretKey, SecretInput)>) -> Result<(), Failure> {
+        // Wiped whatever becomes of them.
+        let values: Vec<(SecretKey, Zeroizing<String>)> = values
+            .into_iter()
+            .map(|(key, value)| (key, Zeroizing::new(value.0)))
+            .collect();
+        self.store(values).await
     }
 
     async fn generate(&self, key: SecretKey) -> Result<(), Failure> {
-        let spec = self.spec_of(&key)?;
-        let SecretKind::Random { min_length } = spec.kind else {
-            return Err(words::cannot_generate(&key).into());
-        };
-        self.store(&spec, random_value(min_length)).await
+        self.make_up(key).await
     }
 
     async fn delete(&self, key: SecretKey) -> Result<(), Failure> {
-        let spec = self.spec_of(&key)?;
-        let connected = self.cluster.changeable()?;
-        self.core
-            .journal
-            .audit("operator", &format!("delete secret {key}"))
-            .await?;
-        let patch = json!({"data": {key.as_str(): null}});
-        match patch_secret(
-            &self.api(&connected),
-            &self.project.spec().secret_name,
-            &patch,
-        )
-        .await
-        {
-            Ok(()) => {}
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(words::not_stored(&spec.key, &error).into()),
-        }
-        self.core
-            .journal
-            .delete_fact(&self.scope(&connected), key.as_str());
-        self.publish(&connected.voice);
+        self.take_out(key).await
+    }
+
+    async fn test(
+        &self,
+        key: SecretKey,
+        value: Option<SecretInput>,
+    ) -> Result<LiveTestReport, Failure> {
+        let value = value.map(|value| Zeroizing::new(value.0));
+        self.try_out(key, value).await
+    }
+
+    async fn stop_test(&self, key: SecretKey) -> Result<(), Failure> {
+        self.stop_trying(&key);
         Ok(())
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    async fn ask_pods(&self) -> Result<InClusterReport, Failure> {
+        self.ask_ready_paths().await
+    }
 
-    #[test]
-    fn a_generated_value_is_long_enough_different_and_harmless() {
-        let (one, two) = (random_value(32), random_value(100));
-        assert_eq!((one.len(), two.len()), (GENERATED_LENGTH, 100));
-        assert_ne!(*random_value(32), *random_value(32));
-        assert!(
-            two.chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-        );
-        let kind = SecretKind::Random { min_length: 100 };
-        assert_eq!(check_secret_shape(&kind, false, &two), Ok(()));
+    async fn accept(&self, key: SecretKey) -> Result<(), Failure> {
+        self.accept_live(key).await
+    }
+
+    async fn adopt(&self) -> Result<(), Failure> {
+        self.adopt_secret().await
     }
 }

@@ -43,6 +43,8 @@ impl SecretsRoom {
 
     async fn watch_secret(&self, connected: &Connected, stop: CancellationToken) {
         let voice = &connected.voice;
+        // What the workloads of another cluster read says nothing about this one.
+        self.workloads.send_replace(Default::default());
         self.see(voice, Err(NOT_ASKED.to_owned()));
         let name = self.project.spec().secret_name.clone();
         let mut listed = None;

@@ -217,7 +217,7 @@ async fn what_is_missing_is_told_before_anything_is_applied() {
     .expect("patched");
     world
         .until("the foreign value is seen", |state| {
-            matches!(state.secrets[0].state, SecretState::Foreign { .. })
+            matches!(state.secrets[0].state, SecretState::Drifted { .. })
         })
         .await;
     assert!(

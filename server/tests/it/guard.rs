@@ -83,6 +83,34 @@ impl Secrets for Counting {
         self.called();
         Ok(())
     }
+    async fn set_all(&self, _: Vec<(SecretKey, SecretInput)>) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn test(
+        &self,
+        _: SecretKey,
+        _: Option<SecretInput>,
+    ) -> Result<app::model::LiveTestReport, Failure> {
+        self.called();
+        Err(Finding::new("X", "x", "x").into())
+    }
+    async fn stop_test(&self, _: SecretKey) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn ask_pods(&self) -> Result<app::model::InClusterReport, Failure> {
+        self.called();
+        Err(Finding::new("X", "x", "x").into())
+    }
+    async fn accept(&self, _: SecretKey) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn adopt(&self) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
 }
 #[async_trait]
 impl Images for Counting {
@@ -130,6 +158,10 @@ impl Rollouts for Counting {
     async fn steer(&self, _: ComponentName, _: RolloutAct) -> Result<RunId, Failure> {
         self.called();
         Ok(RunId(9))
+    }
+    async fn restart_stale(&self) -> Result<RunId, Failure> {
+        self.called();
+        Ok(RunId(12))
     }
     async fn history(&self, _: ComponentName) -> Result<RolloutHistory, Failure> {
         self.called();

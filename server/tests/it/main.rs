@@ -20,5 +20,6 @@ mod preview;
 mod project;
 #[path = "../../../practice/tests/real_tools/mod.rs"]
 mod real_tools;
+mod secrets;
 mod setup;
 mod standin_minikube;

@@ -47,17 +47,13 @@ impl World {
             has_chart: false,
         });
         world.state.secrets = vec![SecretView {
-            key: "DATABASE_URL".parse().expect("a key"),
-            label: "Database".into(),
-            help: String::new(),
-            kind: SecretKind::Text,
-            required: true,
             components: vec![name()],
-            rehearsal: None,
             state: SecretState::Set {
                 fingerprint: "f".into(),
                 since: NOW,
+                by: None,
             },
+            ..SecretView::of_key("DATABASE_URL".parse().expect("a key"))
         }];
         world.state.images = vec![ImageView {
             component: name(),

@@ -19,6 +19,7 @@ fn project() -> ProjectSpec {
         optional,
         components: vec![],
         rehearsal: None,
+        test_url: None,
     };
     ProjectSpec {
         name: "todo".into(),

@@ -96,6 +96,12 @@ fn changing() -> BTreeMap<&'static str, Value> {
         ),
         ("/api/secrets/generate", json!({"key": "AUTH_SECRET"})),
         ("/api/secrets/delete", json!({"key": "OPENAI_API_KEY"})),
+        (
+            "/api/secrets/set-all",
+            json!({"values": [["OPENAI_API_KEY", "sk-0123456789abcdef"]]}),
+        ),
+        ("/api/secrets/adopt", json!({})),
+        ("/api/secrets/restart-stale", json!({})),
         ("/api/images/build", json!({"components": []})),
         (
             "/api/deploys/deploy",
@@ -142,6 +148,10 @@ const HARMLESS: &[&str] = &[
     "/api/runs/cancel",
     "/api/runs/log",
     "/api/runs/search",
+    "/api/secrets/accept",
+    "/api/secrets/ask-pods",
+    "/api/secrets/stop-test",
+    "/api/secrets/test",
     "/api/setup/mute",
     "/api/setup/recheck",
 ];

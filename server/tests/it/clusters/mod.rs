@@ -18,22 +18,22 @@ use server::engine::{Core, Journal, StateDir};
 use tempfile::TempDir;
 
 /// A practice API server of this test alone, without pods.
-struct Api {
-    cluster: PracticeCluster,
+pub(crate) struct Api {
+    pub(crate) cluster: PracticeCluster,
     folder: TempDir,
 }
 
 /// What the practice cluster's own kubeconfig says.
-struct Credentials {
-    server: String,
-    authority: String,
+pub(crate) struct Credentials {
+    pub(crate) server: String,
+    pub(crate) authority: String,
     certificate: String,
     key: String,
     token: String,
 }
 
 impl Api {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let cluster = PracticeCluster::start(PracticeConfig::api_only(folder.path()))
             .await
@@ -41,7 +41,7 @@ impl Api {
         Self { cluster, folder }
     }
 
-    fn credentials(&self) -> Credentials {
+    pub(crate) fn credentials(&self) -> Credentials {
         use secrecy::ExposeSecret as _;
         let config = Kubeconfig::read_from(self.cluster.kubeconfig()).expect("a kubeconfig");
         let cluster = config.clusters[0].cluster.clone().expect("a cluster");
@@ -127,7 +127,7 @@ impl World {
     }
 }
 
-fn core(state_dir: &Path) -> Core {
+pub(crate) fn core(state_dir: &Path) -> Core {
     let state_dir = StateDir::open(state_dir).expect("a state folder");
     let journal = Journal::open(state_dir.path()).expect("a journal");
     Core::start(Arc::new(state_dir), journal)
@@ -141,7 +141,7 @@ fn finding(failure: Failure) -> Finding {
 }
 
 /// A kubeconfig of one context `name`, from the YAML of its cluster and its user.
-fn kubeconfig(name: &str, cluster: &str, user: &str) -> String {
+pub(crate) fn kubeconfig(name: &str, cluster: &str, user: &str) -> String {
     format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: {name}\nclusters:\n- name: c\n  cluster: {{{cluster}}}\ncontexts:\n- name: {name}\n  context: {{cluster: c, user: u}}\nusers:\n- name: u\n  user: {{{user}}}\n"
     )
