@@ -7,12 +7,24 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::model::{
-    Builder, ClusterChoice, ComponentName, ContextName, DeployMode, DeployPlan, Failure, GoingRuns,
-    Handover, InClusterReport, LiveTestReport, LogLine, LogPage, LogQuery, LogQuestion, NewCluster,
-    ObjectDiff, PlanChoices, ProfileAct, ProfileName, Rebuild, ReleasePlan, ReleaseWish,
-    RevisionChange, RevisionComparison, RevisionDetail, RolloutAct, RolloutHistory, RunId,
-    SavePreview, SecretInput, SecretKey, ValueEdit, ValuesForm,
+    AdoptPreview, AdoptWish, Builder, ClusterChoice, ComponentName, ContextName, DeployMode,
+    DeployPlan, Failure, GoingRuns, Handover, InClusterReport, LiveTestReport, LogLine, LogPage,
+    LogQuery, LogQuestion, NewCluster, ObjectDiff, PlanChoices, ProfileAct, ProfileName, Rebuild,
+    ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison, RevisionDetail, RolloutAct,
+    RolloutHistory, RunId, SavePreview, SecretInput, SecretKey, ValueEdit, ValuesForm, Written,
 };
+
+/// A folder without a `slipway.toml`. The one port there is before the project, so it stands alone:
+/// the other ports come with the project.
+#[async_trait]
+pub trait Adopter: Send + Sync {
+    /// Looks at the folder again; the proposal arrives as an event.
+    async fn look(&self) -> Result<(), Failure>;
+    /// What would be written; nothing is.
+    async fn preview(&self, wish: AdoptWish) -> Result<AdoptPreview, Failure>;
+    /// Writes exactly what the preview of this hash showed, and overwrites nothing.
+    async fn write(&self, wish: AdoptWish, hash: String) -> Result<Written, Failure>;
+}
 
 /// What is here, and what is missing.
 #[async_trait]

@@ -11,6 +11,7 @@ use crate::components::{
     Walk,
 };
 use crate::live::{Connection, Live};
+use crate::model::Slice;
 use crate::pages::*;
 use crate::token;
 use crate::ui::{DialogNote, SkipLink};
@@ -46,6 +47,7 @@ pub fn App() -> impl IntoView {
                 <Show when=move || has_token.get() fallback=TokenScreen>
                     <FlatRoutes fallback=NotFoundPage>
                         <Route path=path!("/") view=HomePage />
+                        <Route path=path!("/adopt") view=AdoptPage />
                         <Route path=path!("/setup") view=SetupPage />
                         <Route path=path!("/secrets") view=SecretsPage />
                         <Route path=path!("/images") view=ImagesPage />
@@ -65,10 +67,17 @@ pub fn App() -> impl IntoView {
 fn Chrome(has_token: Memo<bool>) -> impl IntoView {
     let pathname = use_location().pathname;
     let is_bare = Memo::new(move |_| pathname.with(|path| path == "/demo") || !has_token.get());
+    let live = Live::expect();
+    // A folder that is no project yet has no walk.
+    let has_walk = live.memo(&[Slice::Project], |state| {
+        state.project.is_some() || state.adoption.is_none()
+    });
     view! {
         <Show when=move || !is_bare.get()>
             <Header />
-            <Walk />
+            <Show when=move || has_walk.get()>
+                <Walk />
+            </Show>
             <ConnectionBanner />
             <GuardBanner />
             <Announcer />

@@ -1,12 +1,14 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Browser, Page } from '@playwright/test'
+import { AdoptPage } from '../tests/pages/adopt-page.ts'
 import { WalkBar } from '../tests/pages/walk-bar.ts'
 import { TodoApp } from '../tests/pages/todo-app.ts'
 import { LivePage } from '../tests/pages/live-page.ts'
 import { Panel } from '../tests/support/panel.ts'
 import { changeFile, exampleProject } from '../tests/support/slipway.ts'
 import { expect, test } from '../tests/support/test.ts'
+import { unfamiliarFolder } from '../tests/support/unfamiliar.ts'
 
 const FOLDER = resolve(import.meta.dirname, '../screenshots')
 const README_PICTURE = resolve(import.meta.dirname, '../../docs/images/live.png')
@@ -55,6 +57,13 @@ test('at the start', async ({ browser, start }) => {
   const door = async (page: Page) => await expect(page.getByRole('button', { name: 'Open' })).toBeVisible()
   await take(browser, 'start', slipway.url.origin, 'no-token', door)
   await take(browser, 'start', slipway.link('/nowhere'), 'not-found', steps('To do'))
+})
+
+test('a folder to adopt', async ({ browser, scratch, start }) => {
+  rmSync(join(FOLDER, 'adopt'), { recursive: true, force: true })
+  const slipway = await start({ project: unfamiliarFolder(scratch) })
+  const ready = async (page: Page) => await new AdoptPage(page).expectReadyToWrite(8)
+  await take(browser, 'adopt', slipway.link('/adopt'), 'adopt', ready)
 })
 
 test('healthy', async ({ browser, openai, open, scratch, start }) => {

@@ -42,8 +42,8 @@ test.describe('before the start', () => {
     expect(stderr).toContain('The project has no k8s')
   })
 
-  test('a folder without a project is told what one is', async ({ scratch }) => {
-    const { code, stderr } = await run(`${scratch}/state`, ['serve', '--no-open', '--project', scratch])
+  test('a folder that is not there is told what one is', async ({ scratch }) => {
+    const { code, stderr } = await run(`${scratch}/state`, ['serve', '--no-open', '--project', `${scratch}/nowhere`])
     expect(code).toBe(1)
     expect(stderr).toContain('PROJECT_NOT_FOUND')
   })

@@ -12,6 +12,9 @@ const HARMLESS = /^(Theme: \w+|Copy .+|Follow|Pause|Show all .+|Unified|Side by 
 
 /** Every server function there is, with arguments that would work for the operator. */
 const FUNCTIONS: Record<string, unknown> = {
+  'adopt/look': {},
+  'adopt/preview': {},
+  'adopt/write': {},
   'clusters/use': { choice: { type: 'practice' }, going: 'refuse' },
   'setup/recheck': {},
   'secrets/set': { key: 'OPENAI_API_KEY', value: 'sk-from-a-viewer-0123' },

@@ -2,6 +2,7 @@
 //! web side. The binary in `main.rs` only wires these together.
 
 pub mod adapters;
+pub mod adopt;
 pub mod assist;
 pub mod cli;
 pub mod cluster;

@@ -16,8 +16,9 @@ use app::model::{Access, PanelState, Role};
 use leptos::prelude::*;
 use leptos_router::location::RequestUrl;
 
-const PAGES: [&str; 9] = [
-    "/", "/setup", "/secrets", "/images", "/deploy", "/assist", "/live", "/demo", "/nowhere",
+const PAGES: [&str; 10] = [
+    "/", "/adopt", "/setup", "/secrets", "/images", "/deploy", "/assist", "/live", "/demo",
+    "/nowhere",
 ];
 
 fn main() -> std::io::Result<()> {

@@ -1,6 +1,7 @@
 //! The server functions: each takes the ports from the context and makes one call.
 //! JSON only, with the token's header and `x-slipway`, so that no foreign page can forge one.
 
+pub mod adopt;
 mod client;
 pub mod clusters;
 pub mod deploys;

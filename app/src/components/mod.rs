@@ -1,5 +1,6 @@
 //! Parts that know the domain: they draw the model and send wishes.
 
+pub mod adopt;
 mod age;
 mod announcer;
 mod ask;

@@ -1,6 +1,7 @@
 //! The pure types both sides share: no I/O, compiles to wasm.
 //! The server folds the world into these; the browser folds the same events and draws them.
 
+pub mod adopt;
 pub mod build;
 pub mod build_doing;
 pub mod cluster;
@@ -30,6 +31,7 @@ pub mod step;
 pub mod time;
 pub mod workload;
 
+pub use adopt::*;
 pub use build::*;
 pub use build_doing::*;
 pub use cluster::*;

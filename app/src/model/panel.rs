@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BuildStep, BuildView, Check, ClusterOption, ClusterView, ComponentLive, ComponentName,
-    DeployPlan, DeployRevision, DeployedView, DriftedObject, Ending, EventRow, Finding, Freshness,
-    Handover, HelmView, ImageReport, ImageView, KubeconfigFile, LogLine, MinikubeView, OwnProbe,
-    OwnershipView, Planning, PodRow, ProjectView, RunId, RunView, SecretObjectView, SecretView,
-    StageState, StepId, StepState,
+    Adoption, BuildStep, BuildView, Check, ClusterOption, ClusterView, ComponentLive,
+    ComponentName, DeployPlan, DeployRevision, DeployedView, DriftedObject, Ending, EventRow,
+    Finding, Freshness, Handover, HelmView, ImageReport, ImageView, KubeconfigFile, LogLine,
+    MinikubeView, OwnProbe, OwnershipView, Planning, PodRow, ProjectView, RunId, RunView,
+    SecretObjectView, SecretView, StageState, StepId, StepState,
 };
 
 /// How many events are kept; the oldest go first.
@@ -23,6 +23,9 @@ pub struct PanelState {
     pub project: Option<ProjectView>,
     /// Why the project cannot be used (a broken `slipway.toml`), if so.
     pub project_problem: Option<Finding>,
+    /// What the folder could become, while it has no `slipway.toml`.
+    #[serde(default)]
+    pub adoption: Option<Adoption>,
     pub clusters: Vec<ClusterOption>,
     /// The kubeconfig files the contexts come from, in kubectl's order of precedence.
     pub kubeconfig_files: Vec<KubeconfigFile>,
@@ -130,6 +133,7 @@ impl Slice {
 pub enum PanelEvent {
     Project(Box<ProjectView>),
     ProjectProblem(Box<Finding>),
+    Adoption(Box<Adoption>),
     Clusters(Vec<ClusterOption>),
     KubeconfigFiles(Vec<KubeconfigFile>),
     /// Another cluster (or none): everything that was read from the old one is gone with this event.
@@ -200,7 +204,7 @@ impl PanelEvent {
     /// The slices this event touches. [`PanelEvent::ClusterChosen`] touches all of them.
     pub fn slices(&self) -> &'static [Slice] {
         match self {
-            Self::Project(_) | Self::ProjectProblem(_) => &[Slice::Project],
+            Self::Project(_) | Self::ProjectProblem(_) | Self::Adoption(_) => &[Slice::Project],
             Self::Clusters(_) | Self::KubeconfigFiles(_) => &[Slice::Clusters],
             Self::ClusterChosen(_) => &Slice::ALL,
             Self::Cluster(_) | Self::ClusterFreshness(_) => &[Slice::Cluster],
@@ -268,6 +272,7 @@ impl PanelEvent {
             | Self::Helm(_)
             | Self::Project(_)
             | Self::ProjectProblem(_)
+            | Self::Adoption(_)
             | Self::Clusters(_)
             | Self::KubeconfigFiles(_)
             | Self::Minikube(_)
@@ -287,8 +292,10 @@ impl PanelState {
             PanelEvent::Project(project) => {
                 self.project = Some((**project).clone());
                 self.project_problem = None;
+                self.adoption = None;
             }
             PanelEvent::ProjectProblem(finding) => self.project_problem = Some((**finding).clone()),
+            PanelEvent::Adoption(adoption) => self.adoption = Some((**adoption).clone()),
             PanelEvent::Clusters(clusters) => self.clusters.clone_from(clusters),
             PanelEvent::KubeconfigFiles(files) => self.kubeconfig_files.clone_from(files),
             PanelEvent::ClusterChosen(cluster) => self.choose_cluster(cluster.as_deref()),

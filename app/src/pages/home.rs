@@ -15,12 +15,12 @@ pub fn HomePage() -> impl IntoView {
     let navigate = use_navigate();
     Effect::new(move |_| {
         if live.has_snapshot() {
-            let step = live.peek(current_step);
+            let path = live.peek(current_path);
             let replace = NavigateOptions {
                 replace: true,
                 ..NavigateOptions::default()
             };
-            navigate(step.path(), replace);
+            navigate(path, replace);
         }
     });
     view! {
@@ -37,6 +37,14 @@ pub fn HomePage() -> impl IntoView {
         </section>
     }
     .into_any()
+}
+
+/// Where a person goes on: a folder that is no project yet has to become one first.
+fn current_path(state: &PanelState) -> &'static str {
+    match (&state.project, &state.adoption) {
+        (None, Some(_)) => "/adopt",
+        _ => current_step(state).path(),
+    }
 }
 
 /// The first step that is not done; with all done, Live.

@@ -1,5 +1,6 @@
 //! One module per screen; each says what its step proves and puts the next act first.
 
+mod adopt;
 mod assist;
 mod demo;
 mod deploy;
@@ -10,6 +11,7 @@ mod not_found;
 mod secrets;
 mod setup;
 
+pub use adopt::AdoptPage;
 pub use assist::AssistPage;
 pub use demo::DemoPage;
 pub use deploy::DeployPage;

@@ -11,7 +11,9 @@ use crate::live::Live;
 use crate::model::{
     Check, CheckState, ComponentView, Need, ProjectView, Slice, StepId, humanize_bytes,
 };
-use crate::ui::{Button, Card, EmptyMessage, Icon, IconShape, KeyValue, Tone};
+use crate::ui::{
+    Button, ButtonKind, Card, EmptyMessage, Icon, IconShape, KeyValue, LinkButton, Tone,
+};
 
 #[component]
 pub fn SetupPage() -> impl IntoView {
@@ -132,8 +134,24 @@ fn rank(check: &Check) -> u8 {
 fn Project() -> impl IntoView {
     let live = Live::expect();
     let project = live.memo(&[Slice::Project], |state| state.project.clone());
-    move || match project.get() {
+    let can_adopt = live.memo(&[Slice::Project], |state| state.adoption.is_some());
+    move || {
+        match project.get() {
         Some(project) => project_card(project).into_any(),
+        None if can_adopt.get() => view! {
+            <Card title="Project">
+                <EmptyMessage
+                    tone=Tone::ToDo
+                    title="Not a project yet"
+                    text="This folder has no slipway.toml. Slipway has looked at it and proposes one."
+                >
+                    <LinkButton kind=ButtonKind::Primary href="/adopt">
+                        "See the proposal"
+                    </LinkButton>
+                </EmptyMessage>
+            </Card>
+        }
+        .into_any(),
         None => view! {
             <Card title="Project">
                 <EmptyMessage
@@ -144,6 +162,7 @@ fn Project() -> impl IntoView {
             </Card>
         }
         .into_any(),
+    }
     }
 }
 

@@ -9,6 +9,7 @@ use app::model::Finding;
 use tokio::task::JoinHandle;
 
 use super::{Stop, session, signals};
+use crate::adopt::AdoptRoom;
 use crate::cli::ServeArgs;
 use crate::engine::state_dir::ServerFile;
 use crate::panel::Panel;
@@ -18,8 +19,11 @@ use crate::web::{Addresses, Listeners, PortsSlot, Site, Tokens, port_in_use};
 pub(super) async fn run(args: ServeArgs, state_dir: Option<&Path>) -> Result<(), Stop> {
     let interrupted = signals::watch().map_err(|error| io_finding("signals", &error))?;
     let opened = session::begin(&args.target, state_dir)?;
+    let unadopted = opened.unadopted();
     let mut panel = match opened.project() {
         Ok(project) => Ok(opened.panel(project)?),
+        // The page proposes what it could become.
+        Err(finding) if unadopted.is_some() => Err(finding),
         // One that is not there was mistyped. One that is broken is best mended with its problem on
         // the screen.
         Err(finding) if finding.code == "PROJECT_NOT_FOUND" => return Err(finding.into()),
@@ -47,6 +51,10 @@ pub(super) async fn run(args: ServeArgs, state_dir: Option<&Path>) -> Result<(),
         core.shutdown.clone(),
     );
     let serving = tokio::spawn(listeners.serve(site, core.shutdown.clone()));
+    let room = unadopted.map(|folder| AdoptRoom::new(folder, core.hub.clone()));
+    if let Some(room) = &room {
+        ports.fill_adopter(room.clone());
+    }
     let mut starting = None;
     if let Ok(panel) = &panel {
         starting = Some(start(panel, &ports));
@@ -58,8 +66,17 @@ pub(super) async fn run(args: ServeArgs, state_dir: Option<&Path>) -> Result<(),
         open_browser(&link);
     }
     if let Err(problem) = panel {
+        let project = async {
+            match &room {
+                Some(room) => {
+                    room.look_at_it().await;
+                    opened.project_once_adopted(room).await
+                }
+                None => opened.project_once_mended(problem.clone()).await,
+            }
+        };
         panel = tokio::select! {
-            project = opened.project_once_mended(problem.clone()) => {
+            project = project => {
                 let panel = opened.panel(project)?;
                 starting = Some(start(&panel, &ports));
                 Ok(panel)

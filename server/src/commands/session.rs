@@ -8,6 +8,7 @@ use app::model::{Finding, PanelEvent};
 use tokio::time::timeout;
 
 use super::{Stop, example};
+use crate::adopt::AdoptRoom;
 use crate::cli::Target;
 use crate::cluster::ClusterOptions;
 use crate::engine::{Core, Journal, StateDir};
@@ -54,6 +55,26 @@ impl Opened {
         Project::load(&self.folder)
     }
 
+    /// The folder that could become a project: it is there and has no `slipway.toml`.
+    pub fn unadopted(&self) -> Option<PathBuf> {
+        let folder = self.folder.canonicalize().ok()?;
+        (folder.is_dir() && !Project::is_there(&folder)).then_some(folder)
+    }
+
+    /// Waits until the folder is a project: by a yes on the page, or by somebody's own hand.
+    pub async fn project_once_adopted(&self, room: &AdoptRoom) -> Project {
+        loop {
+            // By hand it may come at any time.
+            let _ = timeout(LOOK_AGAIN, room.written()).await;
+            if Project::is_there(&self.folder) {
+                match self.project() {
+                    Ok(project) => return project,
+                    Err(problem) => return self.project_once_mended(problem).await,
+                }
+            }
+        }
+    }
+
     /// Puts the rooms together around it.
     pub fn panel(&self, project: Project) -> Result<Panel, Finding> {
         Panel::new(self.core.clone(), Arc::new(project), self.options.clone())
@@ -86,11 +107,10 @@ pub(super) fn open(target: &Target, state_dir: Option<&Path>) -> Result<Panel, S
     Ok(opened.panel(opened.project()?)?)
 }
 
-/// Puts the rooms together beside a Slipway that may be running, leaving no trace in its journal.
-pub(super) fn look(target: &Target, state_dir: Option<&Path>) -> Result<Panel, Stop> {
+/// Opens it beside a Slipway that may be running, leaving no trace in its journal.
+pub(super) fn look(target: &Target, state_dir: Option<&Path>) -> Result<Opened, Stop> {
     let state_dir = Arc::new(StateDir::without_lock(&state_path(state_dir)?)?);
-    let opened = assemble(target, state_dir, Journal::in_memory()?)?;
-    Ok(opened.panel(opened.project()?)?)
+    Ok(assemble(target, state_dir, Journal::in_memory()?)?)
 }
 
 fn assemble(

@@ -271,6 +271,7 @@ fn is_news(state: &PanelState, event: &PanelEvent) -> bool {
             state.project.as_ref() != Some(project) || state.project_problem.is_some()
         }
         PanelEvent::ProjectProblem(finding) => state.project_problem.as_ref() != Some(finding),
+        PanelEvent::Adoption(adoption) => state.adoption.as_ref() != Some(adoption),
         PanelEvent::Clusters(clusters) => &state.clusters != clusters,
         PanelEvent::KubeconfigFiles(files) => &state.kubeconfig_files != files,
         PanelEvent::Cluster(cluster) => state.cluster.as_ref() != Some(cluster),

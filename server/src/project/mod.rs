@@ -21,6 +21,14 @@ pub use spec::{
 /// The file that makes a folder a project.
 pub const FILE: &str = "slipway.toml";
 
+/// Whether this text would be a good `slipway.toml` of the folder, with files that are `coming` as if
+/// they were there.
+pub fn try_text(root: &Path, text: &str, coming: &[PathBuf]) -> Result<ProjectSpec, Finding> {
+    let spec = parse::parse(root, text)?;
+    parse::check_paths(root, &spec, coming)?;
+    Ok(spec)
+}
+
 /// A loaded project. What its file says can be read again while Slipway runs; the last good
 /// reading stays in use until then.
 #[derive(Debug)]
@@ -57,6 +65,11 @@ impl Project {
         dir.join(FILE).is_file()
     }
 
+    /// Whether there is anything of that name, even what cannot be read.
+    pub fn is_there(dir: &Path) -> bool {
+        dir.join(FILE).symlink_metadata().is_ok()
+    }
+
     /// What the file says, by the last good reading.
     pub fn spec(&self) -> Arc<ProjectSpec> {
         Arc::clone(&self.reading().spec)
@@ -68,7 +81,7 @@ impl Project {
         let before = self.reading();
         if before.stamp.is_some() && stamp(&self.root.join(FILE)) == before.stamp {
             // Paths the file names may have gone meanwhile.
-            return parse::check_paths(&self.root, &before.spec).map(|()| false);
+            return parse::check_paths(&self.root, &before.spec, &[]).map(|()| false);
         }
         let after = read(&self.root)?;
         let changed = after.spec != before.spec;
@@ -134,7 +147,7 @@ fn read(root: &Path) -> Result<Reading, Finding> {
     let stamp = stamp(&path);
     let text = std::fs::read_to_string(&path).map_err(|error| not_found(root, &error))?;
     let spec = Arc::new(parse::parse(root, &text)?);
-    parse::check_paths(root, &spec)?;
+    parse::check_paths(root, &spec, &[])?;
     Ok(Reading { spec, stamp })
 }
 
@@ -151,11 +164,11 @@ fn not_found(folder: &Path, error: &std::io::Error) -> Finding {
             format!("A project is a folder with a file named {FILE}, and this one has none."),
         )
         .next(NextAction::Command {
-            command: "slipway serve --project FOLDER".to_owned(),
-            why: format!("Name the folder that holds {FILE}"),
+            command: format!("slipway serve --project {}", folder.display()),
+            why: format!("Slipway looks at the folder and proposes a {FILE} in the browser; nothing is written without your yes"),
         })
         .next(NextAction::Advice {
-            text: format!("Or write a {FILE}; docs/slipway-toml.md describes every key"),
+            text: format!("Or name the folder that holds {FILE}, or write one; docs/slipway-toml.md describes every key"),
         }),
         _ => Finding::new(
             "PROJECT_UNREADABLE",

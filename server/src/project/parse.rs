@@ -666,8 +666,10 @@ fn image_values(
     found
 }
 
-/// Every path the file names must exist. What a build leaves behind need not, yet.
-pub fn check_paths(root: &Path, spec: &ProjectSpec) -> Result<(), Finding> {
+/// Every path the file names must exist, or be among those that are coming. What a build leaves
+/// behind need not, yet.
+pub fn check_paths(root: &Path, spec: &ProjectSpec, coming: &[PathBuf]) -> Result<(), Finding> {
+    let comes = |path: &Path| coming.iter().any(|file| file.starts_with(path));
     let mut missing: Vec<(String, &Path)> = Vec::new();
     for component in &spec.components {
         let about = |key: &str| format!("`{key}` of component `{}`", component.name);
@@ -676,6 +678,7 @@ pub fn check_paths(root: &Path, spec: &ProjectSpec) -> Result<(), Finding> {
         }
         if let Some(dockerfile) = &component.dockerfile
             && !root.join(dockerfile).is_file()
+            && !comes(dockerfile)
         {
             missing.push((about("dockerfile"), dockerfile));
         }
@@ -683,7 +686,7 @@ pub fn check_paths(root: &Path, spec: &ProjectSpec) -> Result<(), Finding> {
     let manifests = spec.deploy.manifests.iter().map(|path| ("manifests", path));
     let chart = spec.deploy.chart.iter().map(|path| ("chart", path));
     for (key, path) in manifests.chain(chart) {
-        if !root.join(path).exists() {
+        if !root.join(path).exists() && !comes(path) {
             missing.push((format!("`{key}` of [deploy]"), path));
         }
     }

@@ -35,7 +35,8 @@ const LONGEST_KEY: usize = 64;
 const LONGEST_ANSWER: usize = 64 << 10;
 
 /// What these do does not depend on the cluster in use, or decides about it.
-const FREE: [&str; 4] = [
+const FREE: [&str; 5] = [
+    "/api/adopt/",
     "/api/clusters/",
     "/api/setup/",
     "/api/runs/",

@@ -13,8 +13,8 @@ use leptos_axum::ResponseOptions;
 use super::assets;
 
 /// The paths the app has pages for; anything else is answered with the app's own "not found".
-const PAGES: [&str; 8] = [
-    "/", "/setup", "/secrets", "/images", "/deploy", "/assist", "/live", "/demo",
+const PAGES: [&str; 9] = [
+    "/", "/adopt", "/setup", "/secrets", "/images", "/deploy", "/assist", "/live", "/demo",
 ];
 
 const NOT_BUILT: &str = "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><title>Slipway</title>\

@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use app::model::{Failure, Finding, Role};
-use app::ports::Ports;
+use app::model::{Failure, Finding, NextAction, Role, StepId};
+use app::ports::{Adopter, Ports};
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -23,12 +23,36 @@ use crate::engine::Hub;
 
 /// Where the ports are handed over: empty while there is no project to build the rooms around.
 #[derive(Clone, Debug, Default)]
-pub struct PortsSlot(Arc<OnceLock<Ports>>);
+pub struct PortsSlot {
+    ports: Arc<OnceLock<Ports>>,
+    adopter: AdopterSlot,
+}
+
+/// The one port there can be before the project is.
+#[derive(Clone, Default)]
+struct AdopterSlot(Arc<OnceLock<Arc<dyn Adopter>>>);
+
+impl std::fmt::Debug for AdopterSlot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AdopterSlot")
+    }
+}
 
 impl PortsSlot {
-    /// Hands them over; only the first ones count.
+    /// Hands them over; only the first ones count. With them there is a project, and nothing left to
+    /// adopt.
     pub fn fill(&self, ports: Ports) {
-        let _ = self.0.set(ports);
+        let _ = self.ports.set(ports);
+    }
+
+    /// Hands over what adopts a folder that is no project yet.
+    pub fn fill_adopter(&self, adopter: Arc<dyn Adopter>) {
+        let _ = self.adopter.0.set(adopter);
+    }
+
+    fn adopter(&self) -> Option<Arc<dyn Adopter>> {
+        let is_project = self.ports.get().is_some();
+        self.adopter.0.get().filter(|_| !is_project).cloned()
     }
 }
 
@@ -50,7 +74,10 @@ struct Doors {
 
 impl Doors {
     async fn answer(&self, request: Request<Body>) -> Response {
-        let Some(ports) = self.ports.0.get().cloned() else {
+        if request.uri().path().starts_with(ADOPT) {
+            return self.adopt(request).await;
+        }
+        let Some(ports) = self.ports.ports.get().cloned() else {
             let problem = self.hub.read(|state| state.project_problem.clone());
             let why = Failure::from(problem.unwrap_or_else(no_project));
             return failed(StatusCode::SERVICE_UNAVAILABLE, why);
@@ -63,6 +90,35 @@ impl Doors {
         };
         self.wishes.grant(request, call).await
     }
+
+    async fn adopt(&self, request: Request<Body>) -> Response {
+        let Some(adopter) = self.ports.adopter() else {
+            return failed(StatusCode::CONFLICT, Failure::from(nothing_to_adopt()));
+        };
+        let call = move |request| async move {
+            let context = move || leptos::context::provide_context(adopter.clone());
+            leptos_axum::handle_server_fns_with_context(context, request)
+                .await
+                .into_response()
+        };
+        self.wishes.grant(request, call).await
+    }
+}
+
+/// The server functions that need no project.
+const ADOPT: &str = "/api/adopt/";
+
+fn nothing_to_adopt() -> Finding {
+    Finding::new(
+        "ADOPT_HAS_PROJECT",
+        "There is nothing to adopt",
+        "This folder has a slipway.toml, so it is a project already. Nothing was written.",
+    )
+    .attention()
+    .next(NextAction::Open {
+        step: StepId::Setup,
+        label: "Go to Setup".to_owned(),
+    })
 }
 
 fn no_project() -> Finding {

@@ -230,6 +230,51 @@ fn serving_a_broken_project_shows_what_is_wrong_and_goes_on_once_it_is_mended() 
 }
 
 #[test]
+fn check_of_a_folder_that_is_no_project_shows_what_it_could_become_and_writes_nothing() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dockerfile = folder.path().join("Dockerfile");
+    std::fs::write(&dockerfile, "FROM a:1\nEXPOSE 8000\n").expect("written");
+    std::fs::write(folder.path().join(".env"), "A_TOKEN=hunter2hunter2\n").expect("written");
+    let check = |more: &[&str]| {
+        output(
+            slipway(state.path())
+                .args(["check", "--project"])
+                .arg(folder.path())
+                .args(more),
+        )
+    };
+    let json = check(&["--json"]);
+    assert_eq!(json.status.code(), Some(3));
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!(report["passed"], false);
+    assert_eq!(report["checks"][0]["id"], "project");
+    assert_eq!(
+        report["checks"][0]["state"]["finding"]["code"],
+        "PROJECT_NOT_FOUND"
+    );
+    let proposal = &report["proposal"];
+    let mut keys: Vec<&str> = proposal
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let mut known = documented("## The proposal");
+    keys.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(keys, known, "docs/check-json.md has exactly these keys");
+    assert_eq!(proposal["draft"]["components"][0]["port"]["value"], "8000");
+    assert_eq!(proposal["draft"]["secrets"][0]["key"]["value"], "A_TOKEN");
+    let words = check(&[]);
+    assert_eq!(words.status.code(), Some(3));
+    assert!(text(&words.stdout).contains("port = 8000"));
+    assert!(!text(&json.stdout).contains("hunter2") && !text(&words.stdout).contains("hunter2"));
+    let left = std::fs::read_dir(folder.path()).expect("listed").count();
+    assert_eq!(left, 2, "nothing was written");
+}
+
+#[test]
 fn removing_without_a_terminal_needs_a_yes() {
     let state = tempfile::tempdir().expect("a temporary folder");
     let result = output(slipway(state.path()).args(["down", "--cluster", "practice"]));

@@ -588,7 +588,7 @@ async fn the_shell_holds_neither_token_nor_data() {
         .voice()
         .publish(PanelEvent::Findings(vec![Finding::new("X", mark, mark)]));
     for path in [
-        "/", "/setup", "/secrets", "/images", "/deploy", "/assist", "/live", "/demo",
+        "/", "/adopt", "/setup", "/secrets", "/images", "/deploy", "/assist", "/live", "/demo",
     ] {
         let mut with_token = get(path);
         set(

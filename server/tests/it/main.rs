@@ -1,5 +1,6 @@
 //! All integration tests of the server in one binary: each file is a subject, and linking is done once.
 
+mod adopt;
 mod assist_docs;
 mod cli;
 mod clusters;
