@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use crate::adapters;
 use crate::assist::AssistRoom;
 use crate::cluster::{ClusterOptions, ClusterRoom};
-use crate::deploy::DeployRoom;
 use crate::deploy::helm::ReleasesRoom;
+use crate::deploy::{ChartObjects, DeployRoom};
 use crate::engine::{Core, Runs, steps};
 use crate::images::ImagesRoom;
 use crate::live::LiveRoom;
@@ -71,8 +71,9 @@ impl Panel {
             deploys.previews(),
             adapters::helm::program(),
         ));
-        deploys.set_chart(releases.clone());
-        secrets.set_chart(releases.clone());
+        let chart: Arc<dyn ChartObjects> = releases.clone();
+        secrets.set_chart(&chart);
+        deploys.set_chart(chart);
         let live = Arc::new(LiveRoom::new(
             core.clone(),
             Arc::clone(&project),

@@ -14,7 +14,7 @@ mod watching;
 mod words;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use app::model::{
     Failure, InClusterReport, LiveTestReport, PanelEvent, SecretInput, SecretKey, SecretObjectView,
@@ -53,8 +53,9 @@ pub struct SecretsRoom {
     references: watch::Sender<References>,
     /// What the workloads in the cluster say about it.
     workloads: watch::Sender<References>,
-    /// Who renders the project's chart; set once by the panel.
-    chart: OnceLock<Arc<dyn ChartObjects>>,
+    /// Who renders the project's chart; set once by the panel. Not kept alive by this room, which the
+    /// other one keeps alive.
+    chart: OnceLock<Weak<dyn ChartObjects>>,
     /// Stops the live test that is going, by key.
     tests: Mutex<BTreeMap<SecretKey, CancellationToken>>,
 }
@@ -83,8 +84,8 @@ impl SecretsRoom {
     }
 
     /// Tells this room who renders the project's chart. Once, when the rooms are put together.
-    pub fn set_chart(&self, chart: Arc<dyn ChartObjects>) {
-        let _ = self.chart.set(chart);
+    pub fn set_chart(&self, chart: &Arc<dyn ChartObjects>) {
+        let _ = self.chart.set(Arc::downgrade(chart));
     }
 
     /// Follows the Secret of the cluster in use, and the files that say who reads it.

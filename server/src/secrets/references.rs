@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use app::model::{
@@ -278,7 +278,7 @@ impl SecretsRoom {
             found.add(ToldBy::Manifests, &spec.secret_name, &objects);
         }
         if spec.deploy.chart.is_some()
-            && let Some(chart) = self.chart.get()
+            && let Some(chart) = self.chart.get().and_then(Weak::upgrade)
         {
             match chart.rendered().await {
                 Ok((_, objects)) => {

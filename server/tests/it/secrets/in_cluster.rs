@@ -20,7 +20,7 @@ use server::project::Project;
 use server::secrets::SecretsRoom;
 
 use crate::clusters::{self, core, kubeconfig};
-use crate::deploy_on_practice::{World, finding, succeeded};
+use crate::deploy_world::{World, finding, succeeded};
 
 fn key(name: &str) -> SecretKey {
     name.parse().expect("a key")

@@ -94,7 +94,13 @@ impl Postgres {
 
     fn wait(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(60);
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        // It accepts connections before it takes any; the status in its file says when it does.
+        let status = self.folder.path().join("home/data/postmaster.pid");
+        let is_ready = || {
+            fs::read_to_string(&status)
+                .is_ok_and(|text| text.lines().any(|line| line.trim_end() == "ready"))
+        };
+        while !is_ready() {
             assert!(Instant::now() < deadline, "Postgres did not start");
             let ended = self.server.try_wait().expect("asked");
             assert!(ended.is_none(), "Postgres ended: {ended:?}");
