@@ -56,7 +56,7 @@ enum Verb {
 }
 
 /// Which cluster a suite runs on.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 struct OnCluster {
     /// A cluster's kubeconfig; without one, a new practice cluster is tried
     #[arg(long, requires = "context")]
