@@ -38,7 +38,7 @@ pub fn DeployPage() -> impl IntoView {
             mode.set(HELM);
         }
     });
-    let desk = Desk::new();
+    let desk = Desk::open();
     let is_raw = move || mode.get() != HELM;
     let going = live.memo(&[Slice::Runs], |state| {
         state

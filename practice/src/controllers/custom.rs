@@ -2,6 +2,7 @@
 //! their namespace.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use kube::api::DynamicObject;
@@ -45,9 +46,8 @@ pub async fn run(
             served
         });
         for kind in &custom {
-            if !watched.contains_key(&name(kind)) {
-                let stop = shutdown.child_token();
-                watched.insert(name(kind), stop.clone());
+            if let Entry::Vacant(entry) = watched.entry(name(kind)) {
+                let stop = entry.insert(shutdown.child_token()).clone();
                 watch(&cluster, &garbage, kind, stop);
             }
         }

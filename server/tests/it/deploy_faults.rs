@@ -143,11 +143,7 @@ async fn victim() {
 }
 
 fn ending(state: &PanelState, kind: RunKind) -> Option<Outcome> {
-    let run = state
-        .runs
-        .values()
-        .filter(|run| run.kind == kind)
-        .next_back()?;
+    let run = state.runs.values().rfind(|run| run.kind == kind)?;
     Some(run.ending.as_ref()?.outcome.clone())
 }
 
@@ -237,15 +233,14 @@ async fn a_handover_that_was_killed_keeps_both_sides_out_until_it_is_finished() 
             })
         })
         .await;
-    world.say_proved("faults-app:v1".to_owned());
     let wish = ReleaseWish::Deploy {
         edits: vec![],
         adopt: false,
         force: Default::default(),
     };
-    let plan = world.releases.plan(wish.clone()).await.expect("a plan");
-    let run = world.releases.carry_out(wish, plan.plan.hash).await;
-    succeeded(world.core.runs.wait(run.expect("a run")).await);
+    let plan = world.releases.plan(wish).await.expect("a plan").plan;
+    let codes: Vec<&str> = plan.findings.iter().map(|one| one.code.as_str()).collect();
+    assert!(!codes.contains(&"HANDOVER_UNFINISHED"), "{codes:?}");
     assert_eq!(stage.maps().await.len(), MAPS);
     stage.end(world).await;
 }

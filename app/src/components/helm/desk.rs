@@ -26,7 +26,7 @@ pub struct Desk {
 
 impl Desk {
     /// To be made once for a page.
-    pub fn new() -> Self {
+    pub fn open() -> Self {
         let asking = ask(|wish: ReleaseWish| async move {
             let plan = plan_release(wish.clone()).await?;
             Ok::<_, Failure>((wish, plan))

@@ -204,14 +204,19 @@ fn of_python(python: &Python, inside: &str, port: u16) -> Option<String> {
         ),
     }
     if !python.has_server {
-        out.push_str(&format!(
-            "# The project names no server of its own: pin it there, and this line can go.\nRUN {}\n",
-            match python.packages {
-                PythonPackages::Uv => format!("uv pip install --no-cache {server}"),
-                PythonPackages::Poetry => format!("poetry run pip install --no-cache-dir {server}"),
-                PythonPackages::Requirements | PythonPackages::Project => format!("pip install --no-cache-dir {server}"),
+        let note = "# The project names no server of its own: pin it there, and this can go.";
+        // After an ENV it is a RUN of its own, after a RUN it joins that one.
+        let added = match python.packages {
+            PythonPackages::Uv => format!("{note}\nRUN uv pip install --no-cache {server}\n"),
+            PythonPackages::Poetry => {
+                format!("{note}\nRUN poetry run pip install --no-cache-dir {server}\n")
             }
-        ));
+            PythonPackages::Requirements | PythonPackages::Project => {
+                out.truncate(out.trim_end().len());
+                format!(" \\\n    {note}\n    && pip install --no-cache-dir {server}\n")
+            }
+        };
+        out.push_str(&added);
     }
     let port_text = port.to_string();
     let bind = format!("0.0.0.0:{port}");

@@ -75,9 +75,8 @@ fn stack(tree: &Tree, folder: &str, modules: &[String]) -> Option<Stack> {
             // `example.com/shop/v2`
             let parts: Vec<&str> = name.split('/').collect();
             let last = parts.iter().rev().find(|part| {
-                !part
-                    .strip_prefix('v')
-                    .is_some_and(|rest| rest.parse::<u8>().is_ok())
+                part.strip_prefix('v')
+                    .is_none_or(|rest| rest.parse::<u8>().is_err())
             });
             last.map_or(name.clone(), |last| (*last).to_owned())
         }),

@@ -80,7 +80,7 @@ async fn attempt(client: &Client, namespace: &str, target: &Target) -> Asked {
             }
         }
         ProbeAct::Tcp { port } => match tunnel(client, namespace, target, *port).await {
-            Ok(tunnel) => tunnel.is_connected().await,
+            Ok(tunnel) => tunnel.stays_connected().await,
             Err(why) => why,
         },
         ProbeAct::Grpc { port, service } => match tunnel(client, namespace, target, *port).await {
@@ -228,7 +228,7 @@ where
     S: AsyncRead + Unpin,
     E: Future<Output = Option<String>>,
 {
-    async fn is_connected(mut self) -> Asked {
+    async fn stays_connected(mut self) -> Asked {
         let mut byte = [0_u8];
         tokio::select! {
             Some(why) = self.refused => Asked::Failed(None, last_line(&why).to_owned()),
