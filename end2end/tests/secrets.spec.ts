@@ -128,7 +128,7 @@ test('a value is tried out on a real Postgres before it is stored, and a rotatio
     await test.step('the right one passes down to select 1 and is stored', async () => {
       await secrets.testAndSave('Neon connection string', entered.GOOD)
       await secrets.expectSet('DATABASE_URL')
-      await secrets.button('Test DATABASE_URL').click()
+      await secrets.button('Test the stored value of DATABASE_URL').click()
       await expect(secrets.layers('DATABASE_URL')).toContainText('The database answers')
     })
 

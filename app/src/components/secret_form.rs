@@ -144,7 +144,7 @@ pub fn SecretForm(secret: SecretView, #[prop(into)] done: Callback<()>) -> impl 
                 fallback={
                     let (test_name, save_name) = (
                         named("Test"),
-                        Some(format!("Save {label} without a test")),
+                        Some(format!("Save without a test: {label}")),
                     );
                     move || {
                         let (test_name, save_name) = (test_name.clone(), save_name.clone());
@@ -154,7 +154,7 @@ pub fn SecretForm(secret: SecretView, #[prop(into)] done: Callback<()>) -> impl 
                                 label=test_name
                                 on_press=move |()| try_out(false)
                             >
-                                "Test only"
+                                "Test"
                             </Button>
                             <Button
                                 kind=ButtonKind::Quiet

@@ -105,7 +105,10 @@ fn Acts(
         })
     });
     let named = |word: &str| Some(format!("{word} {key}"));
-    let (test_name, accept_name) = (named("Test"), named("Accept the cluster's value of"));
+    let (test_name, accept_name) = (
+        named("Test the stored value of"),
+        named("It is right as it is:"),
+    );
     let title = format!("Remove {key}?");
     view! {
         <div class="secret-acts">

@@ -16,7 +16,7 @@ export class SecretsPage extends StepPage {
   readonly masked = (label: string) => this.page.getByLabel(label, { exact: true })
   /** Of a secret that can be tried out, the one that leaves the test out. */
   readonly saveButton = (label: string) =>
-    this.page.getByRole('button', { name: new RegExp(`^Save ${label}( without a test)?$`) })
+    this.page.getByRole('button', { name: new RegExp(`^(Save|Save without a test:) ${label}$`) })
   readonly layers = (key: string) => this.secret(key).getByRole('list', { name: 'Layers of the live test' })
   readonly stalePods = () => this.page.getByRole('region', { name: 'Pods with older values' })
   readonly envFile = () => this.page.getByLabel('Choose a .env file')

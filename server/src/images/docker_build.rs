@@ -65,7 +65,12 @@ pub async fn build(
         sources,
         daemon: &daemon,
         dockerfile: inner.project.path(dockerfile),
-        working: format!("{}:slipway-building", component.image),
+        // Its own for every build: another Slipway may build the same image with this daemon.
+        working: format!(
+            "{}:slipway-building-{}",
+            component.image,
+            hex::encode(rand::random::<[u8; 8]>())
+        ),
         id_file: folder.path().join("id"),
         inputs,
         goes,

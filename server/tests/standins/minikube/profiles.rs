@@ -47,7 +47,8 @@ impl Home {
             .create(true)
             .open(self.folder.join("calls.log"))
         {
-            let _ = writeln!(file, "{line}");
+            // One write: several of us may append at once.
+            let _ = file.write_all(format!("{line}\n").as_bytes());
         }
     }
 

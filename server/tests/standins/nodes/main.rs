@@ -69,7 +69,8 @@ impl Nodes {
             .create(true)
             .open(self.0.join("calls.log"));
         if let Ok(mut file) = file {
-            let _ = writeln!(file, "{line}");
+            // One write: several of us may append at once.
+            let _ = file.write_all(format!("{line}\n").as_bytes());
         }
     }
 
