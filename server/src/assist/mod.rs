@@ -2,6 +2,7 @@
 //! It looks again whenever something changes, and a condition must last before it is called a problem.
 
 mod cluster_facts;
+pub mod command;
 mod crash_logs;
 mod debounce;
 mod facts;
