@@ -40,6 +40,8 @@ pub fn take_from_address() -> bool {
         store(token);
     }
     let path = location.pathname().unwrap_or_else(|_| "/".to_owned());
+    // Where the link leads stays: a scene, an object.
+    let path = path + &location.search().unwrap_or_default();
     if let Ok(history) = window().history() {
         let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&path));
     }

@@ -43,7 +43,7 @@ const steps = (word: string) => async (page: Page) => {
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
 }
 const demo = async (page: Page) => {
-  await expect(page.getByRole('list', { name: 'Services' }).getByRole('listitem').first()).toBeVisible()
+  await expect(page.getByRole('link', { name: 'Leave demo' })).toBeVisible()
 }
 
 test('at the start', async ({ browser, start }) => {

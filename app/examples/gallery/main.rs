@@ -16,8 +16,19 @@ use app::model::{Access, PanelState, Role};
 use leptos::prelude::*;
 use leptos_router::location::RequestUrl;
 
-const PAGES: [&str; 10] = [
-    "/", "/adopt", "/setup", "/secrets", "/images", "/deploy", "/assist", "/live", "/demo",
+const PAGES: [&str; 13] = [
+    "/",
+    "/adopt",
+    "/setup",
+    "/secrets",
+    "/images",
+    "/deploy",
+    "/assist",
+    "/live",
+    "/demo?scene=walk",
+    "/demo?scene=health",
+    "/demo?scene=rollout",
+    "/demo?scene=events",
     "/nowhere",
 ];
 
@@ -32,7 +43,8 @@ fn main() -> std::io::Result<()> {
         for page in PAGES {
             for theme in ["light", "dark"] {
                 let html = draw(page, &state, connection, role);
-                let file = format!("{name}-{}-{theme}.html", page.trim_start_matches('/'));
+                let page = page.trim_start_matches('/').replace("?scene=", "-");
+                let file = format!("{name}-{page}-{theme}.html");
                 std::fs::write(out.join(file), document(&html, theme))?;
             }
         }

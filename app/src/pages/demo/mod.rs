@@ -1,0 +1,185 @@
+//! The demo screen: one look from five metres tells how things stand. No chrome, no scrolling,
+//! nothing secret, and a lost connection shows as age, never as an empty screen.
+
+mod events_scene;
+mod foot;
+mod happening;
+mod health_scene;
+mod keys;
+mod light;
+mod rollout_scene;
+mod scene;
+mod walk_scene;
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+use self::events_scene::EventsScene;
+use self::foot::Foot;
+use self::health_scene::HealthScene;
+use self::rollout_scene::RolloutScene;
+use self::scene::Scene;
+use self::walk_scene::{WalkScene, WalkStrip};
+use super::live::component_names;
+use crate::components::Mark;
+use crate::live::Live;
+use crate::model::{PanelState, Rollout, Severity, Slice, UnixMillis, humanize_ms};
+use crate::ui::{StatusIcon, Tone};
+
+#[component]
+pub fn DemoPage() -> impl IntoView {
+    let live = Live::expect();
+    let name = live.memo(&[Slice::Project], |state| {
+        state
+            .project
+            .as_ref()
+            .map_or_else(|| "Slipway".to_owned(), |project| project.name.clone())
+    });
+    let is_fresh = Memo::new(move |_| {
+        let watch = live.read(&[Slice::Watch], |state| state.watch);
+        live.is_fresh(&watch)
+    });
+    let overall = live.memo(
+        &[Slice::Components, Slice::Project, Slice::Findings],
+        overall,
+    );
+    let shown = Signal::derive(move || match overall.get() {
+        (Tone::Unknown, word) => (Tone::Unknown, word),
+        said if is_fresh.get() => said,
+        _ => (Tone::Stale, "Stale"),
+    });
+    let cluster = live.memo(&[Slice::Cluster], |state| {
+        state
+            .cluster
+            .as_ref()
+            .map(|cluster| cluster.choice.label().to_owned())
+    });
+    let query = use_query_map();
+    let held = Memo::new(move |_| query.with(|query| Scene::from_word(&query.get("scene")?)));
+    let action = live.memo(
+        &[
+            Slice::Components,
+            Slice::Pods,
+            Slice::Project,
+            Slice::Runs,
+            Slice::Findings,
+        ],
+        Scene::of_action,
+    );
+    let scene = Memo::new(move |_| {
+        held.get()
+            .or(action.get())
+            .unwrap_or_else(|| Scene::rotating(live.now()))
+    });
+    keys::listen(held, scene);
+    view! {
+        <Title text="Demo screen" />
+        <div class="demo" class:demo-stale=move || !is_fresh.get()>
+            <header class="demo-head">
+                <Mark />
+                <h1 class="demo-name">{name}</h1>
+                <Show when=move || cluster.with(Option::is_some)>
+                    <p class="demo-cluster">
+                        <span class="sr-only">"Cluster "</span>
+                        {move || cluster.get()}
+                    </p>
+                </Show>
+                <p
+                    class=move || format!("demo-state {}", shown.get().0.class())
+                    role="status"
+                >
+                    <StatusIcon tone=Signal::derive(move || shown.get().0) />
+                    <span>{move || shown.get().1}</span>
+                </p>
+            </header>
+            <Show when=move || scene.get() != Scene::Walk>
+                <WalkStrip is_fresh />
+            </Show>
+            <section class="demo-scene" aria-label=move || scene.get().title()>
+                {move || match scene.get() {
+                    Scene::Walk => view! { <WalkScene is_fresh /> }.into_any(),
+                    Scene::Health => view! { <HealthScene is_fresh /> }.into_any(),
+                    Scene::Rollout => view! { <RolloutScene is_fresh /> }.into_any(),
+                    Scene::Events => view! { <EventsScene /> }.into_any(),
+                }}
+            </section>
+            <Foot held scene />
+        </div>
+    }
+    .into_any()
+}
+
+/// A span in whole seconds: tenths would jump about with a clock that ticks once a second.
+fn whole(now: UnixMillis, then: UnixMillis) -> String {
+    humanize_ms(now.since(then) / 1000 * 1000)
+}
+
+/// A tone as it may be shown: what is not fresh has none but stale.
+fn aged(tone: Tone, is_fresh: bool) -> Tone {
+    match tone {
+        Tone::Off | Tone::Unknown => tone,
+        tone if is_fresh => tone,
+        _ => Tone::Stale,
+    }
+}
+
+/// The part of an image's name that tells its version.
+fn version(image: &str) -> String {
+    let name = image.rsplit('/').next().unwrap_or(image);
+    match name.rsplit_once(':') {
+        Some((_, tag)) => tag.chars().take(12).collect(),
+        None => "latest".to_owned(),
+    }
+}
+
+/// The word for everything together: the worst of all components.
+fn overall(state: &PanelState) -> (Tone, &'static str) {
+    let names = component_names(state);
+    if names.is_empty() {
+        return (Tone::Unknown, "Unknown");
+    }
+    let rollouts = || {
+        names.iter().map(|name| {
+            state
+                .components
+                .get(name)
+                .map_or(&Rollout::Absent, |component| &component.rollout)
+        })
+    };
+    let is_broken = state
+        .findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Failed);
+    if is_broken || rollouts().any(|rollout| matches!(rollout, Rollout::Stuck { .. })) {
+        (Tone::Failed, "Failed")
+    } else if rollouts().any(|rollout| matches!(rollout, Rollout::Progressing { .. })) {
+        (Tone::Working, "Starting")
+    } else if rollouts().all(|rollout| *rollout == Rollout::Absent) {
+        (Tone::Off, "Not deployed")
+    } else if rollouts().any(|rollout| *rollout == Rollout::Absent) {
+        (Tone::Attention, "Degraded")
+    } else {
+        (Tone::Ok, "Ready")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stale_light_is_never_green() {
+        assert_eq!(aged(Tone::Ok, false), Tone::Stale);
+        assert_eq!(aged(Tone::Failed, false), Tone::Stale);
+        assert_eq!(aged(Tone::Ok, true), Tone::Ok);
+        assert_eq!(aged(Tone::Off, false), Tone::Off);
+    }
+
+    #[test]
+    fn the_version_is_the_tag_whatever_registry_the_image_is_from() {
+        assert_eq!(version("todo-backend:3f9a0c12be77aa"), "3f9a0c12be77");
+        assert_eq!(version("localhost:5000/todo/backend"), "latest");
+        assert_eq!(version("localhost:5000/todo/backend:v2"), "v2");
+    }
+}
