@@ -38,7 +38,7 @@ pub enum Command {
     /// Look whether everything needed is here.
     Check(CheckArgs),
     /// Run only the practice cluster; prints the path of its kubeconfig.
-    Practice,
+    Practice(PracticeArgs),
 }
 
 impl Command {
@@ -48,9 +48,17 @@ impl Command {
             Self::Up(args) => Some(&mut args.target),
             Self::Down(args) => Some(&mut args.target),
             Self::Check(args) => Some(&mut args.target),
-            Self::Practice => None,
+            Self::Practice(_) => None,
         }
     }
+}
+
+/// What the practice cluster begins with.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PracticeArgs {
+    /// An archive of images (`docker save`, OCI layout) to have on its node; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub load: Vec<PathBuf>,
 }
 
 /// Which project and which cluster.
@@ -244,9 +252,10 @@ mod tests {
         for line in [
             "slipway practice --state-dir x",
             "slipway --state-dir x practice",
+            "slipway practice --load a.tar --load b.tar",
         ] {
             assert!(
-                matches!(read(line).map(|cli| cli.command), Ok(Command::Practice)),
+                matches!(read(line).map(|cli| cli.command), Ok(Command::Practice(_))),
                 "{line}"
             );
         }

@@ -48,7 +48,13 @@ enum Verb {
     /// Formatting, clippy for the server and for the browser
     Lint,
     /// Run the real kubectl and helm through everything a cluster has to answer
-    Conformance(OnCluster),
+    Conformance {
+        /// Only write the suite's image to this archive, to load it into a cluster
+        #[arg(long, value_name = "FILE", exclusive = true)]
+        save_image: Option<std::path::PathBuf>,
+        #[command(flatten)]
+        on: OnCluster,
+    },
     /// Run the deploy suites, raw and by Helm, on a cluster
     Deploys(OnCluster),
     /// Get the real helm 3, helm 4, kubectl and Docker for the tests; prints the tools' folder
@@ -92,7 +98,11 @@ fn main() -> Result<()> {
         Verb::Css { check: true } => assets::check_css(),
         Verb::Css { check: false } => assets::write_css(),
         Verb::Lint => tests::lint(),
-        Verb::Conformance(on) => tests::conformance(&on.settings()),
+        Verb::Conformance {
+            save_image: Some(archive),
+            ..
+        } => tests::save_conformance_image(&archive),
+        Verb::Conformance { on, .. } => tests::conformance(&on.settings()),
         Verb::Deploys(on) => tests::deploys(&on.settings()),
         Verb::Tools => {
             docker::ensure_docker();

@@ -1,5 +1,7 @@
 //! Every test of the repository, in the order in which they fail fastest.
 
+use std::path::Path;
+
 use anyhow::Result;
 use clap::ValueEnum;
 
@@ -58,6 +60,13 @@ pub fn run(part: Option<Part>, playwright: &[String]) -> Result<()> {
 /// The practice cluster's conformance suite, or the same list on the cluster the settings name.
 pub fn conformance(settings: &[(&str, Option<String>)]) -> Result<()> {
     suite("conformance", &[], settings)
+}
+
+/// Writes the image of the conformance suite's pods as an archive.
+pub fn save_conformance_image(archive: &Path) -> Result<()> {
+    // The suite runs in its package's folder.
+    let archive = std::path::absolute(archive)?.display().to_string();
+    conformance(&[("SLIPWAY_TEST_SAVE_IMAGE", Some(archive))])
 }
 
 /// The deploy suites, raw and by Helm, on a practice cluster or on the one the settings name.

@@ -10,7 +10,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client};
-use practice::images::{ImageStore, PackFile, PackSpec, pack};
+use practice::images::{ImageStore, PackFile, PackSpec, PackedImage, pack};
 use practice::{PracticeCluster, PracticeConfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -67,7 +67,7 @@ impl Cluster {
                 let cluster = PracticeCluster::start(PracticeConfig::new(folder.path()))
                     .await
                     .expect("the practice cluster starts");
-                pack_image(cluster.images().expect("the node has a store"));
+                store_image(cluster.images().expect("the node has a store"));
                 image = Some(IMAGE.to_owned());
                 let kubeconfig = cluster.kubeconfig().to_owned();
                 (kubeconfig, Some((cluster, folder)))
@@ -144,7 +144,7 @@ impl Cluster {
 }
 
 /// Packs the test program with a shell and a few tools.
-pub fn pack_image(store: &ImageStore) {
+fn packed() -> PackedImage {
     let tool = |name: &str| {
         let dest = format!("/bin/{name}");
         let source = std::fs::canonicalize(&dest).expect("the machine has the tool");
@@ -155,10 +155,19 @@ pub fn pack_image(store: &ImageStore) {
         files: ["sh", "tar", "cat", "sleep"].map(tool).into(),
         ..PackSpec::default()
     };
-    let image = pack(&spec, &mut |_| {}).expect("the program is packed");
-    image
-        .store_in(store, &[IMAGE.to_owned()])
-        .expect("the image is stored");
+    pack(&spec, &mut |_| {}).expect("the program is packed")
+}
+
+fn store_image(store: &ImageStore) {
+    let stored = packed().store_in(store, &[IMAGE.to_owned()]);
+    stored.expect("the image is stored");
+}
+
+/// Writes the image as an archive, for a cluster that is loaded with it by its own means.
+pub fn save_image(path: &Path) {
+    let file = std::fs::File::create(path).expect("the archive can be written");
+    let saved = packed().write_archive(file, IMAGE);
+    saved.expect("the archive is written");
 }
 
 /// What one case works with.

@@ -2,8 +2,8 @@
 //! cluster, or any other one named by `SLIPWAY_TEST_KUBECONFIG` and `SLIPWAY_TEST_CONTEXT`. Each
 //! case has a namespace of its own. A table says what passed.
 //!
-//! Pods on another cluster need `SLIPWAY_TEST_IMAGE`, an image there that holds what
-//! [`cluster::pack_image`] packs; without it their cases are skipped.
+//! Pods on another cluster need `SLIPWAY_TEST_IMAGE`, the image there that `SLIPWAY_TEST_SAVE_IMAGE`
+//! wrote as an archive; without it their cases are skipped.
 
 mod api_errors;
 mod api_lists;
@@ -112,6 +112,10 @@ fn cases() -> Vec<Case> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cluster_conforms() {
+    if let Some(archive) = std::env::var_os("SLIPWAY_TEST_SAVE_IMAGE") {
+        cluster::save_image(archive.as_ref());
+        return;
+    }
     let cluster = Cluster::find().await;
     let filter = std::env::var("SLIPWAY_TEST_CASES").unwrap_or_default();
     let begun = Instant::now();

@@ -64,7 +64,7 @@ pub fn main(cli: Cli) -> ExitCode {
             Command::Up(args) => up::run(args, state_dir).await,
             Command::Down(args) => down::run(args, state_dir).await,
             Command::Check(args) => check::run(args, state_dir).await,
-            Command::Practice => practice::run(state_dir).await,
+            Command::Practice(args) => practice::run(state_dir, args).await,
         }
     });
     // A thread may hang in an outside call; the process does not wait for it.

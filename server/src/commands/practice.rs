@@ -1,15 +1,17 @@
 //! `slipway practice`: only the practice cluster, for `kubectl`, `helm` and other tools.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use app::model::{Finding, NextAction};
+use practice::images::ImageStore;
 use practice::{PracticeCluster, PracticeConfig, RunningPractice};
 
 use super::{Stop, session, signals};
+use crate::cli::PracticeArgs;
 use crate::engine::StateDir;
 
 /// Runs the practice cluster until interrupted.
-pub(super) async fn run(state_dir: Option<&Path>) -> Result<(), Stop> {
+pub(super) async fn run(state_dir: Option<&Path>, args: PracticeArgs) -> Result<(), Stop> {
     let failed = |what: &str, why: String| Finding::new("PRACTICE_NOT_STARTED", what, why);
     let interrupted =
         signals::watch().map_err(|error| failed("Slipway cannot start", format!("{error}.")))?;
@@ -29,8 +31,37 @@ pub(super) async fn run(state_dir: Option<&Path>) -> Result<(), Stop> {
     let cluster = PracticeCluster::start(PracticeConfig::new(state_dir.path()))
         .await
         .map_err(|error| failed("The practice cluster did not start", format!("{error}.")))?;
+    for archive in args.load {
+        if let Err(finding) = load(&cluster, archive).await {
+            cluster.shutdown().await;
+            return Err(finding.into());
+        }
+    }
     println!("{}", cluster.kubeconfig().display());
     interrupted.cancelled().await;
     cluster.shutdown().await;
     Ok(())
+}
+
+/// Takes the images of an archive onto the node.
+async fn load(cluster: &PracticeCluster, archive: PathBuf) -> Result<(), Finding> {
+    let what = format!("The images of {} were not loaded", archive.display());
+    let failed = |why: String| {
+        Finding::new("PRACTICE_IMAGES_NOT_LOADED", what, why).next(NextAction::Advice {
+            text: "Name an archive that `docker save` or another builder of OCI images wrote"
+                .to_owned(),
+        })
+    };
+    let Some(store) = cluster.images().map(ImageStore::clone) else {
+        return Err(failed("This machine runs no node.".to_owned()));
+    };
+    let imported = tokio::task::spawn_blocking(move || store.import_archive(&archive)).await;
+    match imported {
+        Ok(Ok(record)) => {
+            tracing::info!(names = ?record.refs, "images loaded");
+            Ok(())
+        }
+        Ok(Err(error)) => Err(failed(format!("{error}."))),
+        Err(error) => Err(failed(format!("{error}."))),
+    }
 }

@@ -14,8 +14,6 @@ use app::model::{
     UnixMillis,
 };
 use app::ports::{Deploys, Images, Secrets};
-use k8s_openapi::api::core::v1::Namespace;
-use kube::Api;
 use server::cluster::{ClusterOptions, ClusterRoom};
 use server::deploy::DeployRoom;
 use server::deploy::helm::ReleasesRoom;
@@ -26,11 +24,11 @@ use server::project::Project;
 use server::secrets::SecretsRoom;
 use tempfile::TempDir;
 
+use super::foreign::Foreign;
 use crate::real_tools;
 
 /// The secret's value that [`World::prepared`] enters.
 pub const VALUE: &str = "a-very-secret-value-4711";
-const FOREIGN_IMAGE: &str = "registry.k8s.io/pause:3.10";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a world lives.
@@ -54,26 +52,25 @@ pub struct World {
     pub is_foreign: bool,
     root: PathBuf,
     folder: Option<TempDir>,
+    foreign: Option<Foreign>,
 }
 
 impl World {
     /// With a project of one component, a secret, a Service and a ConfigMap.
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let foreign = std::env::var_os("SLIPWAY_TEST_KUBECONFIG").map(PathBuf::from);
-        let context = || std::env::var("SLIPWAY_TEST_CONTEXT").expect("SLIPWAY_TEST_CONTEXT");
-        let cluster = foreign.map(|kubeconfig| (kubeconfig, context()));
-        let namespace = match cluster {
-            Some(_) => format!("slipway-test-{:08x}", rand::random::<u32>()),
-            None => "t".to_owned(),
-        };
-        write_project(&folder.path().join("project"), &namespace);
+        let foreign = Foreign::named();
+        let namespace = foreign.as_ref().map_or("t", |foreign| &foreign.namespace);
+        write_project(&folder.path().join("project"), namespace);
         let setting = Setting {
             root: folder.path().to_owned(),
-            cluster,
+            cluster: foreign
+                .as_ref()
+                .map(|foreign| (foreign.kubeconfig.clone(), foreign.context.clone())),
         };
         let mut world = Self::open(setting).await;
         world.folder = Some(folder);
+        world.foreign = foreign;
         world
     }
 
@@ -149,6 +146,7 @@ impl World {
             is_foreign,
             root,
             folder: None,
+            foreign: None,
         }
     }
 
@@ -156,8 +154,7 @@ impl World {
     pub async fn prepared() -> Self {
         let world = Self::new().await;
         if world.is_foreign {
-            let image = std::env::var("SLIPWAY_TEST_IMAGE");
-            world.say_proved(image.unwrap_or_else(|_| FOREIGN_IMAGE.to_owned()));
+            world.say_proved(Foreign::image());
         } else {
             let run = world
                 .images
@@ -237,12 +234,9 @@ impl World {
     }
 
     pub async fn end(self) {
-        if self.is_foreign && self.folder.is_some() {
-            let api: Api<Namespace> = Api::all(self.client());
-            let _ = api.delete(&self.namespace, &Default::default()).await;
-        }
         self.core.shutdown.cancel();
         self.cluster.shutdown().await;
+        drop(self.foreign);
         drop(self.folder);
     }
 }

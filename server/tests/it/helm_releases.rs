@@ -28,6 +28,7 @@ use server::project::Project;
 use server::secrets::SecretsRoom;
 use tempfile::TempDir;
 
+use super::foreign::Foreign;
 use crate::real_tools;
 
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -39,7 +40,7 @@ struct World {
     releases: ReleasesRoom,
     folder: TempDir,
     namespace: String,
-    is_foreign: bool,
+    foreign: Option<Foreign>,
 }
 
 impl World {
@@ -47,22 +48,23 @@ impl World {
     async fn new(major: u32, chart: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().join("project");
-        let namespace = format!("slipway-test-{:08x}", rand::random::<u32>());
+        let foreign = Foreign::named();
+        let namespace = foreign.as_ref().map_or("t", |foreign| &foreign.namespace);
+        let namespace = namespace.to_owned();
         write_project(&root, chart, &namespace);
         let state_dir = StateDir::open(&folder.path().join("state")).expect("a state folder");
         let journal = Journal::open(state_dir.path()).expect("a journal");
         let core = Core::start(Arc::new(state_dir), journal);
         let project = Arc::new(Project::load(&root).expect("a project"));
-        let foreign = std::env::var_os("SLIPWAY_TEST_KUBECONFIG").map(PathBuf::from);
-        let context = std::env::var("SLIPWAY_TEST_CONTEXT").unwrap_or_default();
         let choice = match &foreign {
-            Some(_) => ClusterChoice::Context(context.parse().expect("SLIPWAY_TEST_CONTEXT")),
+            Some(at) => ClusterChoice::Context(at.context.parse().expect("a context's name")),
             None => ClusterChoice::Practice,
         };
+        let kubeconfigs = foreign.iter().map(|foreign| foreign.kubeconfig.clone());
         let options = ClusterOptions {
-            wanted: Some(choice.clone()),
+            wanted: Some(choice),
             typed: true,
-            kubeconfig: Some(foreign.iter().cloned().collect()),
+            kubeconfig: Some(kubeconfigs.collect()),
             ..ClusterOptions::default()
         };
         let cluster = ClusterRoom::new(core.clone(), options);
@@ -108,12 +110,10 @@ impl World {
             releases,
             folder,
             namespace,
-            is_foreign: foreign.is_some(),
+            foreign,
         };
-        if world.is_foreign {
-            let reference = std::env::var("SLIPWAY_TEST_IMAGE")
-                .unwrap_or_else(|_| "registry.k8s.io/pause:3.10".to_owned());
-            world.say_proved(reference);
+        if world.foreign.is_some() {
+            world.say_proved(Foreign::image());
         } else {
             let run = images
                 .build(vec![], Rebuild::IfChanged)
@@ -222,13 +222,9 @@ impl World {
     }
 
     async fn end(self) {
-        if self.is_foreign {
-            let client = self.cluster.connected().expect("connected").client.clone();
-            let api: Api<Namespace> = Api::all(client);
-            let _ = api.delete(&self.namespace, &Default::default()).await;
-        }
         self.core.shutdown.cancel();
         self.cluster.shutdown().await;
+        drop(self.foreign);
         drop(self.folder);
     }
 }

@@ -12,6 +12,7 @@ mod deploy_world;
 mod docker_builds;
 mod docker_context;
 mod dockerd;
+mod foreign;
 mod guard;
 mod helm_releases;
 mod image_builds;

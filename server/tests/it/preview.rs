@@ -223,7 +223,8 @@ async fn objects_of_a_namespace_to_come_are_checked_before_it_is_made() {
     let world = World::new().await;
     world.edit("app.yaml", "  replicas: 1", "  replicas: 1\n  replicaz: 2");
     let plan = world.plan().await;
-    assert_eq!(object(&plan, "v1/Namespace/t").change, Change::Create);
+    let namespace = format!("v1/Namespace/{}", world.namespace);
+    assert_eq!(object(&plan, &namespace).change, Change::Create);
     let refused = object(&plan, &world.deployment());
     assert_eq!(refused.change, Change::Refused);
     let problem = refused.problem.as_ref().expect("it says why");
@@ -235,7 +236,7 @@ async fn objects_of_a_namespace_to_come_are_checked_before_it_is_made() {
             .kubectl(&["get", "namespaces", "-o", "name"])
             .await
             .lines()
-            .all(|name| name != "namespace/t"),
+            .all(|name| name != format!("namespace/{}", world.namespace)),
         "nothing was touched"
     );
     world.end().await;
