@@ -1,102 +1,146 @@
 #!/usr/bin/env node
-// How long the preview of the example takes, against `kubectl diff` of the same manifests on the
-// same practice cluster in the same run. Prints both medians and their ratio.
+// How long the preview of a deploy takes, against `kubectl diff` of the same manifests on the same
+// practice cluster in the same run: the example, and a large project of 200 objects with a
+// ConfigMap of 900 kB, all of them changed. Prints medians and ratios.
 //
 //   node benches/preview.mjs [ROUNDS]          with target/debug/slipway
 //   SLIPWAY_BINARY=target/release/slipway node benches/preview.mjs
 //
-// Needs kubectl, and the images of the example need not be built: a plan is made all the same.
-import { spawn, spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
-import { request } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
+// Images need not be built: a plan is made all the same.
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { api, build, folder, median, root, serve, table, until } from './lib/slipway.mjs'
 
-const root = resolve(import.meta.dirname, '..')
-const binary = resolve(process.env.SLIPWAY_BINARY ?? join(root, 'target/debug/slipway'))
-const rounds = Number(process.argv[2] ?? 15)
-const folder = mkdtempSync(join(tmpdir(), 'slipway-bench-'))
-const project = join(folder, 'todo-chatbot')
-cpSync(join(root, 'examples/todo-chatbot'), project, {
-  recursive: true,
-  filter: (path) => !/\/(backend|frontend|target)(\/|$)/.test(path.slice(root.length)),
-})
-const state = join(folder, 'state')
-const env = { ...process.env, KUBECONFIG: join(folder, 'none') }
-const server = spawn(
-  binary,
-  ['serve', '--no-open', '--listen', '127.0.0.1:0', '--state-dir', state, '--project', project, '--cluster', 'practice'],
-  { env, stdio: ['ignore', 'pipe', 'inherit'] },
-)
+const rounds = Number(process.argv[2] ?? 9)
 
-const median = (times) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)]
-
-try {
-  const url = new URL(
-    await new Promise((found, failed) => {
-      createInterface({ input: server.stdout }).on('line', (line) => {
-        const match = /ready at (\S+)$/.exec(line)
-        if (match) found(match[1])
-      })
-      server.once('exit', (code) => failed(new Error(`slipway ended with ${code}`)))
-    }),
-  )
-  const plan = () =>
-    new Promise((answered, failed) => {
-      const asked = request(`${url.origin}/api/deploys/plan`, {
-        method: 'POST',
-        headers: {
-          authorization: `Bearer ${url.hash.replace('#token=', '')}`,
-          'x-slipway': '1',
-          'content-type': 'application/json',
-        },
-      })
-      asked.once('error', failed)
-      asked.once('response', async (response) => {
-        let text = ''
-        for await (const chunk of response) text += chunk
-        if (response.statusCode !== 200) failed(new Error(`${response.statusCode}: ${text}`))
-        else answered(JSON.parse(text))
-      })
-      asked.end('{}')
-    })
-  const kubeconfig = join(state, 'practice/kubeconfig')
-  const kubectl = (...args) => spawnSync('kubectl', ['--kubeconfig', kubeconfig, ...args], { env, encoding: 'utf8' })
-  // Until the practice cluster is in use.
-  for (let tries = 0; ; tries++) {
-    try {
-      await plan()
-      break
-    } catch (error) {
-      if (tries > 100) throw error
-      await new Promise((soon) => setTimeout(soon, 200))
-    }
-  }
-  // Both compare with live objects, one field of which differs.
-  const applied = kubectl('apply', '--server-side', '--field-manager=slipway', '-f', join(project, 'k8s'))
-  if (applied.status !== 0) throw new Error(applied.stderr)
-  kubectl('scale', 'deployment/backend', '--namespace=todo', '--replicas=0')
-  const ours = []
-  const theirs = []
-  let objects = 0
-  for (let round = 0; round < rounds; round++) {
-    let start = performance.now()
-    objects = (await plan()).objects.length
-    ours.push(performance.now() - start)
-    start = performance.now()
-    const diff = kubectl('diff', '--server-side', '--force-conflicts', '--field-manager=slipway', '-f', join(project, 'k8s'))
-    theirs.push(performance.now() - start)
-    // 1 says that something differs.
-    if (diff.status > 1) throw new Error(diff.stderr)
-  }
-  const [a, b] = [median(ours), median(theirs)]
-  console.log(`${binary.includes('/release/') ? 'release' : 'dev'} build, ${objects} objects, ${rounds} rounds, medians`)
-  console.log(`slipway preview ${a.toFixed(0)} ms (with policy findings and both views of every difference)`)
-  console.log(`kubectl diff    ${b.toFixed(0)} ms (with its own start)`)
-  console.log(`ratio           ${(a / b).toFixed(2)}`)
-} finally {
-  server.kill()
-  await new Promise((done) => (server.exitCode === null ? server.once('exit', done) : done()))
-  rmSync(folder, { recursive: true, force: true })
+/** The example, as it is. */
+const example = (project) => {
+  cpSync(join(root, 'examples/todo-chatbot'), project, {
+    recursive: true,
+    filter: (path) => !/\/target(\/|$)/.test(path.slice(root.length)),
+  })
 }
+
+/** 200 objects with `word` in each of them. */
+const large = (project, word) => {
+  mkdirSync(join(project, 'k8s'), { recursive: true })
+  mkdirSync(join(project, 'app'), { recursive: true })
+  writeFileSync(
+    join(project, 'slipway.toml'),
+    `[project]
+name = "large"
+namespace = "large"
+
+[[component]]
+name = "app-0"
+context = "app"
+port = 8000
+
+[component.pack]
+binary = "app/program"
+
+[deploy]
+manifests = "k8s"
+`,
+  )
+  const meta = (name) => ({ name, namespace: 'large', labels: { app: name, word } })
+  const objects = [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'large' } }]
+  for (let n = 0; n < 49; n++) {
+    const name = `app-${n}`
+    objects.push(
+      {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: meta(name),
+        spec: {
+          replicas: 0,
+          selector: { matchLabels: { app: name } },
+          template: {
+            metadata: { labels: { app: name } },
+            spec: {
+              containers: [
+                {
+                  name: 'app',
+                  image: 'large-app:dev',
+                  ports: [{ containerPort: 8000 }],
+                  env: [{ name: 'WORD', value: word }],
+                  readinessProbe: { httpGet: { path: '/health', port: 8000 } },
+                },
+              ],
+            },
+          },
+        },
+      },
+      { apiVersion: 'v1', kind: 'Service', metadata: meta(name), spec: { selector: { app: name }, ports: [{ port: 80, targetPort: 8000 }] } },
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta(name), data: { word } },
+      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: meta(name) },
+    )
+  }
+  for (let n = 0; n < 2; n++) objects.push({ apiVersion: 'v1', kind: 'ConfigMap', metadata: meta(`more-${n}`), data: { word } })
+  // Every tenth line differs.
+  const lines = Array.from({ length: 9000 }, (_, n) => `${n}`.padStart(6, '0').padEnd(99, n % 10 ? '.' : word))
+  objects.push({ apiVersion: 'v1', kind: 'ConfigMap', metadata: meta('big'), data: { 'big.txt': lines.join('\n') } })
+  writeFileSync(join(project, 'k8s/all.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
+}
+
+const measure = async (what, prepare, change, look) => {
+  const home = folder()
+  const [project, state] = [join(home, 'project'), join(home, 'state')]
+  prepare(project)
+  const server = await serve(state, project)
+  try {
+    const plan = async () => (await server.call('/api/deploys/plan')).json()
+    let why
+    await until('the cluster in use', () => plan().catch((error) => void (why = error)), { every: 200, seconds: 20 }).catch(() => Promise.reject(why))
+    const { kubectl } = api(join(state, 'practice/kubeconfig'), state)
+    const applied = kubectl('apply', '--server-side', '--field-manager=slipway', '-f', join(project, 'k8s'))
+    if (applied.status !== 0) throw new Error(applied.stderr)
+    change(project, kubectl)
+    const [ours, theirs, opened] = [[], [], []]
+    let objects = 0
+    let bytes = 0
+    for (let round = 0; round < rounds; round++) {
+      let start = performance.now()
+      const made = await plan()
+      ours.push(performance.now() - start)
+      objects = made.objects.length
+      if (!made.objects.some((object) => object.change === 'update')) throw new Error('nothing would change')
+      start = performance.now()
+      const diff = await server.call('/api/deploys/object-diff', { plan_hash: made.hash, key: look, everything: false })
+      opened.push(performance.now() - start)
+      bytes = diff.bytes
+      start = performance.now()
+      const said = kubectl('diff', '--server-side', '--force-conflicts', '--field-manager=slipway', '-f', join(project, 'k8s'))
+      theirs.push(performance.now() - start)
+      // 1 says that something differs.
+      if (said.status !== 1) throw new Error(said.stderr || 'kubectl sees no difference')
+    }
+    const [a, b] = [median(ours), median(theirs)]
+    return [
+      `${what}, ${objects} objects`,
+      `${a.toFixed(0)} ms`,
+      `${b.toFixed(0)} ms`,
+      (a / b).toFixed(2),
+      `${median(opened).toFixed(0)} ms, ${(bytes / 1000).toFixed(0)} kB`,
+    ]
+  } finally {
+    await server.stop()
+  }
+}
+
+const rows = [
+  await measure(
+    'the example',
+    example,
+    (_, kubectl) => kubectl('scale', 'deployment/backend', '--namespace=todo', '--replicas=0'),
+    'apps/v1/Deployment/todo/backend',
+  ),
+  await measure(
+    'a large project',
+    (project) => large(project, 'one'),
+    (project) => large(project, 'two'),
+    'v1/ConfigMap/large/big',
+  ),
+]
+console.log(`${build}, ${rounds} rounds, medians\n`)
+table(['project', 'slipway', 'kubectl diff', 'ratio', 'opening the largest difference'], rows)
