@@ -49,7 +49,7 @@ pub fn Foot(held: Memo<Option<Scene>>, scene: Memo<Scene>) -> impl IntoView {
                 </nav>
                 <p class="demo-clock">
                     <FreshnessClock />
-                    <span class="demo-watching">
+                    <span>
                         {move || match viewers.get() {
                             1 => "1 page watching".to_owned(),
                             more => format!("{more} pages watching"),
