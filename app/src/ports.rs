@@ -11,7 +11,8 @@ use crate::model::{
     DeployPlan, Failure, GoingRuns, Handover, InClusterReport, LiveTestReport, LogLine, LogPage,
     LogQuery, LogQuestion, NewCluster, ObjectDiff, PlanChoices, ProfileAct, ProfileName, Rebuild,
     ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison, RevisionDetail, RolloutAct,
-    RolloutHistory, RunId, SavePreview, SecretInput, SecretKey, ValueEdit, ValuesForm, Written,
+    RolloutHistory, RunId, SavePreview, SecretInput, SecretKey, ShareLink, ValueEdit, ValuesForm,
+    Written,
 };
 
 /// A folder without a `slipway.toml`. The one port there is before the project, so it stands alone:
@@ -192,6 +193,17 @@ pub trait RunBook: Send + Sync {
     async fn search_log(&self, run: RunId, question: LogQuestion) -> Result<LogPage, Failure>;
 }
 
+/// The link through which people on the network watch.
+#[async_trait]
+pub trait Sharing: Send + Sync {
+    /// Opens a new link; a former one ends. Refused where there is no private network to open it in.
+    async fn open(&self) -> Result<ShareLink, Failure>;
+    /// The link that is open, if one is.
+    async fn link(&self) -> Result<Option<ShareLink>, Failure>;
+    /// Ends the link and cuts off everyone who watches through it.
+    async fn revoke(&self) -> Result<(), Failure>;
+}
+
 /// All ports, handed over once per request context. The viewer's router never gets these.
 #[derive(Clone)]
 pub struct Ports {
@@ -207,6 +219,7 @@ pub struct Ports {
     pub rollouts: Arc<dyn Rollouts>,
     pub live: Arc<dyn Live>,
     pub runs: Arc<dyn RunBook>,
+    pub sharing: Arc<dyn Sharing>,
 }
 
 impl fmt::Debug for Ports {

@@ -7,8 +7,8 @@ use leptos_router::hooks::use_location;
 use leptos_router::path;
 
 use crate::components::{
-    Announcer, Arrival, AskForName, ConnectionBanner, GuardBanner, GuardNote, Header, TokenScreen,
-    Walk,
+    Announcer, Arrival, AskForName, ConnectionBanner, GuardBanner, GuardNote, Header, ShareDialog,
+    ShareOpen, TokenScreen, Walk,
 };
 use crate::live::{Connection, Live};
 use crate::model::Slice;
@@ -23,6 +23,7 @@ pub fn App() -> impl IntoView {
     let live = Live::provide();
     provide_context(Arrival(StoredValue::new(true)));
     AskForName::provide();
+    provide_context(ShareOpen(RwSignal::new(false)));
     provide_context(DialogNote(GuardNote.into()));
     Effect::new(move |_| {
         token::take_from_address();
@@ -58,6 +59,9 @@ pub fn App() -> impl IntoView {
                     </FlatRoutes>
                 </Show>
             </main>
+            <Show when=move || live.is_operator()>
+                <ShareDialog />
+            </Show>
         </Router>
     }
 }

@@ -58,6 +58,9 @@ const FUNCTIONS: Record<string, unknown> = {
   'releases/values': {},
   'runs/search': {},
   'setup/mute': {},
+  'share/link': {},
+  'share/open': {},
+  'share/revoke': {},
   'live/logs': { query: { pod: 'backend', container: 'backend', previous: false, tail: 10 } },
 }
 

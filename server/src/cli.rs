@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::web::ShareAt;
 use app::model::ClusterChoice;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -83,6 +84,10 @@ pub struct ServeArgs {
     /// The port, on this machine's own addresses only; port 0 picks a free one.
     #[arg(long, env = "SLIPWAY_LISTEN", value_name = "127.0.0.1:PORT", default_value = "127.0.0.1:4747", value_parser = parse_listen)]
     pub listen: u16,
+    /// Let people on the network watch: opens a link for viewers, who can change nothing
+    /// [default address: this machine's own in its network].
+    #[arg(long, env = "SLIPWAY_SHARE", value_name = "ADDRESS:PORT", num_args = 0..=1, require_equals = true, default_missing_value = "auto", value_parser = ShareAt::parse)]
+    pub share: Option<ShareAt>,
     /// Do not open a browser.
     #[arg(long, env = "SLIPWAY_NO_OPEN", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_open: bool,
@@ -270,7 +275,8 @@ mod tests {
             "slipway up --timeout soon",
             "slipway up --via magic",
             "slipway up --timeout 0s",
-            "slipway --share",
+            "slipway --share=0.0.0.0:80",
+            "slipway --share=8.8.8.8",
         ] {
             assert_eq!(read(line).expect_err(line).exit_code(), 2, "{line}");
         }

@@ -19,6 +19,7 @@ use crate::process::Surroundings;
 use crate::project::Project;
 use crate::secrets::SecretsRoom;
 use crate::setup::SetupRoom;
+use crate::web::Sharing;
 
 /// Everything the commands work with.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub struct Panel {
     pub minikube: MinikubeRoom,
     pub setup: Arc<SetupRoom>,
     pub assist: Arc<AssistRoom>,
+    pub sharing: Sharing,
 }
 
 impl Panel {
@@ -100,6 +102,7 @@ impl Panel {
             Arc::clone(&project),
             cluster.clone(),
         ));
+        let sharing = Sharing::new(core.clone());
         Ok(Self {
             core,
             project,
@@ -112,6 +115,7 @@ impl Panel {
             minikube,
             setup,
             assist,
+            sharing,
         })
     }
 
@@ -144,6 +148,7 @@ impl Panel {
             rollouts: self.deploys.clone(),
             live: self.live.clone(),
             runs: Arc::new(RunsPort(self.core.runs.clone())),
+            sharing: Arc::new(self.sharing.clone()),
         }
     }
 }

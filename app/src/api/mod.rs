@@ -15,6 +15,7 @@ pub mod rollouts;
 pub mod runs;
 pub mod secrets;
 pub mod setup;
+pub mod share;
 
 use leptos::server_fn::codec::JsonEncoding;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};

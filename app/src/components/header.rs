@@ -2,9 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::words;
+use super::{ShareButton, words};
 use crate::live::Live;
-use crate::model::Slice;
+use crate::model::{PanelState, Slice};
 use crate::theme::{self, Theme};
 use crate::ui::{Icon, IconShape, StatusBadge, StatusIcon, Tone};
 
@@ -25,7 +25,7 @@ pub fn Header() -> impl IntoView {
     let project = live.memo(&[Slice::Project], |state| {
         state.project.as_ref().map(|project| project.name.clone())
     });
-    let viewers = live.memo(&[Slice::Viewers], |state| state.viewers);
+    let viewers = live.memo(&[Slice::Viewers, Slice::Sharing], PanelState::watching);
     view! {
         <header class="top">
             <a class="brand" href="/" aria-label="Slipway, to the current step">
@@ -54,6 +54,7 @@ pub fn Header() -> impl IntoView {
                     <span>{viewers}</span>
                     <span class="sr-only">" connected pages"</span>
                 </p>
+                <ShareButton class="btn btn-quiet" narrow=true />
                 <a class="btn btn-quiet" href="/demo">
                     <Icon shape=IconShape::Screen />
                     <span class="wide-only">"Demo screen"</span>

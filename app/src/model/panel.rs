@@ -10,7 +10,7 @@ use super::{
     ComponentName, DeployPlan, DeployRevision, DeployedView, DriftedObject, Ending, EventRow,
     Finding, Freshness, Handover, HelmView, ImageReport, ImageView, KubeconfigFile, LogLine,
     MinikubeView, OwnProbe, OwnershipView, Planning, PodRow, ProjectView, RunId, RunView,
-    SecretObjectView, SecretView, StageState, StepId, StepState,
+    SecretObjectView, SecretView, SharingView, StageState, StepId, StepState,
 };
 
 /// How many events are kept; the oldest go first.
@@ -71,8 +71,11 @@ pub struct PanelState {
     pub watch: Freshness,
     /// What Slipway's own diagnosis finds wrong now, worst first.
     pub findings: Vec<Finding>,
-    /// How many pages are connected: operators and viewers.
+    /// How many pages are connected on this machine: operators and viewers.
     pub viewers: u32,
+    /// The link for viewers on the network; none while there is none.
+    #[serde(default)]
+    pub sharing: Option<SharingView>,
 }
 
 /// Which parts of the state an event touches, so that the browser redraws only those.
@@ -99,10 +102,11 @@ pub enum Slice {
     Watch,
     Findings,
     Viewers,
+    Sharing,
 }
 
 impl Slice {
-    pub const ALL: [Slice; 21] = [
+    pub const ALL: [Slice; 22] = [
         Self::Project,
         Self::Clusters,
         Self::Cluster,
@@ -124,6 +128,7 @@ impl Slice {
         Self::Watch,
         Self::Findings,
         Self::Viewers,
+        Self::Sharing,
     ];
 }
 
@@ -198,6 +203,7 @@ pub enum PanelEvent {
     Watch(Freshness),
     Findings(Vec<Finding>),
     Viewers(u32),
+    Sharing(Option<SharingView>),
 }
 
 impl PanelEvent {
@@ -232,6 +238,7 @@ impl PanelEvent {
             Self::Watch(_) => &[Slice::Watch],
             Self::Findings(_) => &[Slice::Findings],
             Self::Viewers(_) => &[Slice::Viewers],
+            Self::Sharing(_) => &[Slice::Sharing],
         }
     }
 
@@ -280,7 +287,8 @@ impl PanelEvent {
             | Self::RunStage { .. }
             | Self::RunLog { .. }
             | Self::RunEnded { .. }
-            | Self::Viewers(_) => false,
+            | Self::Viewers(_)
+            | Self::Sharing(_) => false,
         }
     }
 }
@@ -392,7 +400,13 @@ impl PanelState {
             PanelEvent::Watch(freshness) => self.watch = *freshness,
             PanelEvent::Findings(findings) => self.findings.clone_from(findings),
             PanelEvent::Viewers(viewers) => self.viewers = *viewers,
+            PanelEvent::Sharing(sharing) => self.sharing.clone_from(sharing),
         }
+    }
+
+    /// How many pages watch: on this machine and through the link for viewers.
+    pub fn watching(&self) -> u32 {
+        self.viewers + self.sharing.as_ref().map_or(0, |sharing| sharing.watching)
     }
 
     /// Whether the project is in the cluster, raw or as a Helm release.

@@ -11,6 +11,7 @@ pub enum IconShape {
     Eye,
     EyeOff,
     Screen,
+    Share,
     Sun,
     Moon,
     Halves,
@@ -37,6 +38,9 @@ impl IconShape {
             }
             Self::Screen => {
                 r#"<rect x="1.700" y="2.700" width="12.600" height="8.300" rx="1.500"/><path d="M5.500 13.600h5"/>"#
+            }
+            Self::Share => {
+                r#"<circle cx="4" cy="8" r="1.900"/><circle cx="12" cy="3.700" r="1.900"/><circle cx="12" cy="12.300" r="1.900"/><path d="M5.700 7.100l4.600-2.500M5.700 8.900l4.600 2.500"/>"#
             }
             Self::Sun => {
                 r#"<circle cx="8" cy="8" r="2.800"/><path d="M8 1.500v1.300M8 13.200v1.300M1.500 8h1.300M13.200 8h1.300M3.400 3.400l.9.9M11.700 11.700l.9.9M12.600 3.400l-.9.9M4.300 11.700l-.9.9"/>"#

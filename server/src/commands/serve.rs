@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
-use app::model::Finding;
+use app::model::{Failure, Finding};
 use tokio::task::JoinHandle;
 
 use super::{Stop, session, signals};
@@ -13,7 +13,7 @@ use crate::adopt::AdoptRoom;
 use crate::cli::ServeArgs;
 use crate::engine::state_dir::ServerFile;
 use crate::panel::Panel;
-use crate::web::{Addresses, Listeners, PortsSlot, Site, Tokens, port_in_use};
+use crate::web::{Addresses, Listeners, PortsSlot, ShareAt, Site, Tokens, port_in_use};
 
 /// Serves until interrupted.
 pub(super) async fn run(args: ServeArgs, state_dir: Option<&Path>) -> Result<(), Stop> {
@@ -58,6 +58,7 @@ pub(super) async fn run(args: ServeArgs, state_dir: Option<&Path>) -> Result<(),
     let mut starting = None;
     if let Ok(panel) = &panel {
         starting = Some(start(panel, &ports));
+        share(panel, args.share).await?;
     }
 
     let link = format!("{address}/#token={}", tokens.operator());
@@ -79,6 +80,7 @@ pub(super) async fn run(args: ServeArgs, state_dir: Option<&Path>) -> Result<(),
             project = project => {
                 let panel = opened.panel(project)?;
                 starting = Some(start(&panel, &ports));
+                share(&panel, args.share).await?;
                 Ok(panel)
             }
             () = interrupted.cancelled() => Err(problem),
@@ -99,6 +101,20 @@ fn start(panel: &Panel, ports: &PortsSlot) -> JoinHandle<()> {
     panel.spawn();
     let cluster = panel.cluster.clone();
     tokio::spawn(async move { cluster.start_default().await })
+}
+
+/// Opens the link for viewers if it was asked for.
+async fn share(panel: &Panel, at: Option<ShareAt>) -> Result<(), Stop> {
+    let Some(at) = at else {
+        return Ok(());
+    };
+    panel.sharing.prefer(at).await;
+    match panel.sharing.open().await {
+        Ok(link) => say(&format!("Viewers can watch at {}", link.url)),
+        Err(Failure::Finding(finding)) => return Err((*finding).into()),
+        Err(Failure::Transport(why)) => tracing::warn!(why, "the link for viewers was not opened"),
+    }
+    Ok(())
 }
 
 /// Prints a line. Nobody reading it is no reason to end.

@@ -311,6 +311,7 @@ fn is_news(state: &PanelState, event: &PanelEvent) -> bool {
         PanelEvent::Watch(freshness) => state.watch != *freshness,
         PanelEvent::Findings(findings) => &state.findings != findings,
         PanelEvent::Viewers(viewers) => state.viewers != *viewers,
+        PanelEvent::Sharing(sharing) => state.sharing != *sharing,
         PanelEvent::OwnProbes(answers) => !answers.is_empty(),
         PanelEvent::RunLog { lines, .. } => !lines.is_empty(),
         PanelEvent::BuildSteps { steps, .. } => !steps.is_empty(),

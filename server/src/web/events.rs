@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::share::Link;
 use crate::engine::hub::{Delivery, Subscription};
 use crate::engine::{Hub, clock};
 
@@ -29,6 +30,17 @@ pub struct Stage {
     shutdown: CancellationToken,
     seats: Arc<Semaphore>,
     watching: Arc<AtomicU32>,
+    on_share: OnShare,
+}
+
+/// Told when somebody came or left through a link for viewers.
+#[derive(Clone)]
+struct OnShare(Arc<dyn Fn(&Arc<Link>) + Send + Sync>);
+
+impl std::fmt::Debug for OnShare {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OnShare")
+    }
 }
 
 impl Stage {
@@ -38,11 +50,47 @@ impl Stage {
             shutdown,
             seats: Arc::new(Semaphore::new(MOST_STREAMS)),
             watching: Arc::default(),
+            on_share: OnShare(Arc::new(|_| {})),
+        }
+    }
+
+    /// With somebody to be told of those who come and leave through links.
+    pub fn shared(self, told: impl Fn(&Arc<Link>) + Send + Sync + 'static) -> Self {
+        Self {
+            on_share: OnShare(Arc::new(told)),
+            ..self
         }
     }
 
     /// Answers with a stream that ends with the server or when the page goes away.
     pub fn stream(&self, role: Role) -> Response {
+        let presence = || Presence::here(self);
+        self.stream_until(role, self.shutdown.clone(), presence)
+    }
+
+    /// The same for somebody who came through a link: it also ends with the link.
+    pub fn stream_through(&self, role: Role, link: Arc<Link>) -> Response {
+        // Cancelled by the end of the listener, or of the link, whichever is first.
+        let end = link.ended().child_token();
+        let shutdown = self.shutdown.clone();
+        let both = end.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = shutdown.cancelled() => both.cancel(),
+                () = both.cancelled() => {}
+            }
+        });
+        let leaves = end.clone();
+        let presence = || Presence::through(self, link, leaves);
+        self.stream_until(role, end, presence)
+    }
+
+    fn stream_until(
+        &self,
+        role: Role,
+        end: CancellationToken,
+        presence: impl FnOnce() -> Presence,
+    ) -> Response {
         let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() else {
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         };
@@ -53,8 +101,9 @@ impl Stage {
             subscription: self.hub.subscribe(),
             role,
             heartbeat,
-            _presence: Presence::new(self),
-            stage: self.clone(),
+            _presence: presence(),
+            end,
+            hub: self.hub.clone(),
             _seat: seat,
         };
         let frames = stream::unfold(listener, |mut listener| async move {
@@ -74,7 +123,8 @@ struct Listener {
     subscription: Subscription,
     role: Role,
     heartbeat: Interval,
-    stage: Stage,
+    end: CancellationToken,
+    hub: Hub,
     _presence: Presence,
     _seat: OwnedSemaphorePermit,
 }
@@ -82,7 +132,8 @@ struct Listener {
 impl Listener {
     async fn next(&mut self) -> Option<Bytes> {
         tokio::select! {
-            () = self.stage.shutdown.cancelled() => None,
+            biased;
+            () = self.end.cancelled() => None,
             delivery = self.subscription.next() => {
                 // Whatever arrives is a sign of life; no heartbeat is needed beside it.
                 self.heartbeat.reset();
@@ -97,7 +148,7 @@ impl Listener {
                 })
             }
             _ = self.heartbeat.tick() => Some(encode(&LiveMessage::Heartbeat {
-                revision: self.stage.hub.revision(),
+                revision: self.hub.revision(),
                 now: clock::now(),
             })),
         }
@@ -115,25 +166,51 @@ fn frame(json: &str) -> Bytes {
 }
 
 /// Counts a page as watching while it lives.
-struct Presence {
-    hub: Hub,
-    watching: Arc<AtomicU32>,
+enum Presence {
+    Here {
+        hub: Hub,
+        watching: Arc<AtomicU32>,
+    },
+    Through {
+        link: Arc<Link>,
+        told: OnShare,
+        end: CancellationToken,
+    },
 }
 
 impl Presence {
-    fn new(stage: &Stage) -> Self {
+    fn here(stage: &Stage) -> Self {
         let watching = stage.watching.fetch_add(1, Ordering::SeqCst) + 1;
         stage.hub.voice().publish(PanelEvent::Viewers(watching));
-        Self {
+        Self::Here {
             hub: stage.hub.clone(),
             watching: Arc::clone(&stage.watching),
+        }
+    }
+
+    fn through(stage: &Stage, link: Arc<Link>, end: CancellationToken) -> Self {
+        link.joined();
+        (stage.on_share.0)(&link);
+        Self::Through {
+            link,
+            told: stage.on_share.clone(),
+            end,
         }
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        let watching = self.watching.fetch_sub(1, Ordering::SeqCst) - 1;
-        self.hub.voice().publish(PanelEvent::Viewers(watching));
+        match self {
+            Self::Here { hub, watching } => {
+                let watching = watching.fetch_sub(1, Ordering::SeqCst) - 1;
+                hub.voice().publish(PanelEvent::Viewers(watching));
+            }
+            Self::Through { link, told, end } => {
+                end.cancel();
+                link.left();
+                (told.0)(link);
+            }
+        }
     }
 }

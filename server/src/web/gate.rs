@@ -1,13 +1,15 @@
 //! The gate: the rules every request passes before anything else looks at it, in their order, and
 //! the headers every answer carries.
 
+use std::net::SocketAddr;
+
 use app::model::Role;
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Request, StatusCode};
 
-use super::tokens::{Bearer, Tokens};
+use super::tokens::{Bearer, Keys};
 
 /// The largest body taken.
 pub const LONGEST_BODY: usize = 1024 * 1024;
@@ -35,6 +37,13 @@ impl Addresses {
         }
     }
 
+    /// One address and no other name.
+    pub fn exactly(address: SocketAddr) -> Self {
+        Self {
+            hosts: vec![address.to_string()],
+        }
+    }
+
     fn has_host(&self, host: &str) -> bool {
         self.hosts
             .iter()
@@ -52,14 +61,14 @@ impl Addresses {
 /// shell and the static files.
 pub fn admit(
     addresses: &Addresses,
-    tokens: &Tokens,
+    keys: &dyn Keys,
     request: &Request<Body>,
 ) -> Result<Option<Role>, StatusCode> {
     let headers = request.headers();
     check_host(addresses, request)?;
     check_origin(addresses, request)?;
     check_method(request)?;
-    let role = match tokens.bearer(headers) {
+    let role = match keys.bearer(headers) {
         Bearer::Role(role) => Some(role),
         Bearer::Wrong => return Err(StatusCode::UNAUTHORIZED),
         Bearer::None => None,

@@ -1,4 +1,5 @@
-//! The listeners: both loopback addresses, the same port on both, and nothing else.
+//! The listeners: both loopback addresses, the same port on both; and where viewers were asked for,
+//! one address of a private network.
 
 use std::convert::Infallible;
 use std::io;
@@ -17,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::Site;
+use super::share::is_near;
 
 const LONGEST_HEAD: usize = 16 * 1024;
 const HEAD_DEADLINE: Duration = Duration::from_secs(15);
@@ -28,9 +30,12 @@ const TRIES: usize = 20;
 /// Bound and not yet answering.
 #[derive(Debug)]
 pub struct Listeners {
+    /// The first address; of the version four, unless somebody shares at another.
     v4: TcpListener,
     v6: Option<TcpListener>,
     port: u16,
+    /// Who may connect.
+    peers: fn(IpAddr) -> bool,
 }
 
 impl Listeners {
@@ -45,6 +50,7 @@ impl Listeners {
                         v4,
                         v6: Some(v6),
                         port: taken,
+                        peers: is_loopback,
                     });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
@@ -58,11 +64,23 @@ impl Listeners {
                         v4,
                         v6: None,
                         port: taken,
+                        peers: is_loopback,
                     });
                 }
             }
         }
         Err(io::ErrorKind::AddrInUse.into())
+    }
+
+    /// Takes one address of the network this machine is in, for viewers only. Port 0 picks a free one.
+    pub async fn bind_for_viewers(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        Ok(Self {
+            port: listener.local_addr()?.port(),
+            v4: listener,
+            v6: None,
+            peers: is_near,
+        })
     }
 
     pub fn port(&self) -> u16 {
@@ -78,7 +96,7 @@ impl Listeners {
                 accepted = accept(&self.v4, self.v6.as_ref()) => accepted,
             };
             match accepted {
-                Ok((stream, peer)) if is_loopback(peer) => {
+                Ok((stream, peer)) if (self.peers)(peer.ip()) => {
                     let connection = connect(stream, site.clone());
                     let watched = connections.watch(connection);
                     tokio::spawn(async move {
@@ -132,11 +150,8 @@ fn connect(
         .serve_connection(TokioIo::new(stream), service)
 }
 
-fn is_loopback(peer: SocketAddr) -> bool {
-    match peer.ip() {
-        IpAddr::V4(ip) => ip.is_loopback(),
-        IpAddr::V6(ip) => ip.is_loopback(),
-    }
+fn is_loopback(peer: IpAddr) -> bool {
+    peer.is_loopback()
 }
 
 /// Says what to do when the port cannot be taken.

@@ -7,10 +7,12 @@ pub mod gate;
 mod listen;
 pub mod once;
 mod page;
+mod share;
 pub mod site;
 pub mod tokens;
 
 pub use gate::Addresses;
 pub use listen::{Listeners, port_in_use};
+pub use share::{ShareAt, Sharing};
 pub use site::{PortsSlot, Site};
 pub use tokens::Tokens;

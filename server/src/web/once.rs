@@ -35,12 +35,13 @@ const LONGEST_KEY: usize = 64;
 const LONGEST_ANSWER: usize = 64 << 10;
 
 /// What these do does not depend on the cluster in use, or decides about it.
-const FREE: [&str; 5] = [
+const FREE: [&str; 6] = [
     "/api/adopt/",
     "/api/clusters/",
     "/api/setup/",
     "/api/runs/",
     "/api/minikube/",
+    "/api/share/",
 ];
 
 /// The wishes of the last minutes; clones share them.

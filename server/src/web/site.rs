@@ -17,7 +17,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use super::events::Stage;
 use super::gate::{self, Addresses};
 use super::once::{Wishes, failed};
-use super::tokens::Tokens;
+use super::tokens::{Keys, Tokens};
 use super::{assets, page};
 use crate::engine::Hub;
 
@@ -133,10 +133,11 @@ fn no_project() -> Finding {
 #[derive(Clone, Debug)]
 pub struct Site {
     addresses: Addresses,
-    tokens: Arc<Tokens>,
+    keys: Arc<dyn Keys>,
     public: Router,
     viewer: Router,
-    operator: Router,
+    /// None at an address where nobody may act.
+    operator: Option<Router>,
 }
 
 impl Site {
@@ -157,22 +158,36 @@ impl Site {
         let bounded = RequestBodyLimitLayer::new(gate::LONGEST_BODY);
         Self {
             addresses,
-            tokens,
+            keys: tokens,
             public: public_routes().layer(bounded),
             viewer: viewer_routes(&stage).layer(bounded),
-            operator: operator_routes(&stage, doors).layer(bounded),
+            operator: Some(operator_routes(&stage, doors).layer(bounded)),
+        }
+    }
+
+    /// For people who look and nobody else, by keys of their own: whatever the routes answer, there is
+    /// nothing to act with behind them.
+    pub(super) fn for_viewers(addresses: Addresses, keys: Arc<dyn Keys>, routes: Router) -> Self {
+        page::prepare();
+        let bounded = RequestBodyLimitLayer::new(gate::LONGEST_BODY);
+        Self {
+            addresses,
+            keys,
+            public: public_routes().layer(bounded),
+            viewer: public_routes().merge(routes).layer(bounded),
+            operator: None,
         }
     }
 
     /// Answers one request.
     pub async fn answer(&self, request: Request<Body>) -> Response {
-        let mut response = match gate::admit(&self.addresses, &self.tokens, &request) {
+        let mut response = match gate::admit(&self.addresses, &*self.keys, &request) {
             Err(status) => status.into_response(),
             Ok(role) => {
                 let router = match role {
                     None => &self.public,
                     Some(Role::Viewer) => &self.viewer,
-                    Some(Role::Operator) => &self.operator,
+                    Some(Role::Operator) => self.operator.as_ref().unwrap_or(&self.public),
                 };
                 match router.clone().oneshot(request).await {
                     Ok(response) => response,

@@ -33,6 +33,32 @@ pub enum Bearer {
     Role(Role),
 }
 
+/// What decides who a request is from.
+pub trait Keys: fmt::Debug + Send + Sync {
+    /// Takes the same time however wrong a token is.
+    fn bearer(&self, headers: &HeaderMap) -> Bearer;
+}
+
+/// The token a request presents; none without the header, an error for a header that is no such thing.
+pub(super) fn presented(headers: &HeaderMap) -> Result<Option<&[u8]>, NotAToken> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    match value.as_bytes().split_at_checked(7) {
+        Some((scheme, token))
+            if scheme.eq_ignore_ascii_case(b"bearer ") && values.next().is_none() =>
+        {
+            Ok(Some(token))
+        }
+        _ => Err(NotAToken),
+    }
+}
+
+/// The header is there and holds no bearer token, or is there twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotAToken;
+
 impl Tokens {
     /// Makes new ones. Fails only when the system has no randomness to give.
     pub fn generate() -> std::io::Result<Self> {
@@ -49,20 +75,14 @@ impl Tokens {
     pub fn viewer(&self) -> &str {
         &self.viewer
     }
+}
 
-    /// The role a request's token stands for. Takes the same time however wrong the token is.
-    pub fn bearer(&self, headers: &HeaderMap) -> Bearer {
-        let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let Some(value) = values.next() else {
-            return Bearer::None;
-        };
-        let token = match value.as_bytes().split_at_checked(7) {
-            Some((scheme, token))
-                if scheme.eq_ignore_ascii_case(b"bearer ") && values.next().is_none() =>
-            {
-                token
-            }
-            _ => return Bearer::Wrong,
+impl Keys for Tokens {
+    fn bearer(&self, headers: &HeaderMap) -> Bearer {
+        let token = match presented(headers) {
+            Ok(None) => return Bearer::None,
+            Ok(Some(token)) => token,
+            Err(NotAToken) => return Bearer::Wrong,
         };
         let is_operator = token.ct_eq(self.operator.as_bytes());
         let is_viewer = token.ct_eq(self.viewer.as_bytes());
@@ -74,7 +94,7 @@ impl Tokens {
     }
 }
 
-fn random_token() -> std::io::Result<Zeroizing<String>> {
+pub(super) fn random_token() -> std::io::Result<Zeroizing<String>> {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     OsRng
         .try_fill_bytes(bytes.as_mut_slice())

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use app::model::*;
 use app::ports::{
     Clusters, Deploys, Handovers, Images, Live, Minikube, Ports, Releases, Revisions, Rollouts,
-    RunBook, Secrets, Setup,
+    RunBook, Secrets, Setup, Sharing,
 };
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
@@ -245,6 +245,22 @@ impl RunBook for Counting {
     }
 }
 
+#[async_trait]
+impl Sharing for Counting {
+    async fn open(&self) -> Result<ShareLink, Failure> {
+        self.called();
+        Err(Finding::new("X", "x", "x").into())
+    }
+    async fn link(&self) -> Result<Option<ShareLink>, Failure> {
+        self.called();
+        Ok(None)
+    }
+    async fn revoke(&self) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+}
+
 struct Bench {
     site: Site,
     tokens: Arc<Tokens>,
@@ -268,6 +284,7 @@ fn bench() -> Bench {
         rollouts: calls.clone(),
         live: calls.clone(),
         runs: calls.clone(),
+        sharing: calls.clone(),
     };
     let hub = Hub::new();
     let tokens = Arc::new(Tokens::generate().expect("randomness"));

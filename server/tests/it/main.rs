@@ -24,4 +24,5 @@ mod project;
 mod real_tools;
 mod secrets;
 mod setup;
+mod sharing;
 mod standin_minikube;

@@ -7,7 +7,7 @@ use super::happening::happenings;
 use super::keys::{FOLLOWING, toggle_full_screen};
 use super::scene::Scene;
 use super::whole;
-use crate::components::words;
+use crate::components::{ShareButton, words};
 use crate::live::{Connection, Live};
 use crate::model::{PanelState, RunView, Slice, StageState, StepId};
 use crate::pages::home::current_step;
@@ -16,7 +16,7 @@ use crate::ui::{StatusIcon, Tone};
 #[component]
 pub fn Foot(held: Memo<Option<Scene>>, scene: Memo<Scene>) -> impl IntoView {
     let live = Live::expect();
-    let viewers = live.memo(&[Slice::Viewers], |state| state.viewers);
+    let viewers = live.memo(&[Slice::Viewers, Slice::Sharing], PanelState::watching);
     view! {
         <footer class="demo-foot">
             <NowLine />
@@ -56,6 +56,7 @@ pub fn Foot(held: Memo<Option<Scene>>, scene: Memo<Scene>) -> impl IntoView {
                         }}
                     </span>
                 </p>
+                <ShareButton class="demo-tool" />
                 <button
                     type="button"
                     class="demo-tool demo-full"

@@ -156,6 +156,9 @@ const HARMLESS: &[&str] = &[
     "/api/secrets/stop-test",
     "/api/secrets/test",
     "/api/setup/mute",
+    "/api/share/link",
+    "/api/share/open",
+    "/api/share/revoke",
     "/api/setup/recheck",
 ];
 

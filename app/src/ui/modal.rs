@@ -1,0 +1,49 @@
+//! A window over the page: for something to look at or to choose from, closed by Escape.
+
+use leptos::html;
+use leptos::prelude::*;
+
+/// Shown while `open`. The page behind it cannot be reached meanwhile; the focus comes back.
+#[component]
+pub fn Modal(
+    open: RwSignal<bool>,
+    #[prop(into)] title: Signal<String>,
+    /// Without its own head and closing button.
+    #[prop(optional)]
+    bare: bool,
+    children: ChildrenFn,
+) -> impl IntoView {
+    let dialog = NodeRef::<html::Dialog>::new();
+    Effect::new(move |_| {
+        let Some(dialog) = dialog.get() else { return };
+        if open.get() && !dialog.open() {
+            // Refused only when the dialog is not in the document, and then there is nothing to show.
+            let _ = dialog.show_modal();
+        } else if !open.get() && dialog.open() {
+            dialog.close();
+        }
+    });
+    view! {
+        <dialog
+            node_ref=dialog
+            class="dialog modal"
+            aria-label=move || title.get()
+            on:close=move |_| open.set(false)
+        >
+            <Show when=move || !bare>
+                <div class="modal-head">
+                    <h2 class="dialog-title">{title}</h2>
+                    <button
+                        type="button"
+                        class="btn btn-quiet"
+                        on:click=move |_| open.set(false)
+                    >
+                        "Close"
+                    </button>
+                </div>
+            </Show>
+            <Show when=move || open.get()>{children()}</Show>
+        </dialog>
+    }
+    .into_any()
+}
