@@ -66,8 +66,17 @@ impl Mask {
 
     /// The text of a scalar at this path, as it may be shown.
     pub fn text<'a>(self, path: &Path, text: &'a str) -> Cow<'a, str> {
+        match self.lines(path, text) {
+            Some(lines) => lines.text(text),
+            None => Cow::Borrowed(MASK),
+        }
+    }
+
+    /// How lines of the text at this path may be shown, each for itself; none when the text is
+    /// hidden as a whole.
+    pub fn lines(self, path: &Path, text: &str) -> Option<LineMask> {
         if self.hides_all(path) {
-            return Cow::Borrowed(MASK);
+            return None;
         }
         let in_config =
             self.is_config && (path.starts_with(&["data"]) || path.starts_with(&["binaryData"]));
@@ -77,7 +86,7 @@ impl Mask {
             None => "",
         };
         let strict = in_config || !name.is_empty() || is_argument(path);
-        hide(name, text, strict)
+        LineMask::of(name, text, strict)
     }
 
     /// Whether nothing below this path may be shown.
@@ -104,26 +113,42 @@ fn is_argument(path: &Path) -> bool {
     matches!(path.last_field(), Some("args" | "command"))
 }
 
-/// Hides what looks like a secret in the value that goes under `name` (or none). `strict` also
-/// hides what only looks random, where people write values by hand.
+/// Hides what looks like a secret in lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineMask {
+    /// Hides also what only looks random, where people write values by hand.
+    strict: bool,
+}
+
+impl LineMask {
+    /// For the value that goes under `name` (or none); none when it is a secret as a whole.
+    fn of(name: &str, text: &str, strict: bool) -> Option<Self> {
+        let is_secret =
+            text.contains("PRIVATE KEY-----") || is_sensitive_name(name) && !is_harmless(text);
+        (!is_secret).then_some(Self { strict })
+    }
+
+    /// One line as it may be shown.
+    pub fn line(self, line: &str) -> Cow<'_, str> {
+        hide_in_line(line, self.strict)
+    }
+
+    /// Whole lines as they may be shown.
+    pub fn text(self, text: &str) -> Cow<'_, str> {
+        if !text.contains('\n') {
+            return self.line(text);
+        }
+        let lines: Vec<Cow<'_, str>> = text.split('\n').map(|line| self.line(line)).collect();
+        if lines.iter().all(|line| matches!(line, Cow::Borrowed(_))) {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(lines.join("\n"))
+    }
+}
+
+/// Hides what looks like a secret in the value that goes under `name` (or none).
 pub fn hide<'a>(name: &str, text: &'a str, strict: bool) -> Cow<'a, str> {
-    if text.contains("PRIVATE KEY-----") {
-        return Cow::Borrowed(MASK);
-    }
-    if is_sensitive_name(name) && !is_harmless(text) {
-        return Cow::Borrowed(MASK);
-    }
-    if !text.contains('\n') {
-        return hide_in_line(text, strict);
-    }
-    let lines: Vec<Cow<'_, str>> = text
-        .split('\n')
-        .map(|line| hide_in_line(line, strict))
-        .collect();
-    if lines.iter().all(|line| matches!(line, Cow::Borrowed(_))) {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(lines.join("\n"))
+    LineMask::of(name, text, strict).map_or(Cow::Borrowed(MASK), |lines| lines.text(text))
 }
 
 fn is_sensitive_name(name: &str) -> bool {
@@ -165,7 +190,8 @@ fn hide_in_line(line: &str, strict: bool) -> Cow<'_, str> {
     }
     let words: Vec<String> = shown
         .split(|c: char| !(c.is_ascii_alphanumeric() || "-_+/=.".contains(c)))
-        .filter(|word| is_token(word, strict))
+        // Nothing shorter is a token; most words are.
+        .filter(|word| word.len() >= SHORTEST_PREFIXED && is_token(word, strict))
         .map(str::to_owned)
         .collect();
     for word in words {

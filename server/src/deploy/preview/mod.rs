@@ -15,6 +15,7 @@ pub mod rows;
 pub mod store;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use app::model::{
@@ -23,6 +24,7 @@ use app::model::{
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::Client;
 use serde_json::Value;
+use tokio::task::JoinError;
 
 use super::manifests::Manifest;
 use super::words;
@@ -170,13 +172,9 @@ pub async fn preview(request: Request<'_>) -> Result<Vec<Previewed>, KubeError> 
                 total,
             };
             (request.progress)(planning);
-            Ok::<_, KubeError>(put_together(
-                request,
-                desired,
-                served.clone(),
-                namespace,
-                seen,
-            ))
+            Ok::<_, KubeError>(
+                put_together(request, desired, served.clone(), namespace, seen).await,
+            )
         })
         .buffered(AT_ONCE)
         .try_collect()
@@ -231,7 +229,7 @@ fn defined_by(resolved: &[(Desired, Option<Served>)], what: &Value) -> bool {
     })
 }
 
-fn put_together(
+async fn put_together(
     request: &Request<'_>,
     desired: &Desired,
     served: Option<Served>,
@@ -240,9 +238,9 @@ fn put_together(
 ) -> Previewed {
     let object = &desired.object;
     // Without a dry run the manifest says what is meant.
-    let after = seen.after.as_ref().unwrap_or(object);
-    let diff = object_diff(&seen.live, after, Some(object), request.redactor);
-    let everything = object_diff(&seen.live, after, None, request.redactor);
+    let after = seen.after.unwrap_or_else(|| object.clone());
+    let (diff, everything) =
+        differences(seen.live.clone(), after, object.clone(), request.redactor).await;
     let (added, removed) = counted(&diff.rows);
     let is_same = diff.fields.is_empty() && diff.more_fields == 0;
     let change = match (&seen.refusal, seen.live.is_null()) {
@@ -283,6 +281,31 @@ fn put_together(
         served,
         source: desired.source.clone(),
     }
+}
+
+/// What the manifest means, and everything; off the threads that answer pages, because comparing a
+/// large text takes a while.
+async fn differences(
+    live: Value,
+    after: Value,
+    object: Value,
+    redactor: &Redactor,
+) -> (ObjectDiff, ObjectDiff) {
+    let objects = Arc::new((live, after, object));
+    let compare = |is_everything: bool| {
+        let (objects, redactor) = (Arc::clone(&objects), redactor.clone());
+        tokio::task::spawn_blocking(move || {
+            let (live, after, object) = &*objects;
+            let desired = (!is_everything).then_some(object);
+            object_diff(live, after, desired, &redactor)
+        })
+    };
+    let compared = tokio::join!(compare(false), compare(true));
+    let finished = |result: Result<ObjectDiff, JoinError>| match result {
+        Ok(diff) => diff,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    };
+    (finished(compared.0), finished(compared.1))
 }
 
 fn redacted_conflict(redactor: &Redactor, mut conflict: FieldConflict) -> FieldConflict {

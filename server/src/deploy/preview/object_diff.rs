@@ -9,7 +9,7 @@ use super::noise::{essence, meant};
 use super::owners::Owners;
 use super::path::Path;
 use super::rows::rows;
-use crate::engine::redact::Redactor;
+use crate::engine::redact::{MASK, Redactor};
 
 const LONGEST_VALUE: usize = 400;
 
@@ -116,12 +116,25 @@ fn names(list: &Value) -> Value {
 /// A value at its path, as it may be shown: masked and not too long.
 pub fn shown(mask: Mask, path: &Path, value: &Value) -> String {
     let text = match value {
-        Value::String(text) => mask.text(path, text).into_owned(),
+        Value::String(text) => match mask.lines(path, text) {
+            Some(lines) => lines.text(beginning(text)).into_owned(),
+            None => MASK.to_owned(),
+        },
         value @ (Value::Object(_) | Value::Array(_)) => compound(mask, path, value),
         scalar => mask.text(path, &scalar.to_string()).into_owned(),
     };
     match text.char_indices().nth(LONGEST_VALUE) {
         Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
+
+/// The first lines of a text, far more than are shown: a large one need not be looked through.
+fn beginning(text: &str) -> &str {
+    let enough = 16 * LONGEST_VALUE;
+    let mut bytes = text.bytes().skip(enough);
+    match bytes.position(|byte| byte == b'\n') {
+        Some(at) => &text[..enough + at],
         None => text,
     }
 }

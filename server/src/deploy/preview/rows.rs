@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::diff::union;
-use super::mask::Mask;
+use super::mask::{LineMask, Mask};
 use super::path::{Path, Step, align, list_keys};
 use crate::engine::redact::MASK;
 
@@ -192,36 +192,37 @@ impl Writer {
     }
 
     fn texts(&mut self, path: &Path, indent: usize, name: &str, a: &str, b: &str) {
-        let (shown_a, shown_b) = (self.mask.text(path, a), self.mask.text(path, b));
-        let (raw_a, raw_b) = (block_lines(a), block_lines(b));
-        let (shown_a, shown_b) = (block_lines(&shown_a), block_lines(&shown_b));
+        let masks = (self.mask.lines(path, a), self.mask.lines(path, b));
         // Hidden as a whole: there are no lines to compare.
-        if shown_a.len() != raw_a.len() || shown_b.len() != raw_b.len() {
+        let (Some(mask_a), Some(mask_b)) = masks else {
             let before = self.field_lines(path, indent, name, &Value::from(a));
             let after = self.field_lines(path, indent, name, &Value::from(b));
             return self.pair(before, after);
-        }
+        };
+        let (raw_a, raw_b) = (block_lines(a), block_lines(b));
         let head = |text: &str| format!("{}{}: {}", pad(indent), key_text(name), block_head(text));
         match (head(a), head(b)) {
             (x, y) if x == y => self.rows.push(DiffRow::Same(x)),
             (x, y) => self.rows.push(DiffRow::Changed(x, y)),
         }
-        let line = |text: &&str| block_line(indent + 2, text);
+        let shown = |mask: LineMask, lines: &[&str]| -> Vec<String> {
+            let lines = lines.iter();
+            lines
+                .map(|line| block_line(indent + 2, &mask.line(line)))
+                .collect()
+        };
         let deadline = std::time::Instant::now() + std::time::Duration::from_millis(500);
         let ops =
             similar::capture_diff_slices_deadline(Algorithm::Myers, &raw_a, &raw_b, Some(deadline));
         for op in ops {
             match op {
                 DiffOp::Equal { old_index, len, .. } => {
-                    let same = shown_a[old_index..old_index + len]
-                        .iter()
-                        .map(line)
-                        .collect();
+                    let same = shown(mask_a, &raw_a[old_index..old_index + len]);
                     self.push_all(Side::Both, same);
                 }
                 op => {
-                    let before = shown_a[op.old_range()].iter().map(line).collect();
-                    let after = shown_b[op.new_range()].iter().map(line).collect();
+                    let before = shown(mask_a, &raw_a[op.old_range()]);
+                    let after = shown(mask_b, &raw_b[op.new_range()]);
                     self.pair(before, after);
                 }
             }
