@@ -76,6 +76,9 @@ pub trait Secrets: Send + Sync {
         key: SecretKey,
         value: Option<SecretInput>,
     ) -> Result<LiveTestReport, Failure>;
+    /// Starts one pod of every component that reads the key with this value, asks it whether it is
+    /// ready and removes it; nothing is stored.
+    async fn try_in_cluster(&self, key: SecretKey, value: SecretInput) -> Result<RunId, Failure>;
     /// Stops the test of this key that is going, if one is.
     async fn stop_test(&self, key: SecretKey) -> Result<(), Failure>;
     /// Asks the readiness path of the pods that read secrets, inside the cluster.

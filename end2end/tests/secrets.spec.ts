@@ -162,9 +162,21 @@ test('a value is tried out on a real Postgres before it is stored, and a rotatio
       await expect(page.getByRole('list', { name: 'Answers of the pods' })).toContainText('Ready')
     })
 
+    await test.step('a value is tried out on a pod of the app in the cluster, and the pod says why it cannot work with it', async () => {
+      await secrets.rotate('DATABASE_URL')
+      await secrets.tryInCluster('Neon connection string', entered.WRONG)
+      await expect(secrets.trial()).toContainText('TRIAL_FAILED', { timeout: 90_000 })
+      await expect(secrets.trial()).toContainText('Remove what the trial made')
+      await expectAccessible(page)
+      await secrets.tryInCluster('Neon connection string', entered.GOOD)
+      await expect(secrets.trial()).toContainText('it is not stored yet', { timeout: 90_000 })
+      const pods = Object.values((await panel.state()).pods)
+      expect(pods.filter((pod) => pod.name.includes('trial') && !pod.terminating)).toEqual([])
+    })
+
     await expectNoTrace({ page, slipway, search, streamed, received })
     expect(received.paths()).toEqual(
-      expect.arrayContaining(['/api/secrets/test', '/api/secrets/set-all', '/api/secrets/restart-stale', '/api/secrets/ask-pods']),
+      expect.arrayContaining(['/api/secrets/test', '/api/secrets/set-all', '/api/secrets/restart-stale', '/api/secrets/ask-pods', '/api/secrets/try-in-cluster']),
     )
   } finally {
     await postgres.stop()

@@ -39,6 +39,12 @@ pub async fn test_secret(
     super::ports()?.secrets.test(key, value).await
 }
 
+/// Tries a value out on a pod of the app inside the cluster; nothing is stored.
+#[server(prefix = "/api", endpoint = "secrets/try-in-cluster", input = Json, output = Json, client = PanelClient)]
+pub async fn try_secret_in_cluster(key: SecretKey, value: SecretInput) -> Result<RunId, Failure> {
+    super::ports()?.secrets.try_in_cluster(key, value).await
+}
+
 /// Stops the test of this key that is going.
 #[server(prefix = "/api", endpoint = "secrets/stop-test", input = Json, output = Json, client = PanelClient)]
 pub async fn stop_secret_test(key: SecretKey) -> Result<(), Failure> {

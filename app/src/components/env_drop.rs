@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::secret_field::{FileButton, read_text_file};
+use super::secret_field::{FileButton, read_file};
 use super::{FailureNote, wish};
 use crate::api::secrets::set_secrets;
 use crate::live::Live;
@@ -144,7 +144,7 @@ pub fn EnvDrop() -> impl IntoView {
             .and_then(|data| data.files())
             .and_then(|files| files.get(0));
         if let Some(file) = file {
-            read_text_file(file, taken);
+            read_file(file, false, taken);
         }
     };
     let row_view = move |row: Row| {

@@ -82,7 +82,7 @@ pub use preview::{Drift, Drifted, PlanCard, PlanDiff, Preview};
 pub use restart_button::RestartButton;
 pub use revisions_card::RevisionsCard;
 pub use rollouts_card::RolloutsCard;
-pub use run_panel::RunPanel;
+pub use run_panel::{OneRun, RunPanel};
 pub use secret_object_card::SecretObjectCard;
 pub use secret_row::SecretRow;
 pub use share::{ShareButton, ShareDialog, ShareOpen};

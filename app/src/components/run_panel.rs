@@ -39,8 +39,9 @@ pub fn NewestRun(kinds: &'static [RunKind]) -> impl IntoView {
     move || newest.get().map(|(id, kind)| view! { <OneRun id kind /> })
 }
 
+/// Follows one run.
 #[component]
-fn OneRun(id: RunId, kind: RunKind) -> impl IntoView {
+pub fn OneRun(id: RunId, kind: RunKind) -> impl IntoView {
     let live = Live::expect();
     let stages = live.memo(&[Slice::Runs], move |state| {
         state

@@ -7,7 +7,7 @@ use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 
-use crate::model::LONGEST_VALUE;
+use crate::model::{BINARY_FILE, LONGEST_VALUE};
 use crate::ui::{Button, ButtonKind, Icon, IconShape};
 
 /// Reads and fills the field; copy it freely.
@@ -184,23 +184,32 @@ pub fn PasteButton(
     .into_any()
 }
 
-/// Reads a text file that was chosen or dropped; the text goes to `taken`, or why not.
-pub fn read_text_file(file: web_sys::File, taken: Callback<Result<String, String>>) {
+/// Reads a file that was chosen or dropped; its text goes to `taken`, or why not. One that is no text
+/// is given as [`BINARY_FILE`] where that is wanted.
+pub fn read_file(file: web_sys::File, any: bool, taken: Callback<Result<String, String>>) {
     if file.size() > LONGEST_VALUE as f64 {
         taken.run(Err("The file is larger than 512 KiB".to_owned()));
         return;
     }
     spawn_local(async move {
-        let text = JsFuture::from(file.text()).await;
-        taken.run(match text.ok().and_then(|text| text.as_string()) {
-            // What the browser puts where bytes are no UTF-8.
-            Some(text) if text.contains('\u{fffd}') => {
-                Err("The file is no text in UTF-8".to_owned())
-            }
-            Some(text) => Ok(text),
-            None => Err("The file cannot be read".to_owned()),
+        let bytes = JsFuture::from(file.array_buffer()).await;
+        let bytes = bytes.map(|buffer| js_sys::Uint8Array::new(&buffer).to_vec());
+        taken.run(match bytes.map(String::from_utf8) {
+            Ok(Ok(text)) => Ok(text),
+            Ok(Err(no_text)) if any => in_base64(no_text.as_bytes()),
+            Ok(Err(_)) => Err("The file is no text in UTF-8".to_owned()),
+            Err(_) => Err("The file cannot be read".to_owned()),
         });
     });
+}
+
+fn in_base64(bytes: &[u8]) -> Result<String, String> {
+    // What the browser makes base64 of has one character for each byte.
+    let bytes: String = bytes.iter().copied().map(char::from).collect();
+    window()
+        .btoa(&bytes)
+        .map(|base64| format!("{BINARY_FILE}{base64}"))
+        .map_err(|_| "The file cannot be read".to_owned())
 }
 
 /// A button that opens the file dialog.
@@ -210,6 +219,9 @@ pub fn FileButton(
     id: String,
     #[prop(into)] label: String,
     #[prop(into)] word: String,
+    /// Takes files that are no text, too.
+    #[prop(optional)]
+    any: bool,
     #[prop(into)] taken: Callback<Result<String, String>>,
 ) -> impl IntoView {
     view! {
@@ -222,7 +234,7 @@ pub fn FileButton(
                 on:change:target=move |event| {
                     let field = event.target();
                     if let Some(file) = field.files().and_then(|files| files.get(0)) {
-                        read_text_file(file, taken);
+                        read_file(file, any, taken);
                     }
                     // The same file can be chosen again after it was changed.
                     field.set_value("");

@@ -5,12 +5,14 @@ use leptos::prelude::*;
 
 use super::secret_field::{FileButton, PasteButton, SecretField, SecretFieldHandle};
 use super::secret_test::SecretTestResult;
-use super::{FailureNote, wish};
-use crate::api::secrets::{generate_secret, set_secret, stop_secret_test, test_secret};
+use super::{FailureNote, OneRun, wish};
+use crate::api::secrets::{
+    generate_secret, set_secret, stop_secret_test, test_secret, try_secret_in_cluster,
+};
 use crate::live::Live;
 use crate::model::{
-    ClusterChoice, Failure, LiveTestReport, SecretInput, SecretKind, SecretView, Slice,
-    check_secret_shape, secret_advice,
+    ClusterChoice, Failure, LiveTestReport, Rollout, RunKind, SecretInput, SecretKind, SecretView,
+    Slice, check_secret_shape, secret_advice,
 };
 use crate::ui::{Button, ButtonKind};
 
@@ -31,6 +33,7 @@ pub fn SecretForm(secret: SecretView, #[prop(into)] done: Callback<()>) -> impl 
     let test = Action::new(move |(value, _): &(SecretInput, bool)| {
         test_secret(key(), Some(value.clone()))
     });
+    let trial = Action::new(move |value: &SecretInput| try_secret_in_cluster(key(), value.clone()));
     let report = RwSignal::new(None::<Result<LiveTestReport, Failure>>);
     let stores_next = RwSignal::new(false);
     let check = move |value: &str| {
@@ -79,6 +82,11 @@ pub fn SecretForm(secret: SecretView, #[prop(into)] done: Callback<()>) -> impl 
             test.dispatch((SecretInput(value), then_save));
         }
     };
+    let try_in_cluster = move || {
+        if let Some(value) = checked() {
+            trial.dispatch(SecretInput(value));
+        }
+    };
     Effect::new(move |_| {
         let Some(answer) = test.value().get() else {
             return;
@@ -106,6 +114,18 @@ pub fn SecretForm(secret: SecretView, #[prop(into)] done: Callback<()>) -> impl 
             .cluster
             .as_ref()
             .is_some_and(|cluster| cluster.choice == ClusterChoice::Practice)
+    });
+    let is_deployed = live.memo(&[Slice::Components], move |state| {
+        secret.with_value(|secret| {
+            secret.components.iter().any(|component| {
+                let live = state.components.get(component);
+                live.is_some_and(|live| live.rollout != Rollout::Absent)
+            })
+        })
+    });
+    let is_trying = live.memo(&[Slice::Runs], |state| {
+        let run = state.latest_run(RunKind::Trial);
+        run.is_some_and(|run| run.is_going())
     });
     let has_rehearsal = move || secret.with_value(|secret| secret.rehearsal.is_some());
     let rehearsal = move || secret.with_value(|secret| secret.rehearsal.clone());
@@ -191,9 +211,11 @@ pub fn SecretForm(secret: SecretView, #[prop(into)] done: Callback<()>) -> impl 
     };
     let has_test = about.test.is_some();
     let generate_name = named("Generate");
+    let trial_name = named("Try in the cluster:");
     let rehearsal_name = named("Use rehearsal value for");
     let is_random = matches!(about.kind, SecretKind::Random { .. });
     let takes_file = about.kind.has_lines();
+    let is_file = about.kind == SecretKind::File;
     view! {
         <form
             class="secret-form"
@@ -224,6 +246,7 @@ pub fn SecretForm(secret: SecretView, #[prop(into)] done: Callback<()>) -> impl 
                                 id=format!("{id}-file")
                                 label=format!("Choose a file for {label}")
                                 word="Choose a file"
+                                any=is_file
                                 taken
                             />
                         }
@@ -249,6 +272,21 @@ pub fn SecretForm(secret: SecretView, #[prop(into)] done: Callback<()>) -> impl 
             </p>
             {move || advice.get().map(|advice| view! { <p class="secret-advice">{advice}</p> })}
             <div class="secret-more">{acts}</div>
+            <Show when=move || is_deployed.get()>
+                <div class="secret-more">
+                    <Button
+                        busy=Signal::derive(move || trial.pending().get() || is_trying.get())
+                        disabled_why=nothing_typed
+                        label=trial_name.clone()
+                        on_press=move |()| try_in_cluster()
+                    >
+                        "Try in the cluster"
+                    </Button>
+                    <p class="secret-about">
+                        "Starts one pod of the app with this value, asks whether it is ready and removes it. No request of anybody reaches that pod; migrations it runs at its start do run."
+                    </p>
+                </div>
+            </Show>
             <Show when=move || on_practice.get() && has_rehearsal()>
                 <div class="secret-more">
                     <Button
@@ -275,6 +313,11 @@ pub fn SecretForm(secret: SecretView, #[prop(into)] done: Callback<()>) -> impl 
                             view! { <FailureNote failure=Some(failure) /> }.into_any()
                         }
                     })
+            }}
+            {move || match trial.value().get() {
+                Some(Ok(id)) => view! { <OneRun id kind=RunKind::Trial /> }.into_any(),
+                Some(Err(failure)) => view! { <FailureNote failure=Some(failure) /> }.into_any(),
+                None => ().into_any(),
             }}
             <FailureNote failure=set.failure() />
             <FailureNote failure=generate.failure() />

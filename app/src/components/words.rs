@@ -94,7 +94,7 @@ pub fn secret_kind(kind: &SecretKind) -> String {
         SecretKind::Random { min_length } => format!("Random, at least {min_length} characters"),
         SecretKind::Text => "Text".to_owned(),
         SecretKind::MultiLine => "Text of several lines".to_owned(),
-        SecretKind::File => "Text file".to_owned(),
+        SecretKind::File => "File".to_owned(),
     }
 }
 
@@ -303,6 +303,7 @@ pub fn run(kind: RunKind, outcome: Option<&Outcome>) -> Said {
                 RunKind::Scale => "Scaling",
                 RunKind::Handover => "Changing hands",
                 RunKind::Down => "Removing",
+                RunKind::Trial => "Trying",
                 RunKind::Dependencies => "Getting dependencies",
             },
         ),

@@ -64,6 +64,8 @@ pub enum RunKind {
     Scale,
     Handover,
     Down,
+    /// Trying a secret's new value out on one pod in the cluster.
+    Trial,
     /// Getting a chart's dependencies.
     Dependencies,
 }
@@ -96,6 +98,7 @@ impl RunKind {
             Self::Scale => "Scale",
             Self::Handover => "Change hands",
             Self::Down => "Remove",
+            Self::Trial => "Try in the cluster",
             Self::Dependencies => "Get chart dependencies",
         }
     }

@@ -23,14 +23,26 @@ pub enum SecretKind {
     Text,
     /// Several lines: a certificate, a private key.
     MultiLine,
-    /// The content of a text file, taken as it is.
+    /// The content of a file, taken as it is. One that is no text travels as [`BINARY_FILE`].
     File,
 }
+
+/// How the value of a file that is no text begins on its way in: a data URL (RFC 2397) of its bytes in
+/// base64. The cluster gets the bytes.
+pub const BINARY_FILE: &str = "data:application/octet-stream;base64,";
 
 impl SecretKind {
     /// Whether line breaks belong into the value.
     pub fn has_lines(&self) -> bool {
         matches!(self, Self::MultiLine | Self::File)
+    }
+
+    /// The bytes, in base64, of a file that is no text.
+    pub fn binary<'a>(&self, value: &'a str) -> Option<&'a str> {
+        match self {
+            Self::File => value.strip_prefix(BINARY_FILE),
+            _ => None,
+        }
     }
 }
 

@@ -19,6 +19,7 @@ export class SecretsPage extends StepPage {
     this.page.getByRole('button', { name: new RegExp(`^(Save|Save without a test:) ${label}$`) })
   readonly layers = (key: string) => this.secret(key).getByRole('list', { name: 'Layers of the live test' })
   readonly stalePods = () => this.page.getByRole('region', { name: 'Pods with older values' })
+  readonly trial = () => this.secrets().getByRole('region', { name: 'Run: Try in the cluster' })
   readonly envFile = () => this.page.getByLabel('Choose a .env file')
   readonly envMapping = () => this.page.getByRole('list', { name: 'What goes where' })
 
@@ -30,6 +31,11 @@ export class SecretsPage extends StepPage {
   async testAndSave(label: string, value: string) {
     await this.masked(label).fill(value)
     await this.button(`Test and save ${label}`).click()
+  }
+
+  async tryInCluster(label: string, value: string) {
+    await this.masked(label).fill(value)
+    await this.button(`Try in the cluster: ${label}`).click()
   }
 
   async rotate(key: string) {

@@ -365,6 +365,9 @@ fn what_now(kind: RunKind) -> &'static str {
         RunKind::Down => {
             "Slipway ended while removing. Some objects may still be there; remove again to finish."
         }
+        RunKind::Trial => {
+            "Slipway ended while a value was tried out. The cluster removes the pod and its Secret by itself; nothing was stored. Enter the value again."
+        }
         RunKind::Dependencies => {
             "Slipway ended while the chart's dependencies were fetched. Get them again; what is already there is used."
         }

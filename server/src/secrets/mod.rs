@@ -10,6 +10,7 @@ pub mod reads;
 pub mod references;
 mod storing;
 mod testing;
+mod trial;
 mod watching;
 mod words;
 
@@ -17,8 +18,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use app::model::{
-    Failure, InClusterReport, LiveTestReport, PanelEvent, SecretInput, SecretKey, SecretObjectView,
-    SecretOrigin, SecretOwner, SecretView, UnusedKey,
+    Failure, InClusterReport, LiveTestReport, PanelEvent, RunId, SecretInput, SecretKey,
+    SecretObjectView, SecretOrigin, SecretOwner, SecretView, UnusedKey,
 };
 use app::ports::Secrets;
 use async_trait::async_trait;
@@ -275,6 +276,10 @@ impl Secrets for SecretsRoom {
     ) -> Result<LiveTestReport, Failure> {
         let value = value.map(|value| Zeroizing::new(value.0));
         self.try_out(key, value).await
+    }
+
+    async fn try_in_cluster(&self, key: SecretKey, value: SecretInput) -> Result<RunId, Failure> {
+        self.start_trial(key, value).await
     }
 
     async fn stop_test(&self, key: SecretKey) -> Result<(), Failure> {

@@ -16,6 +16,7 @@ use crate::adapters::kube::client::{KubeError, REQUEST_LIMIT, within};
 use crate::adapters::kube::times::rfc3339;
 use crate::cluster::Connected;
 use crate::engine::clock;
+use crate::project::SecretSpec;
 
 /// The least a generated value has, whatever the project asks for.
 const GENERATED_LENGTH: usize = 48;
@@ -26,12 +27,16 @@ impl SecretsRoom {
         &self,
         values: Vec<(SecretKey, Zeroizing<String>)>,
     ) -> Result<(), Failure> {
+        let mut bytes = Vec::new();
         for (key, value) in &values {
             let spec = self.spec_of(key)?;
             self.core.redactor.learn(value);
             check_secret_shape(&spec.kind, spec.rehearsal.is_some(), value)
                 .map_err(|why| words::wrong_shape(&spec, &why))?;
+            bytes.push((key.clone(), self.bytes(&spec, value)?));
         }
+        drop(values);
+        let values = bytes;
         let connected = self.cluster.changeable()?;
         let keys: Vec<SecretKey> = values.iter().map(|(key, _)| key.clone()).collect();
         let Some(first) = keys.first() else {
@@ -53,7 +58,7 @@ impl SecretsRoom {
             .iter()
             .map(|(key, value)| {
                 let entered = Entered {
-                    fingerprint: self.key.of(key.as_str(), value.as_bytes()),
+                    fingerprint: self.key.of(key.as_str(), value),
                     at: clock::now(),
                     by: by.clone(),
                 };
@@ -77,6 +82,22 @@ impl SecretsRoom {
         drop(entering);
         self.publish(&connected.voice);
         result
+    }
+
+    /// What the cluster gets for a value that was entered.
+    pub(super) fn bytes(
+        &self,
+        spec: &SecretSpec,
+        value: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let Some(base64) = spec.kind.binary(value) else {
+            return Ok(Zeroizing::new(value.as_bytes().to_vec()));
+        };
+        self.core.redactor.learn(base64);
+        STANDARD
+            .decode(base64)
+            .map(Zeroizing::new)
+            .map_err(|_| words::wrong_shape(spec, "The file did not arrive whole").into())
     }
 
     pub(super) async fn make_up(&self, key: SecretKey) -> Result<(), Failure> {
@@ -168,14 +189,14 @@ impl SecretsRoom {
     async fn put(
         &self,
         connected: &Connected,
-        values: &[(SecretKey, Zeroizing<String>)],
+        values: &[(SecretKey, Zeroizing<Vec<u8>>)],
     ) -> Result<(), KubeError> {
         let data: Map<String, Value> = values
             .iter()
             .map(|(key, value)| {
                 (
                     key.to_string(),
-                    Value::String(STANDARD.encode(value.as_bytes())),
+                    Value::String(STANDARD.encode(value.as_slice())),
                 )
             })
             .collect();

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
 use tokio_util::sync::CancellationToken;
 
@@ -78,8 +80,10 @@ impl SecretsRoom {
 
     fn learn(&self, secret: &Secret) -> LiveSecret {
         for value in secret.data.iter().flatten().map(|(_, value)| &value.0) {
-            if let Ok(text) = std::str::from_utf8(value) {
-                self.core.redactor.learn(text);
+            match std::str::from_utf8(value) {
+                Ok(text) => self.core.redactor.learn(text),
+                // As which it would be seen, if it was.
+                Err(_) => self.core.redactor.learn(&STANDARD.encode(value)),
             }
         }
         LiveSecret::of(secret, &self.key)

@@ -156,20 +156,20 @@ impl World {
         if world.is_foreign {
             world.say_proved(Foreign::image());
         } else {
-            let run = world
-                .images
-                .build(vec![], Rebuild::IfChanged)
-                .await
-                .expect("a run");
-            succeeded(world.core.runs.wait(run).await);
+            world.build().await;
         }
         world.set(VALUE).await.expect("stored");
         world
-            .until("the image is proved", |state| {
-                !server::live::proved_images(state).is_empty()
-            })
-            .await;
-        world
+    }
+
+    /// Builds the image and waits until it is proved.
+    pub async fn build(&self) {
+        let run = self.images.build(vec![], Rebuild::IfChanged).await;
+        succeeded(self.core.runs.wait(run.expect("a run")).await);
+        self.until("the image is proved", |state| {
+            !server::live::proved_images(state).is_empty()
+        })
+        .await;
     }
 
     /// The component's image is taken for proved.

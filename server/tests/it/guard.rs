@@ -95,6 +95,14 @@ impl Secrets for Counting {
         self.called();
         Err(Finding::new("X", "x", "x").into())
     }
+    async fn try_in_cluster(
+        &self,
+        _: SecretKey,
+        _: SecretInput,
+    ) -> Result<app::model::RunId, Failure> {
+        self.called();
+        Err(Finding::new("X", "x", "x").into())
+    }
     async fn stop_test(&self, _: SecretKey) -> Result<(), Failure> {
         self.called();
         Ok(())

@@ -100,6 +100,10 @@ fn changing() -> BTreeMap<&'static str, Value> {
             "/api/secrets/set-all",
             json!({"values": [["OPENAI_API_KEY", "sk-0123456789abcdef"]]}),
         ),
+        (
+            "/api/secrets/try-in-cluster",
+            json!({"key": "OPENAI_API_KEY", "value": "sk-a-value-0123456789"}),
+        ),
         ("/api/secrets/adopt", json!({})),
         ("/api/secrets/restart-stale", json!({})),
         ("/api/images/build", json!({"components": []})),

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use app::model::{
-    ClusterChoice, Failure, GoingRuns, PanelState, SecretInput, SecretKey, SecretOrigin,
-    SecretOwner, SecretState, SecretView, StepState, ToldBy,
+    BINARY_FILE, ClusterChoice, Failure, GoingRuns, PanelState, SecretInput, SecretKey,
+    SecretOrigin, SecretOwner, SecretState, SecretView, StepState, ToldBy,
 };
 use app::ports::{Rollouts, Secrets};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
@@ -20,7 +20,7 @@ use server::project::Project;
 use server::secrets::SecretsRoom;
 
 use crate::clusters::{self, core, kubeconfig};
-use crate::deploy_world::{World, finding, succeeded};
+use crate::deploy_world::{Setting, World, finding, succeeded, write_project};
 
 fn key(name: &str) -> SecretKey {
     name.parse().expect("a key")
@@ -394,4 +394,38 @@ async fn without_the_right_to_read_values_go_in_and_what_cannot_be_known_is_said
     assert_eq!(finding(stored.expect_err("may not look")).code, "FORBIDDEN");
     core.shutdown.cancel();
     cluster.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_text_arrives_byte_for_byte() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = folder.path().join("project");
+    write_project(&project, "t");
+    let toml = project.join("slipway.toml");
+    let text = fs::read_to_string(&toml).expect("read");
+    let more = "\n[[secret]]\nkey = \"KEYSTORE\"\nkind = \"file\"\n";
+    fs::write(&toml, text + more).expect("written");
+    let root = folder.path().to_owned();
+    let cluster = None;
+    let world = World::open(Setting { root, cluster }).await;
+    // Two of these bytes are no UTF-8.
+    let value = format!("{BINARY_FILE}AP+AAQIDBAUGBwgJCgsMDQ4P");
+    let input = SecretInput(value);
+    world
+        .secrets
+        .set(key("KEYSTORE"), input)
+        .await
+        .expect("stored");
+    let api: Api<Secret> = Api::namespaced(world.client(), "t");
+    let secret = api.get("t-secrets").await.expect("there");
+    let data = secret.data.expect("data");
+    let wanted: Vec<u8> = [0x00, 0xff, 0x80].into_iter().chain(1..=15).collect();
+    assert_eq!(data["KEYSTORE"].0, wanted);
+    let refused = world
+        .secrets
+        .set(key("KEYSTORE"), SecretInput(format!("{BINARY_FILE}A")))
+        .await
+        .expect_err("half a file");
+    assert_eq!(finding(refused).code, "SECRET_SHAPE");
+    world.end().await;
 }

@@ -5,3 +5,4 @@ mod in_cluster;
 mod live_tests;
 pub(crate) mod postgres;
 mod scripted;
+mod trial;

@@ -1,6 +1,7 @@
 //! Stands in for somebody's app in tests of what is live: it answers HTTP on a port and does what a
 //! path says. `/health` is well; `/ready` is as `/ready/on` and `/ready/off` left it; `/crash` ends
-//! it; `/say/N/TEXT` prints N lines; `/hostile` prints what nobody should print.
+//! it; `/say/N/TEXT` prints N lines; `/hostile` prints what nobody should print. A `TOKEN` that begins
+//! with `refused` keeps it from getting ready, one that begins with `crash` ends it at once.
 
 use std::io::{BufWriter, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,6 +11,12 @@ static READY: AtomicBool = AtomicBool::new(true);
 
 fn main() {
     let port = std::env::args().nth(1).unwrap_or_else(|| "8000".to_owned());
+    let token = std::env::var("TOKEN").unwrap_or_default();
+    if token.starts_with("crash") {
+        eprintln!("ERROR cannot work with {token}");
+        std::process::exit(3);
+    }
+    READY.store(!token.starts_with("refused"), Ordering::SeqCst);
     let listener = TcpListener::bind(format!("0.0.0.0:{port}")).expect("the port is free");
     println!("INFO listening on {port}");
     for stream in listener.incoming().flatten() {
