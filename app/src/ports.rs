@@ -79,6 +79,8 @@ pub trait Secrets: Send + Sync {
     /// Starts one pod of every component that reads the key with this value, asks it whether it is
     /// ready and removes it; nothing is stored.
     async fn try_in_cluster(&self, key: SecretKey, value: SecretInput) -> Result<RunId, Failure>;
+    /// Names a key that only the workloads read in `slipway.toml`. Changes nothing in the cluster.
+    async fn declare(&self, key: SecretKey) -> Result<(), Failure>;
     /// Stops the test of this key that is going, if one is.
     async fn stop_test(&self, key: SecretKey) -> Result<(), Failure>;
     /// Asks the readiness path of the pods that read secrets, inside the cluster.

@@ -172,6 +172,20 @@ test('a value is tried out on a real Postgres before it is stored, and a rotatio
       await expect(secrets.trial()).toContainText('it is not stored yet', { timeout: 90_000 })
       const pods = Object.values((await panel.state()).pods)
       expect(pods.filter((pod) => pod.name.includes('trial') && !pod.terminating)).toEqual([])
+      await secrets.button('Keep the present value').click()
+      await expect(secrets.masked('Neon connection string')).toBeHidden()
+    })
+
+    await test.step('a lost database makes the backend not ready and restarts nothing, and it recovers by itself', async () => {
+      const backend = async () =>
+        Object.values((await panel.state()).pods)
+          .filter((pod) => pod.component === 'backend' && !pod.terminating)
+          .map((pod) => ({ name: pod.name, ready: pod.ready, restarts: pod.containers[0]!.restarts }))
+      const [before] = await backend()
+      await postgres.stop()
+      await expect.poll(backend, { timeout: 60_000 }).toEqual([{ ...before, ready: false }])
+      await postgres.start()
+      await expect.poll(backend, { timeout: 60_000 }).toEqual([{ ...before, ready: true }])
     })
 
     await expectNoTrace({ page, slipway, search, streamed, received })

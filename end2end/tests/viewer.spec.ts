@@ -23,6 +23,7 @@ const FUNCTIONS: Record<string, unknown> = {
   'secrets/set-all': { values: [['OPENAI_API_KEY', 'sk-from-a-viewer-0123']] },
   'secrets/test': { key: 'OPENAI_API_KEY', value: 'sk-from-a-viewer-0123' },
   'secrets/try-in-cluster': { key: 'OPENAI_API_KEY', value: 'sk-from-a-viewer-0123' },
+  'secrets/declare': { key: 'OPENAI_API_KEY' },
   'secrets/stop-test': { key: 'OPENAI_API_KEY' },
   'secrets/ask-pods': {},
   'secrets/accept': { key: 'OPENAI_API_KEY' },

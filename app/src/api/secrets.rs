@@ -45,6 +45,12 @@ pub async fn try_secret_in_cluster(key: SecretKey, value: SecretInput) -> Result
     super::ports()?.secrets.try_in_cluster(key, value).await
 }
 
+/// Names a key that only the workloads read in `slipway.toml`.
+#[server(prefix = "/api", endpoint = "secrets/declare", input = Json, output = Json, client = PanelClient)]
+pub async fn declare_secret(key: SecretKey) -> Result<(), Failure> {
+    super::ports()?.secrets.declare(key).await
+}
+
 /// Stops the test of this key that is going.
 #[server(prefix = "/api", endpoint = "secrets/stop-test", input = Json, output = Json, client = PanelClient)]
 pub async fn stop_secret_test(key: SecretKey) -> Result<(), Failure> {

@@ -117,9 +117,10 @@ pub fn SecretForm(secret: SecretView, #[prop(into)] done: Callback<()>) -> impl 
     });
     let is_deployed = live.memo(&[Slice::Components], move |state| {
         secret.with_value(|secret| {
-            secret.components.iter().any(|component| {
-                let live = state.components.get(component);
-                live.is_some_and(|live| live.rollout != Rollout::Absent)
+            // A key that slipway.toml does not name is of any component.
+            let of_all = secret.components.is_empty();
+            state.components.iter().any(|(component, live)| {
+                (of_all || secret.components.contains(component)) && live.rollout != Rollout::Absent
             })
         })
     });

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::secret_form::SecretForm;
 use super::secret_test::SecretTestResult;
 use super::{Age, FailureNote, wish, words};
-use crate::api::secrets::{accept_secret, delete_secret, test_secret};
+use crate::api::secrets::{accept_secret, declare_secret, delete_secret, test_secret};
 use crate::live::Live;
 use crate::model::{SecretKey, SecretOrigin, SecretState, SecretUser, SecretView, Slice, ToldBy};
 use crate::ui::{Button, ButtonKind, ConfirmDialog, DialogAct, StatusBadge};
@@ -36,6 +36,17 @@ pub fn SecretRow(key: SecretKey) -> impl IntoView {
     let is_set = Memo::new(move |_| {
         secret.with(|secret| secret.as_ref().is_some_and(|secret| secret.state.is_set()))
     });
+    let is_proposed = Memo::new(move |_| {
+        secret.with(|secret| {
+            let origin = secret.as_ref().map(|secret| secret.origin);
+            origin == Some(SecretOrigin::Proposed)
+        })
+    });
+    let declare = {
+        let key = key.clone();
+        wish(move |()| declare_secret(key.clone()))
+    };
+    let declare_name = Some(format!("Add to slipway.toml: {key}"));
     let editing = RwSignal::new(false);
     let form = move || {
         about
@@ -45,6 +56,14 @@ pub fn SecretRow(key: SecretKey) -> impl IntoView {
     view! {
         <li class="secret">
             {move || secret.get().map(facts)}
+            <Show when=move || live.is_operator() && is_proposed.get()>
+                <div class="secret-acts">
+                    <Button label=declare_name.clone() busy=declare.is_pending() on_press=move |()| declare.send(())>
+                        "Add to slipway.toml"
+                    </Button>
+                </div>
+                <FailureNote failure=declare.failure() />
+            </Show>
             <Show when=move || live.is_operator()>
                 <Show
                     when=move || !is_set.get() || editing.get()

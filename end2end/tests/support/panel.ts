@@ -12,8 +12,17 @@ export interface PanelState {
   drift: { kind: string; name: string }[] | null
   runs: Record<string, Run>
   components: Record<string, { rollout: { type: string }; service: { open_url: string | null } | null }>
-  pods: Record<string, { name: string; ready: boolean; current: boolean; terminating: boolean }>
+  pods: Record<string, Pod>
   findings: { code: string; severity: string; what: string }[]
+}
+
+export interface Pod {
+  name: string
+  component: string | null
+  ready: boolean
+  current: boolean
+  terminating: boolean
+  containers: { restarts: number }[]
 }
 
 export type StepName = 'setup' | 'secrets' | 'images' | 'deploy' | 'assist' | 'live'

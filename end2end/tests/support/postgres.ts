@@ -10,6 +10,8 @@ const NOBODY = 65534
 export interface Postgres {
   url: string
   stop: () => Promise<void>
+  /** Again, with the same data at the same address. */
+  start: () => Promise<void>
 }
 
 function binaries(): string {
@@ -52,19 +54,27 @@ export async function startPostgres(folder: string): Promise<Postgres> {
   execFileSync(join(bin, 'initdb'), init, options)
   const port = await freePort()
   const args = ['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off']
-  const server = spawn(join(bin, 'postgres'), [...args, '-c', `unix_socket_directories=${home}`], options)
-  const deadline = Date.now() + 30_000
-  while (!(await answers(port))) {
-    if (Date.now() > deadline || server.exitCode !== null) throw new Error('Postgres did not start')
-    await new Promise((later) => setTimeout(later, 50))
+  const begin = async () => {
+    const server = spawn(join(bin, 'postgres'), [...args, '-c', `unix_socket_directories=${home}`], options)
+    const deadline = Date.now() + 30_000
+    while (!(await answers(port))) {
+      if (Date.now() > deadline || server.exitCode !== null) throw new Error('Postgres did not start')
+      await new Promise((later) => setTimeout(later, 50))
+    }
+    return server
   }
+  let server = await begin()
   return {
     url: `postgres://todo:${PASSWORD}@127.0.0.1:${port}/postgres?sslmode=disable`,
     stop: async () => {
+      if (server.exitCode !== null) return
       const ended = new Promise((done) => server.once('exit', done))
       // SIGINT is Postgres' fast shutdown; its children end with it.
       server.kill('SIGINT')
       await ended
+    },
+    start: async () => {
+      server = await begin()
     },
   }
 }

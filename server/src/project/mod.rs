@@ -1,6 +1,7 @@
 //! The project: a folder described by its `slipway.toml`, read strictly.
 //! Every mistake in the file becomes a finding with file, line, column and the likely fix.
 
+mod append;
 mod document;
 mod parse;
 mod size;

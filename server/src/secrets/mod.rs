@@ -135,6 +135,23 @@ impl SecretsRoom {
             .ok_or_else(|| words::unknown_key(key).into())
     }
 
+    /// Names a key that only the workloads read in `slipway.toml`, as it is proposed.
+    async fn name_in_file(&self, key: &SecretKey) -> Result<(), Failure> {
+        let spec = self.spec_of(key)?;
+        if self.project.secret(key).is_some() {
+            return Ok(());
+        }
+        self.core
+            .journal
+            .audit("operator", &format!("name secret {key} in slipway.toml"))
+            .await?;
+        self.project.declare(&spec)?;
+        let project = PanelEvent::Project(Box::new(self.project.view()));
+        self.core.hub.voice().publish(project);
+        self.publish(&self.voice());
+        Ok(())
+    }
+
     /// Facts are per cluster, namespace and Secret: the same key elsewhere is another secret.
     fn scope(&self, connected: &Connected) -> String {
         let spec = self.project.spec();
@@ -280,6 +297,10 @@ impl Secrets for SecretsRoom {
 
     async fn try_in_cluster(&self, key: SecretKey, value: SecretInput) -> Result<RunId, Failure> {
         self.start_trial(key, value).await
+    }
+
+    async fn declare(&self, key: SecretKey) -> Result<(), Failure> {
+        self.name_in_file(&key).await
     }
 
     async fn stop_test(&self, key: SecretKey) -> Result<(), Failure> {

@@ -103,6 +103,10 @@ impl Secrets for Counting {
         self.called();
         Err(Finding::new("X", "x", "x").into())
     }
+    async fn declare(&self, _: SecretKey) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
     async fn stop_test(&self, _: SecretKey) -> Result<(), Failure> {
         self.called();
         Ok(())

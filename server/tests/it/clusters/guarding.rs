@@ -157,6 +157,7 @@ const HARMLESS: &[&str] = &[
     "/api/runs/search",
     "/api/secrets/accept",
     "/api/secrets/ask-pods",
+    "/api/secrets/declare",
     "/api/secrets/stop-test",
     "/api/secrets/test",
     "/api/setup/mute",

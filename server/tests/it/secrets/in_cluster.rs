@@ -198,6 +198,19 @@ async fn a_key_that_only_the_manifests_read_is_proposed_and_can_be_set() {
             })
         })
         .await;
+    world
+        .secrets
+        .declare(key("JWT_SECRET"))
+        .await
+        .expect("written");
+    world.core.hub.read(|state| {
+        let now = secret(state, "JWT_SECRET").expect("still shown");
+        assert_eq!(now.origin, SecretOrigin::Declared);
+        assert!(matches!(now.state, SecretState::Set { .. }), "{now:#?}");
+    });
+    let toml = world.manifest("../slipway.toml");
+    let toml = fs::read_to_string(toml).expect("read");
+    assert!(toml.ends_with("[[secret]]\nkey = \"JWT_SECRET\"\nkind = \"random\"\n"));
     world.end().await;
 }
 
