@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Browser, Page } from '@playwright/test'
+import { SecretsPage } from '../tests/pages/secrets-page.ts'
 import { AdoptPage } from '../tests/pages/adopt-page.ts'
 import { WalkBar } from '../tests/pages/walk-bar.ts'
 import { TodoApp } from '../tests/pages/todo-app.ts'
@@ -78,6 +79,16 @@ test('healthy', async ({ browser, openai, open, scratch, start }) => {
   for (const name of PAGES) {
     await take(browser, 'healthy', slipway.link(`/${name}`), name, name === 'demo' ? demo : steps('Done'))
   }
+  await take(browser, 'healthy', slipway.link('/secrets'), 'secrets-rotate', async (page) => {
+    const secrets = new SecretsPage(page)
+    await secrets.rotate('DATABASE_URL')
+    await secrets.tryInCluster('Neon connection string', 'sqlite:///data/other.db?mode=rwc')
+    await expect(secrets.trial()).toContainText('it is not stored yet', { timeout: 90_000 })
+  })
+  await take(browser, 'healthy', slipway.link('/secrets'), 'secrets-remove', async (page) => {
+    await page.getByRole('button', { name: 'Remove AUTH_SECRET' }).click()
+    await expect(page.getByRole('dialog')).toBeVisible()
+  })
   await take(browser, 'healthy', slipway.viewerLink('/live'), 'live-as-viewer', steps('Done'))
 
   const context = await browser.newContext({ viewport: { width: 1440, height: 1240 }, colorScheme: 'light', deviceScaleFactor: 1 })

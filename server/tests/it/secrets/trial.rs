@@ -3,9 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use app::model::{
-    ClusterChoice, Finding, GoingRuns, Outcome, SecretInput, SecretState, StageState,
-};
+use app::model::{Finding, Outcome, SecretInput, SecretState, StageState};
 use app::ports::Secrets;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
