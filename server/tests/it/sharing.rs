@@ -66,7 +66,8 @@ async fn send(
     headers: &[(&str, &str)],
 ) -> (u16, BufReader<TcpStream>) {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
-    let mut text = format!("{line} HTTP/1.1\r\ncontent-length: 0\r\n");
+    // Closed after the answer, so that its end can be read.
+    let mut text = format!("{line} HTTP/1.1\r\ncontent-length: 0\r\nconnection: close\r\n");
     if !headers.iter().any(|(name, _)| *name == "host") {
         text.push_str(&format!("host: {address}\r\n"));
     }
