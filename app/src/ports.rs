@@ -8,11 +8,11 @@ use async_trait::async_trait;
 
 use crate::model::{
     AdoptPreview, AdoptWish, Builder, ClusterChoice, ComponentName, ContextName, DeployMode,
-    DeployPlan, Failure, GoingRuns, Handover, InClusterReport, LiveTestReport, LogLine, LogPage,
-    LogQuery, LogQuestion, NewCluster, ObjectDiff, PlanChoices, ProfileAct, ProfileName, Rebuild,
-    ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison, RevisionDetail, RolloutAct,
-    RolloutHistory, RunId, SavePreview, SecretInput, SecretKey, ShareLink, ValueEdit, ValuesForm,
-    Written,
+    DeployPlan, DrillWish, Failure, GoingRuns, Handover, InClusterReport, LiveTestReport, LogLine,
+    LogPage, LogQuery, LogQuestion, NewCluster, ObjectDiff, PlanChoices, ProfileAct, ProfileName,
+    Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison, RevisionDetail,
+    RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey, ShareLink, ValueEdit,
+    ValuesForm, Written,
 };
 
 /// A folder without a `slipway.toml`. The one port there is before the project, so it stands alone:
@@ -141,6 +141,16 @@ pub trait Rollouts: Send + Sync {
     async fn history(&self, component: ComponentName) -> Result<RolloutHistory, Failure>;
 }
 
+/// Breaking a component on purpose, and healing it.
+#[async_trait]
+pub trait Drills: Send + Sync {
+    /// Breaks and heals as wished. Refused for a component that is not well, and without the typed name
+    /// on any cluster but the practice cluster.
+    async fn start(&self, wish: DrillWish) -> Result<RunId, Failure>;
+    /// Takes out a fault that was left in, and follows the rollout.
+    async fn heal(&self, component: ComponentName) -> Result<RunId, Failure>;
+}
+
 /// The recorded revisions of the raw deploys. Going back to one is a plan with
 /// [`PlanChoices::back_to`](crate::model::PlanChoices).
 #[async_trait]
@@ -222,6 +232,7 @@ pub struct Ports {
     pub releases: Arc<dyn Releases>,
     pub revisions: Arc<dyn Revisions>,
     pub rollouts: Arc<dyn Rollouts>,
+    pub drills: Arc<dyn Drills>,
     pub live: Arc<dyn Live>,
     pub runs: Arc<dyn RunBook>,
     pub sharing: Arc<dyn Sharing>,

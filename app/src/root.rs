@@ -7,8 +7,8 @@ use leptos_router::hooks::use_location;
 use leptos_router::path;
 
 use crate::components::{
-    Announcer, Arrival, AskForName, ConnectionBanner, GuardBanner, GuardNote, Header, ShareDialog,
-    ShareOpen, TokenScreen, Walk,
+    AllWindows, Announcer, Arrival, AskForName, ConnectionBanner, GuardBanner, GuardNote, Header,
+    TokenScreen, Walk, Windows, shortcuts,
 };
 use crate::live::{Connection, Live};
 use crate::model::Slice;
@@ -23,7 +23,7 @@ pub fn App() -> impl IntoView {
     let live = Live::provide();
     provide_context(Arrival(StoredValue::new(true)));
     AskForName::provide();
-    provide_context(ShareOpen(RwSignal::new(false)));
+    Windows::provide();
     provide_context(DialogNote(GuardNote.into()));
     Effect::new(move |_| {
         token::take_from_address();
@@ -59,9 +59,8 @@ pub fn App() -> impl IntoView {
                     </FlatRoutes>
                 </Show>
             </main>
-            <Show when=move || live.is_operator()>
-                <ShareDialog />
-            </Show>
+            <AllWindows />
+            <Shortcuts />
         </Router>
     }
 }
@@ -87,4 +86,10 @@ fn Chrome(has_token: Memo<bool>) -> impl IntoView {
             <Announcer />
         </Show>
     }
+}
+
+/// The keyboard of the whole panel; inside the router, because keys lead to pages.
+#[component]
+fn Shortcuts() -> impl IntoView {
+    shortcuts::listen();
 }

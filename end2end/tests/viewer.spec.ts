@@ -8,7 +8,7 @@ import { expect, expectAccessible, test } from './support/test.ts'
 
 const TITLES: StepTitle[] = ['Setup', 'Secrets', 'Images', 'Deploy', 'Assist', 'Live']
 /** What a person may do who may only look: nothing that reaches the server. */
-const HARMLESS = /^(Theme: \w+|Copy .+|Follow|Pause|Show all .+|Unified|Side by side|Show everything|\d+ \w+|Show \d+ unchanged lines?)$/
+const HARMLESS = /^(Theme: \w+|Command palette, Ctrl K|Copy .+|Follow|Pause|Show all .+|Unified|Side by side|Show everything|\d+ \w+|Show \d+ unchanged lines?)$/
 
 /** Every server function there is, with arguments that would work for the operator. */
 const FUNCTIONS: Record<string, unknown> = {
@@ -35,6 +35,8 @@ const FUNCTIONS: Record<string, unknown> = {
   'revisions/compare': { from: 1, to: 2 },
   'rollouts/steer': { component: 'backend', act: { type: 'restart' } },
   'rollouts/history': { component: 'backend' },
+  'drills/start': { wish: { component: 'backend', faults: ['kill-pod'], hold_s: 0, confirm: null } },
+  'drills/heal': { component: 'backend' },
   'handovers/plan': { to: 'raw' },
   'handovers/go': { to: 'raw', hash: 'x' },
   'handovers/dismiss': {},

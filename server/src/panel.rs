@@ -146,6 +146,7 @@ impl Panel {
             releases: self.releases.clone(),
             revisions: self.deploys.clone(),
             rollouts: self.deploys.clone(),
+            drills: self.deploys.clone(),
             live: self.live.clone(),
             runs: Arc::new(RunsPort(self.core.runs.clone())),
             sharing: Arc::new(self.sharing.clone()),

@@ -401,6 +401,7 @@ pub fn component(text: &str, rollout: Rollout, ready: u32) -> ComponentLive {
         image_proved: Some(true),
         revision: 4,
         paused: false,
+        drill: false,
         service: Some(ServiceRow {
             name: text.into(),
             kind: if text == "frontend" {

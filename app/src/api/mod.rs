@@ -5,6 +5,7 @@ pub mod adopt;
 mod client;
 pub mod clusters;
 pub mod deploys;
+pub mod drills;
 pub mod handovers;
 pub mod images;
 pub mod live;

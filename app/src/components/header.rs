@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{ShareButton, words};
+use super::{ShareButton, Windows, words};
 use crate::live::Live;
 use crate::model::{PanelState, Slice};
 use crate::theme::{self, Theme};
@@ -54,7 +54,12 @@ pub fn Header() -> impl IntoView {
                     <span>{viewers}</span>
                     <span class="sr-only">" connected pages"</span>
                 </p>
-                <ShareButton class="btn btn-quiet" narrow=true />
+                <span class="wide-only">
+                    <PaletteButton />
+                </span>
+                <span class="wide-only">
+                    <ShareButton class="btn btn-quiet" />
+                </span>
                 <a class="btn btn-quiet" href="/demo">
                     <Icon shape=IconShape::Screen />
                     <span class="wide-only">"Demo screen"</span>
@@ -164,6 +169,24 @@ fn ThemeToggle() -> impl IntoView {
             }
         >
             <Icon shape />
+        </button>
+    }
+    .into_any()
+}
+
+/// For those who do not know the key yet.
+#[component]
+fn PaletteButton() -> impl IntoView {
+    let open = Windows::expect().palette;
+    view! {
+        <button
+            type="button"
+            class="btn btn-quiet"
+            aria-label="Command palette, Ctrl K"
+            title="Command palette"
+            on:click=move |_| open.set(true)
+        >
+            <kbd aria-hidden="true">"Ctrl K"</kbd>
         </button>
     }
     .into_any()

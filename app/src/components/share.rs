@@ -3,27 +3,20 @@
 
 use leptos::prelude::*;
 
-use super::{FailureNote, ask, wish};
+use super::{FailureNote, Windows, ask, wish};
 use crate::api::share::{open_share, read_share, revoke_share};
 use crate::live::Live;
 use crate::model::{QrCode, ShareLink, Slice};
 use crate::ui::{Button, ButtonKind, CommandBlock, Icon, IconShape, Modal};
-
-/// Opens the dialog from anywhere; put into the context by the app.
-#[derive(Clone, Copy, Debug)]
-pub struct ShareOpen(pub RwSignal<bool>);
 
 /// Nothing for those who may only look.
 #[component]
 pub fn ShareButton(
     /// The classes of the button where it stands.
     class: &'static str,
-    /// Only its icon where there is little room.
-    #[prop(optional)]
-    narrow: bool,
 ) -> impl IntoView {
     let live = Live::expect();
-    let open = expect_context::<ShareOpen>().0;
+    let open = Windows::expect().share;
     let watching = live.memo(&[Slice::Sharing], |state| {
         state.sharing.as_ref().map(|sharing| sharing.watching)
     });
@@ -31,7 +24,7 @@ pub fn ShareButton(
         <Show when=move || live.has_snapshot() && live.is_operator()>
             <button type="button" class=class on:click=move |_| open.set(true)>
                 <Icon shape=IconShape::Share />
-                <span class=if narrow { "share-word" } else { "" }>
+                <span>
                     {move || match watching.get() {
                         None => "Share".to_owned(),
                         Some(watching) => format!("Shared, {watching} watching"),
@@ -46,7 +39,7 @@ pub fn ShareButton(
 /// The dialog; once in the page.
 #[component]
 pub fn ShareDialog() -> impl IntoView {
-    let open = expect_context::<ShareOpen>().0;
+    let open = Windows::expect().share;
     view! {
         <Modal open title="Let others watch">
             <Share />

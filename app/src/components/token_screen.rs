@@ -27,7 +27,7 @@ pub fn TokenScreen() -> impl IntoView {
     };
     let text = move || match live.connection() {
         Connection::Refused => {
-            "Slipway makes a new link at every start, so the one this tab has belongs to an earlier start."
+            "Slipway makes a new link at every start, so the one this tab has belongs to an earlier start, or whoever gave it to you has ended it."
         }
         _ => {
             "Slipway only talks to pages opened with the link it printed, so that no other page on this machine can act for you."

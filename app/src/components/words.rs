@@ -305,6 +305,7 @@ pub fn run(kind: RunKind, outcome: Option<&Outcome>) -> Said {
                 RunKind::Down => "Removing",
                 RunKind::Trial => "Trying",
                 RunKind::Dependencies => "Getting dependencies",
+                RunKind::Drill => "Breaking and healing",
             },
         ),
         Some(Outcome::Succeeded { .. }) => said(Tone::Ok, "Succeeded"),

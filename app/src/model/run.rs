@@ -68,6 +68,8 @@ pub enum RunKind {
     Trial,
     /// Getting a chart's dependencies.
     Dependencies,
+    /// Breaking something on purpose, and healing it.
+    Drill,
 }
 
 impl RunKind {
@@ -100,6 +102,7 @@ impl RunKind {
             Self::Down => "Remove",
             Self::Trial => "Try in the cluster",
             Self::Dependencies => "Get chart dependencies",
+            Self::Drill => "Break and heal",
         }
     }
 }

@@ -25,6 +25,9 @@ pub struct ComponentLive {
     /// Changes to the template roll nothing out until it is resumed.
     #[serde(default)]
     pub paused: bool,
+    /// A drill put a fault in that is not taken out yet.
+    #[serde(default)]
+    pub drill: bool,
     pub service: Option<ServiceRow>,
 }
 

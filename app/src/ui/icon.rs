@@ -5,6 +5,7 @@ use leptos::prelude::*;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IconShape {
     ArrowRight,
+    Bolt,
     Check,
     Copy,
     External,
@@ -23,6 +24,7 @@ impl IconShape {
     fn path(self) -> &'static str {
         match self {
             Self::ArrowRight => r#"<path d="M3 8h10M9 4l4 4-4 4"/>"#,
+            Self::Bolt => r#"<path d="M8.800 1.800L3.500 9h4l-.7 5.200L12.500 7H8.300z"/>"#,
             Self::Check => r#"<path d="M3 8.5l3.2 3.2L13 4.8"/>"#,
             Self::Copy => {
                 r#"<rect x="5.5" y="5.5" width="8" height="8" rx="1.8"/><path d="M10.5 5.5v-1A1.8 1.8 0 0 0 8.700 2.700H4.500A1.800 1.800 0 0 0 2.700 4.500v4.200a1.800 1.800 0 0 0 1.800 1.800h1"/>"#

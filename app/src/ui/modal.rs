@@ -11,6 +11,7 @@ pub fn Modal(
     /// Without its own head and closing button.
     #[prop(optional)]
     bare: bool,
+    #[prop(optional)] wide: bool,
     children: ChildrenFn,
 ) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
@@ -23,10 +24,15 @@ pub fn Modal(
             dialog.close();
         }
     });
+    let look = match (bare, wide) {
+        (true, _) => "dialog modal modal-bare",
+        (_, true) => "dialog modal modal-wide",
+        _ => "dialog modal",
+    };
     view! {
         <dialog
             node_ref=dialog
-            class="dialog modal"
+            class=look
             aria-label=move || title.get()
             on:close=move |_| open.set(false)
         >

@@ -5,6 +5,7 @@ mod apply_run;
 pub mod causes;
 mod down;
 mod drift;
+pub mod drill;
 mod follow_rollout;
 pub mod handovers;
 pub mod helm;

@@ -247,7 +247,7 @@ impl DeployRoom {
 }
 
 /// The JSON merge patch from one value to another; none when they are equal.
-fn difference(from: &Value, to: &Value) -> Option<Value> {
+pub(super) fn difference(from: &Value, to: &Value) -> Option<Value> {
     if from == to {
         return None;
     }

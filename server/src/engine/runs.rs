@@ -20,10 +20,10 @@ use super::run_handle::{FLUSH_EVERY, RunHandle};
 use super::{Hub, Journal, Redactor, clock};
 
 /// How long a cancelled body may take to come to its end before it is dropped.
-/// A cancelled helm first puts back what was there before.
+/// A cancelled helm first puts back what was there before, and a drill heals what it broke.
 const fn cancel_grace(kind: RunKind) -> Duration {
     match kind {
-        RunKind::Deploy | RunKind::Down => Duration::from_secs(90),
+        RunKind::Deploy | RunKind::Down | RunKind::Drill => Duration::from_secs(90),
         _ => Duration::from_secs(15),
     }
 }

@@ -97,6 +97,7 @@ fn healthy() -> PanelState {
             image_proved: Some(true),
             revision: 1,
             paused: false,
+            drill: false,
             service: Some(ServiceRow {
                 name: "backend".into(),
                 kind: "ClusterIP".into(),

@@ -5,6 +5,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use crate::adapters::kube::times::millis;
+use crate::deploy::drill::DRILL;
 use app::model::UnixMillis;
 
 /// What is kept of a Deployment.
@@ -15,6 +16,8 @@ pub struct DeploymentFacts {
     pub generation: i64,
     pub observed_generation: i64,
     pub paused: bool,
+    /// A drill's fault is in.
+    pub drill: bool,
     pub wanted: u32,
     pub replicas: u32,
     pub updated: u32,
@@ -72,6 +75,10 @@ impl DeploymentFacts {
                 .and_then(|status| status.observed_generation)
                 .unwrap_or(0),
             paused: spec.and_then(|spec| spec.paused).unwrap_or(false),
+            drill: meta
+                .annotations
+                .as_ref()
+                .is_some_and(|annotations| annotations.contains_key(DRILL)),
             wanted: spec
                 .and_then(|spec| spec.replicas)
                 .map_or(1, |replicas| u32::try_from(replicas).unwrap_or(0)),

@@ -378,6 +378,7 @@ impl LiveStore {
             }),
             revision: facts.revision,
             paused: facts.paused,
+            drill: facts.drill,
             service,
         }
     }

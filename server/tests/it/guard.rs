@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use app::model::*;
 use app::ports::{
-    Clusters, Deploys, Handovers, Images, Live, Minikube, Ports, Releases, Revisions, Rollouts,
-    RunBook, Secrets, Setup, Sharing,
+    Clusters, Deploys, Drills, Handovers, Images, Live, Minikube, Ports, Releases, Revisions,
+    Rollouts, RunBook, Secrets, Setup, Sharing,
 };
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
@@ -258,6 +258,17 @@ impl RunBook for Counting {
 }
 
 #[async_trait]
+impl Drills for Counting {
+    async fn start(&self, _: DrillWish) -> Result<RunId, Failure> {
+        self.called();
+        Ok(RunId(13))
+    }
+    async fn heal(&self, _: ComponentName) -> Result<RunId, Failure> {
+        self.called();
+        Ok(RunId(14))
+    }
+}
+#[async_trait]
 impl Sharing for Counting {
     async fn open(&self) -> Result<ShareLink, Failure> {
         self.called();
@@ -294,6 +305,7 @@ fn bench() -> Bench {
         releases: calls.clone(),
         revisions: calls.clone(),
         rollouts: calls.clone(),
+        drills: calls.clone(),
         live: calls.clone(),
         runs: calls.clone(),
         sharing: calls.clone(),

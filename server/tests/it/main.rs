@@ -12,6 +12,7 @@ mod deploy_world;
 mod docker_builds;
 mod docker_context;
 mod dockerd;
+mod drills;
 mod foreign;
 mod guard;
 mod helm_releases;

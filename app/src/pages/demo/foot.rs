@@ -7,7 +7,7 @@ use super::happening::happenings;
 use super::keys::{FOLLOWING, toggle_full_screen};
 use super::scene::Scene;
 use super::whole;
-use crate::components::{ShareButton, words};
+use crate::components::{DrillButton, ShareButton, words};
 use crate::live::{Connection, Live};
 use crate::model::{PanelState, RunView, Slice, StageState, StepId};
 use crate::pages::home::current_step;
@@ -56,6 +56,7 @@ pub fn Foot(held: Memo<Option<Scene>>, scene: Memo<Scene>) -> impl IntoView {
                         }}
                     </span>
                 </p>
+                <DrillButton class="demo-tool" />
                 <ShareButton class="demo-tool" />
                 <button
                     type="button"

@@ -7,6 +7,7 @@ use leptos_router::hooks::use_navigate;
 use wasm_bindgen::JsCast;
 
 use super::scene::Scene;
+use crate::components::shortcuts;
 
 /// The page that rotates and follows the action.
 pub const FOLLOWING: &str = "/demo";
@@ -27,7 +28,7 @@ pub fn listen(held: Memo<Option<Scene>>, scene: Memo<Scene>) {
                 "ArrowLeft" | "PageUp" => shown.beside(-1).path(),
                 " " if held.get_untracked().is_some() => FOLLOWING,
                 " " => shown.path(),
-                "f" | "F" => return toggle_full_screen(),
+                "f" | "F" if shortcuts::are_on() => return toggle_full_screen(),
                 _ => return,
             };
             event.prevent_default();

@@ -231,6 +231,7 @@ pub fn live() -> ComponentLive {
         image_proved: Some(true),
         revision: 1,
         paused: false,
+        drill: false,
         service: Some(ServiceRow {
             name: "backend".into(),
             kind: "ClusterIP".into(),

@@ -119,6 +119,11 @@ fn changing() -> BTreeMap<&'static str, Value> {
             "/api/releases/carry-out",
             json!({"wish": {"type": "uninstall", "keep_history": false}, "plan_hash": "any"}),
         ),
+        (
+            "/api/drills/start",
+            json!({"wish": {"component": "backend", "faults": ["kill-pod"], "hold_s": 0, "confirm": null}}),
+        ),
+        ("/api/drills/heal", json!({"component": "backend"})),
         ("/api/handovers/go", json!({"to": "helm", "hash": "any"})),
     ])
 }
