@@ -372,7 +372,7 @@ fn what_now(kind: RunKind) -> &'static str {
             "Slipway ended while the chart's dependencies were fetched. Get them again; what is already there is used."
         }
         RunKind::Drill => {
-            "Slipway ended while something was broken on purpose. Where a fault is left in, the demo screen says so and heals it."
+            "Slipway ended while something was broken on purpose. Where a fault is left in, Break and heal on the demo screen says so and takes it out."
         }
     }
 }
