@@ -2,8 +2,8 @@
 // cluster's API by certificate, and numbers.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { Agent, request as requestHttp } from 'node:http'
-import { Agent as SecureAgent, request as requestHttps } from 'node:https'
+import { request as requestHttp } from 'node:http'
+import { Agent, request as requestHttps } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -135,7 +135,7 @@ export const api = (kubeconfig, state) => {
   const decoded = (text) => Buffer.from(text, 'base64')
   const cluster = view.clusters[0].cluster
   const user = view.users[0].user
-  const agent = new SecureAgent({
+  const agent = new Agent({
     keepAlive: true,
     maxSockets: 32,
     ca: decoded(cluster['certificate-authority-data']),
@@ -157,8 +157,6 @@ export const each = async (items, together, work) => {
     }),
   )
 }
-
-export { Agent }
 
 /** A pod that stays an object: no scheduler feels responsible for it. */
 export const stillPod = (name, labels = {}) => ({
