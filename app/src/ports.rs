@@ -5,14 +5,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 
 use crate::model::{
     AdoptPreview, AdoptWish, Builder, ClusterChoice, ComponentName, ContextName, DeployMode,
-    DeployPlan, DrillWish, Failure, GoingRuns, Handover, InClusterReport, LiveTestReport, LogLine,
-    LogPage, LogQuery, LogQuestion, NewCluster, ObjectDiff, PlanChoices, ProfileAct, ProfileName,
-    Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison, RevisionDetail,
-    RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey, ShareLink, ValueEdit,
-    ValuesForm, Written,
+    DeployPlan, DrillWish, Failure, GoingRuns, Handover, InClusterReport, LiveTestReport, LogFile,
+    LogFrame, LogLine, LogPage, LogQuestion, LogWish, NewCluster, ObjectDiff, PlanChoices,
+    ProfileAct, ProfileName, Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison,
+    RevisionDetail, RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey,
+    ShareLink, Timeline, UnixMillis, ValueEdit, ValuesForm, Written,
 };
 
 /// A folder without a `slipway.toml`. The one port there is before the project, so it stands alone:
@@ -194,8 +195,13 @@ pub trait Releases: Send + Sync {
 
 #[async_trait]
 pub trait Live: Send + Sync {
-    /// The last lines of a container, redacted.
-    async fn logs(&self, query: LogQuery) -> Result<Vec<String>, Failure>;
+    /// Follows the logs of everything the wish means, merged, redacted, and no faster than a page can
+    /// take. Ends with the cluster, or when it is dropped.
+    async fn follow_logs(&self, wish: LogWish) -> Result<BoxStream<'static, LogFrame>, Failure>;
+    /// The same logs as far as the cluster has them, as one text of bounded size.
+    async fn log_file(&self, wish: LogWish) -> Result<LogFile, Failure>;
+    /// What was recorded of the cluster in use between two moments.
+    async fn timeline(&self, from: UnixMillis, to: UnixMillis) -> Result<Timeline, Failure>;
 }
 
 #[async_trait]

@@ -65,7 +65,8 @@ const FUNCTIONS: Record<string, unknown> = {
   'share/link': {},
   'share/open': {},
   'share/revoke': {},
-  'live/logs': { query: { pod: 'backend', container: 'backend', previous: false, tail: 10 } },
+  'live/timeline': { from: 0, to: 1 },
+  'live/log-file': { wish: { component: 'backend', pod: null, container: null, previous: false, text: '', level: null, tail: 10 } },
 }
 
 test('a viewer sees what the operator sees, and nothing to press', async ({ deployed, open }) => {

@@ -3,9 +3,8 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use leptos::wasm_bindgen::JsCast;
 
-use super::FailureNote;
+use super::{FailureNote, save_file};
 use crate::api::runs::{run_log, search_log};
 use crate::model::{Failure, LogPage, LogQuestion, RunId};
 use crate::ui::{Button, ButtonKind, TextField};
@@ -55,7 +54,7 @@ pub fn LogSearch(run: RunId) -> impl IntoView {
         busy.set(true);
         spawn_local(async move {
             match whole(run).await {
-                Ok(text) => save(run, &text),
+                Ok(text) => save_file(&format!("slipway-run-{run}.log"), &text),
                 Err(why) => {
                     failure.try_set(Some(why));
                 }
@@ -154,25 +153,4 @@ async fn whole(run: RunId) -> Result<String, Failure> {
             text.push('\n');
         }
     }
-}
-
-/// Hands the text to the browser as a file.
-fn save(run: RunId, text: &str) {
-    let parts = js_sys::Array::of1(&text.into());
-    let Ok(blob) = web_sys::Blob::new_with_str_sequence(&parts) else {
-        return;
-    };
-    let Ok(url) = web_sys::Url::create_object_url_with_blob(&blob) else {
-        return;
-    };
-    let link = document()
-        .create_element("a")
-        .ok()
-        .and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok());
-    if let Some(link) = link {
-        let _ = link.set_attribute("href", &url);
-        let _ = link.set_attribute("download", &format!("slipway-run-{run}.log"));
-        link.click();
-    }
-    let _ = web_sys::Url::revoke_object_url(&url);
 }

@@ -5,12 +5,12 @@ use leptos::prelude::*;
 use super::probe_light::ProbeLights;
 use super::{Age, DataAge, words};
 use crate::live::Live;
-use crate::model::{ContainerRow, ContainerState, Freshness, PodRow, Slice};
+use crate::model::{ContainerRow, ContainerState, Freshness, LogSource, PodRow, Slice};
 use crate::ui::{StatusBadge, Tone};
 
-/// Follows the pod of this UID. `open_logs` gets pod and container.
+/// Follows the pod of this UID. `open_logs` gets the container.
 #[component]
-pub fn PodCard(uid: String, #[prop(into)] open_logs: Callback<(String, String)>) -> impl IntoView {
+pub fn PodCard(uid: String, #[prop(into)] open_logs: Callback<LogSource>) -> impl IntoView {
     let live = Live::expect();
     let pod = live.memo(&[Slice::Pods], move |state| state.pods.get(&uid).cloned());
     let watch = live.memo(&[Slice::Watch], |state| state.watch);
@@ -18,11 +18,7 @@ pub fn PodCard(uid: String, #[prop(into)] open_logs: Callback<(String, String)>)
 }
 
 #[component]
-fn Pod(
-    pod: PodRow,
-    watch: Memo<Freshness>,
-    open_logs: Callback<(String, String)>,
-) -> impl IntoView {
+fn Pod(pod: PodRow, watch: Memo<Freshness>, open_logs: Callback<LogSource>) -> impl IntoView {
     let live = Live::expect();
     let (tone, word) = words::pod(&pod);
     let is_fresh = Memo::new(move |_| live.is_fresh(&watch.get()));
@@ -89,7 +85,7 @@ fn Container(
     pod: String,
     uid: String,
     watch: Memo<Freshness>,
-    open_logs: Callback<(String, String)>,
+    open_logs: Callback<LogSource>,
 ) -> impl IntoView {
     let live = Live::expect();
     let state = match &container.state {
@@ -111,7 +107,10 @@ fn Container(
         )
     });
     let name = container.name.clone();
-    let logs_of = (pod.clone(), container.name.clone());
+    let logs_of = LogSource {
+        pod: pod.clone(),
+        container: container.name.clone(),
+    };
     view! {
         <div class="container">
             <p class="container-head">

@@ -2,13 +2,16 @@
 //! touched is drawn again.
 
 pub mod backoff;
+mod fetch;
 pub mod frames;
+mod log_stream;
 pub mod sequence;
 mod stream;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use leptos::prelude::*;
+pub use log_stream::{FollowedLogs, LogStream};
 
 use crate::model::{Freshness, LiveMessage, PanelState, Role, STALE_AFTER_MS, Slice, UnixMillis};
 
@@ -134,6 +137,11 @@ impl Live {
     /// The server's time, in steps of a second.
     pub fn now(&self) -> UnixMillis {
         self.now.get()
+    }
+
+    /// The server's time now, without following it.
+    pub fn now_untracked(&self) -> UnixMillis {
+        self.now.get_untracked()
     }
 
     /// Whether the stream itself is alive; without it nothing on the page can be called fresh.

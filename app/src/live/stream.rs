@@ -1,16 +1,16 @@
-//! Reads `GET /events` with `fetch`, because `EventSource` cannot send the token's header.
+//! Reads `GET /events`.
 //! One loop per page: connect, read, and on any trouble wait a little and connect anew.
 
 use std::cell::RefCell;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, Headers, ReadableStreamDefaultReader, RequestInit, Response};
+use web_sys::AbortController;
 
-use super::frames::FrameParser;
+use super::fetch::{self, sleep_ms};
 use super::sequence::{Sequence, Verdict};
 use super::{Connection, Live, backoff};
 use crate::model::LiveMessage;
@@ -112,77 +112,35 @@ fn is_current(generation: u32) -> bool {
 }
 
 async fn read_stream(live: Live, authorization: &str) -> End {
-    let mut heard = false;
-    match try_read_stream(live, authorization, &mut heard).await {
-        Ok(end) => end,
-        // What JavaScript threw says nothing more than "it broke".
-        Err(_) => End::Broken { heard },
-    }
-}
-
-async fn try_read_stream(
-    live: Live,
-    authorization: &str,
-    heard: &mut bool,
-) -> Result<End, JsValue> {
+    let Ok(controller) = AbortController::new() else {
+        return End::Broken { heard: false };
+    };
     // A request that is never answered is given up like a stream that falls silent.
     live.heard.set_value(live.local_now());
-    let controller = AbortController::new()?;
     CURRENT.set(Some(controller.clone()));
-    let headers = Headers::new()?;
-    headers.set("authorization", authorization)?;
-    headers.set("x-slipway", "1")?;
-    headers.set("accept", "text/event-stream")?;
-    let init = RequestInit::new();
-    init.set_headers(&headers);
-    init.set_signal(Some(&controller.signal()));
-    let response: Response = JsFuture::from(window().fetch_with_str_and_init("/events", &init))
-        .await?
-        .dyn_into()?;
-    if matches!(response.status(), 401 | 403) {
-        return Ok(End::Refused);
-    }
-    let Some(body) = response.body().filter(|_| response.ok()) else {
-        return Ok(End::Broken { heard: false });
-    };
-    let reader: ReadableStreamDefaultReader = body.get_reader().dyn_into()?;
-    let mut parser = FrameParser::default();
+    let mut heard = false;
     let mut sequence = Sequence::default();
-    loop {
-        let chunk = JsFuture::from(reader.read()).await?;
-        let value = js_sys::Reflect::get(&chunk, &JsValue::from_str("value"))?;
-        if value.is_undefined() {
-            return Ok(End::Broken { heard: *heard });
-        }
-        let bytes = js_sys::Uint8Array::new(&value).to_vec();
-        let Ok(frames) = parser.push(&bytes) else {
-            break;
-        };
-        for frame in frames {
-            let Ok(message) = serde_json::from_str::<LiveMessage>(&frame) else {
-                leptos::logging::error!(
-                    "a message of the panel could not be read; reload the page"
-                );
-                controller.abort();
-                return Ok(End::Broken { heard: false });
-            };
-            let verdict = sequence.judge(&message);
-            if verdict == Verdict::Gap {
-                controller.abort();
-                return Ok(End::Broken { heard: *heard });
-            }
-            *heard = true;
-            live.take(message, verdict);
-        }
+    let on_frame = |frame: Option<&str>| {
         live.heard.set_value(live.local_now());
+        let Some(frame) = frame else {
+            return ControlFlow::Continue(());
+        };
+        let Ok(message) = serde_json::from_str::<LiveMessage>(frame) else {
+            leptos::logging::error!("a message of the panel could not be read; reload the page");
+            heard = false;
+            return ControlFlow::Break(());
+        };
+        let verdict = sequence.judge(&message);
+        if verdict == Verdict::Gap {
+            return ControlFlow::Break(());
+        }
+        heard = true;
+        live.take(message, verdict);
+        ControlFlow::Continue(())
+    };
+    match fetch::frames("/events", authorization, None, &controller, on_frame).await {
+        fetch::End::Refused => End::Refused,
+        fetch::End::NoStream(_) => End::Broken { heard: false },
+        fetch::End::Over => End::Broken { heard },
     }
-    controller.abort();
-    Ok(End::Broken { heard: *heard })
-}
-
-async fn sleep_ms(ms: u32) {
-    let promise = js_sys::Promise::new(&mut |resolve, _reject| {
-        let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms as i32);
-    });
-    let _ = JsFuture::from(promise).await;
 }

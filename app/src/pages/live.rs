@@ -2,13 +2,17 @@
 
 use leptos::prelude::*;
 
-use crate::components::{ComponentCard, EventList, PageFrame, PodCard, PodLogs, RunPanel};
+use crate::components::{
+    ComponentCard, EventList, PageFrame, PodCard, PodLogs, RunPanel, TimelinePanel, value_of,
+};
 use crate::live::Live;
-use crate::model::{ComponentName, PanelState, RunKind, Slice, StepId, humanize_ms};
+use crate::model::{ComponentName, LogSource, PanelState, RunKind, Slice, StepId, humanize_ms};
 use crate::ui::{Button, EmptyMessage, StatusBadge, TabPanel, Tabs, Tone};
 
-const TABS: &[&str] = &["Pods", "Events", "Logs"];
-/// Tabs of those who may only look: a viewer's token reads no logs.
+const TABS: &[&str] = &["Pods", "Events", "Logs", "Timeline"];
+/// Where the logs are among them.
+const LOGS: usize = 2;
+/// Tabs of those who may only look: a viewer's token reads no logs and asks the journal nothing.
 const VIEWER_TABS: &[&str] = &["Pods", "Events"];
 /// How many pods are drawn before one asks for all.
 const FIRST_PODS: usize = 60;
@@ -18,10 +22,10 @@ pub fn LivePage() -> impl IntoView {
     let live = Live::expect();
     let names = live.memo(&[Slice::Project, Slice::Components], component_names);
     let tab = RwSignal::new(0);
-    let logs_of = RwSignal::new(None::<(String, String)>);
-    let open_logs = move |of| {
-        logs_of.set(Some(of));
-        tab.set(2);
+    let logs_of = RwSignal::new(String::new());
+    let open_logs = move |source: LogSource| {
+        logs_of.set(value_of(&source));
+        tab.set(LOGS);
     };
     let notes = move |at: usize| match at {
         0 => live.read(&[Slice::Pods], |state| state.pods.len().to_string()),
@@ -71,6 +75,9 @@ pub fn LivePage() -> impl IntoView {
                     <TabPanel id="live" at=2 chosen=tab>
                         <PodLogs of=logs_of />
                     </TabPanel>
+                    <TabPanel id="live" at=3 chosen=tab>
+                        <TimelinePanel />
+                    </TabPanel>
                 </Show>
             </section>
         </PageFrame>
@@ -116,7 +123,7 @@ fn Freshness() -> impl IntoView {
 }
 
 #[component]
-fn Pods(open_logs: Callback<(String, String)>) -> impl IntoView {
+fn Pods(open_logs: Callback<LogSource>) -> impl IntoView {
     let live = Live::expect();
     let all = RwSignal::new(false);
     let uids = live.memo(&[Slice::Pods], |state| {

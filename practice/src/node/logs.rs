@@ -236,14 +236,19 @@ pub fn read_log(
         if seen.is_some_and(|progress| progress.closed) {
             return Ok(());
         }
-        // Blocking thread: a short poll of the shared counter, cheap and without a runtime.
-        while !live.has_changed().unwrap_or(false) {
-            if out.is_closed() || live.has_changed().is_err() {
+        // Blocking thread: a short poll of the shared counter, cheap and without a runtime. With the
+        // writer gone it cannot tell any more that it changed, but what was written last is there.
+        while !live.has_changed().unwrap_or(true) {
+            if out.is_closed() {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(25));
         }
-        seen = Some(*live.borrow_and_update());
+        let is_last = live.has_changed().is_err();
+        seen = Some(*live.borrow_and_update()).map(|progress| Progress {
+            closed: progress.closed || is_last,
+            ..progress
+        });
         let mut fresh = Vec::new();
         if file.metadata()?.len() < position || !same_file(&file, path) {
             // Rotated: finish the old file, then start on the new one.

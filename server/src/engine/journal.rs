@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use app::model::{
-    Ending, Finding, LogLine, LogPage, LogQuestion, NextAction, RunId, RunView, StageState,
+    Ending, Finding, LaneSpan, LogLine, LogPage, LogQuestion, NextAction, RunId, RunView,
+    StageState, Timeline, TimelineMark, UnixMillis,
 };
 use tokio::sync::oneshot;
 
@@ -42,6 +43,13 @@ enum Job {
         run: RunId,
         question: LogQuestion,
         answer: oneshot::Sender<Result<LogPage, String>>,
+    },
+    /// A window of a cluster's timeline.
+    ReadTimeline {
+        cluster: String,
+        from: UnixMillis,
+        to: UnixMillis,
+        answer: oneshot::Sender<Result<Timeline, String>>,
     },
 }
 
@@ -133,6 +141,35 @@ impl Journal {
             answer,
         });
         match page.await {
+            Ok(result) => result.map_err(|why| journal_broken(&why)),
+            Err(_) => Err(journal_gone()),
+        }
+    }
+
+    /// Adds to a cluster's timeline; a span replaces the one that began at the same time.
+    pub fn record_timeline(&self, cluster: &str, spans: Vec<LaneSpan>, marks: Vec<TimelineMark>) {
+        self.write(Entry::Timeline {
+            cluster: cluster.to_owned(),
+            spans,
+            marks,
+        });
+    }
+
+    /// What touches a window of a cluster's timeline.
+    pub async fn timeline(
+        &self,
+        cluster: &str,
+        from: UnixMillis,
+        to: UnixMillis,
+    ) -> Result<Timeline, Finding> {
+        let (answer, timeline) = oneshot::channel();
+        let _ = self.shared.sender.send(Job::ReadTimeline {
+            cluster: cluster.to_owned(),
+            from,
+            to,
+            answer,
+        });
+        match timeline.await {
             Ok(result) => result.map_err(|why| journal_broken(&why)),
             Err(_) => Err(journal_gone()),
         }
@@ -236,6 +273,7 @@ fn start_writer(mut database: Database) -> mpsc::Sender<Job> {
             let mut confirms = Vec::new();
             let mut reads = Vec::new();
             let mut searches = Vec::new();
+            let mut windows = Vec::new();
             let mut next = Some(first);
             while let Some(job) = next {
                 match job {
@@ -250,6 +288,12 @@ fn start_writer(mut database: Database) -> mpsc::Sender<Job> {
                         question,
                         answer,
                     } => searches.push((run, question, answer)),
+                    Job::ReadTimeline {
+                        cluster,
+                        from,
+                        to,
+                        answer,
+                    } => windows.push((cluster, from, to, answer)),
                 }
                 next = if entries.len() < MOST_AT_ONCE {
                     jobs.try_recv().ok()
@@ -275,6 +319,12 @@ fn start_writer(mut database: Database) -> mpsc::Sender<Job> {
                     .search_log(run, &question)
                     .map_err(|error| error.to_string());
                 let _ = answer.send(page);
+            }
+            for (cluster, from, to, answer) in windows {
+                let timeline = database
+                    .timeline(&cluster, from, to)
+                    .map_err(|error| error.to_string());
+                let _ = answer.send(timeline);
             }
         }
     };

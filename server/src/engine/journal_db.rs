@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use app::model::{
-    Ending, LogLine, LogPage, LogQuestion, NumberedLine, Outcome, RUNS_KEPT, RunId, RunKind,
-    RunView, Stage, StageState, UnixMillis,
+    Ending, LaneSpan, LogLine, LogPage, LogQuestion, NumberedLine, Outcome, RUNS_KEPT, RunId,
+    RunKind, RunView, Stage, StageState, Timeline, TimelineMark, UnixMillis,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use super::journal_timeline;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS runs (
@@ -60,6 +62,11 @@ pub(super) enum Entry {
         who: String,
         what: String,
     },
+    Timeline {
+        cluster: String,
+        spans: Vec<LaneSpan>,
+        marks: Vec<TimelineMark>,
+    },
     Nothing,
 }
 
@@ -81,6 +88,7 @@ impl Database {
         // A commit is on the disk when it returns: records come before their side effects.
         connection.pragma_update(None, "synchronous", "full")?;
         connection.execute_batch(SCHEMA)?;
+        connection.execute_batch(journal_timeline::SCHEMA)?;
         let database = Self { connection };
         database.forget_old()?;
         Ok(database)
@@ -93,7 +101,7 @@ impl Database {
                 [RUNS_IN_FULL],
             )?;
         }
-        Ok(())
+        journal_timeline::forget_old(&self.connection)
     }
 
     pub(super) fn write(&mut self, entries: &[Entry]) -> rusqlite::Result<()> {
@@ -275,6 +283,15 @@ impl Database {
         Ok(LogPage { lines, next })
     }
 
+    pub(super) fn timeline(
+        &self,
+        cluster: &str,
+        from: UnixMillis,
+        to: UnixMillis,
+    ) -> rusqlite::Result<Timeline> {
+        journal_timeline::read(&self.connection, cluster, from, to)
+    }
+
     pub(super) fn facts(&self) -> rusqlite::Result<BTreeMap<(String, String), String>> {
         self.connection
             .prepare("SELECT scope, key, value FROM facts")?
@@ -329,6 +346,11 @@ fn write_entry(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
             "INSERT INTO audit (at, who, what) VALUES (?1, ?2, ?3)",
             params![at.0, who, what],
         )?,
+        Entry::Timeline {
+            cluster,
+            spans,
+            marks,
+        } => journal_timeline::write(connection, cluster, spans, marks)?,
         Entry::Nothing => 0,
     };
     Ok(())
@@ -381,11 +403,11 @@ fn sql(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn encode(value: &impl Serialize) -> String {
+pub(super) fn encode(value: &impl Serialize) -> String {
     // The model's types have string keys and no fallible parts.
     serde_json::to_string(value).expect("the model encodes as JSON")
 }
 
-fn decode<T: DeserializeOwned>(text: &str) -> Option<T> {
+pub(super) fn decode<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_str(text).ok()
 }

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod hub;
 pub mod journal;
 mod journal_db;
+mod journal_timeline;
 pub mod redact;
 mod run_handle;
 pub mod runs;

@@ -1,6 +1,6 @@
 //! The last lines of a container: bounded, redacted and without escape sequences.
 
-use app::model::{Failure, Finding, LogQuery, Subject};
+use app::model::LogQuery;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::{Api, LogParams};
@@ -12,17 +12,6 @@ use crate::process::strip_escapes;
 const MOST_LINES: u32 = 2_000;
 const MOST_BYTES: i64 = 1_000_000;
 const LONGEST_LINE: usize = 4_000;
-
-pub(super) async fn lines(
-    client: &Client,
-    namespace: &str,
-    query: &LogQuery,
-    redactor: &Redactor,
-) -> Result<Vec<String>, Failure> {
-    read(client, namespace, query, redactor)
-        .await
-        .map_err(|error| not_read(query, &error).into())
-}
 
 /// The last lines, or none when they cannot be had: evidence, never the point.
 pub async fn last_lines(
@@ -65,27 +54,6 @@ fn clean(text: &str, redactor: &Redactor) -> Vec<String> {
             None => line.to_owned(),
         })
         .collect()
-}
-
-fn not_read(query: &LogQuery, error: &KubeError) -> Finding {
-    let code = if error.is_forbidden() {
-        "FORBIDDEN"
-    } else if error.is_unreachable() {
-        "CLUSTER_UNREACHABLE"
-    } else {
-        "NO_LOGS"
-    };
-    let what = if query.previous {
-        format!("There is no log of the container before, in {}", query.pod)
-    } else {
-        format!("There is no log of {} in {}", query.container, query.pod)
-    };
-    Finding::new(code, what, format!("{error}."))
-        .attention()
-        .about(Subject::Object {
-            kind: "Pod".to_owned(),
-            name: query.pod.clone(),
-        })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 pub mod asking;
 pub mod event_facts;
+mod following;
 pub mod image_proof;
 mod logs;
 pub mod pod_facts;
@@ -12,14 +13,20 @@ pub mod rollout;
 pub mod service_facts;
 pub mod store;
 pub mod table;
+mod timeline;
 mod watching;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use app::model::{BuiltImage, ComponentName, Failure, ImageState, LogQuery, PanelState};
+use app::model::{
+    BuiltImage, ComponentName, Failure, ImageState, LogFile, LogFrame, LogWish, PanelState,
+    Timeline, UnixMillis,
+};
 use app::ports::Live;
 use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::BoxStream;
 
 use crate::cluster::ClusterRoom;
 use crate::engine::Core;
@@ -49,6 +56,10 @@ impl LiveRoom {
         }
     }
 
+    fn namespace(&self) -> String {
+        self.project.spec().namespace.to_string()
+    }
+
     /// Watches the cluster in use, whichever that is.
     pub fn spawn(self: &Arc<Self>) {
         let room = Arc::clone(self);
@@ -76,10 +87,19 @@ pub fn proved_images(state: &PanelState) -> BTreeMap<ComponentName, BuiltImage> 
 
 #[async_trait]
 impl Live for LiveRoom {
-    async fn logs(&self, query: LogQuery) -> Result<Vec<String>, Failure> {
+    async fn follow_logs(&self, wish: LogWish) -> Result<BoxStream<'static, LogFrame>, Failure> {
         let connected = self.cluster.connected()?;
-        let namespace = self.project.spec().namespace.to_string();
-        logs::lines(&connected.client, &namespace, &query, &self.core.redactor).await
+        Ok(following::follow(&self.core, &connected, self.namespace(), wish).boxed())
+    }
+
+    async fn log_file(&self, wish: LogWish) -> Result<LogFile, Failure> {
+        let connected = self.cluster.connected()?;
+        Ok(following::whole(&self.core, &connected, self.namespace(), wish).await)
+    }
+
+    async fn timeline(&self, from: UnixMillis, to: UnixMillis) -> Result<Timeline, Failure> {
+        let connected = self.cluster.connected()?;
+        Ok(timeline::read(&self.core, &connected, from, to).await?)
     }
 }
 

@@ -22,7 +22,7 @@ use super::rollout::{DeploymentFacts, REVISION};
 use super::service_facts::{ServiceFacts, SliceFacts};
 use super::store::{Connection, Context, LiveNews, LiveStore, ReplicaSetFacts};
 use super::table::TableNews;
-use super::{LiveRoom, proved_images};
+use super::{LiveRoom, proved_images, timeline};
 use crate::adapters::kube::client::{REQUEST_LIMIT, within};
 use crate::adapters::kube::follow::{News, Scope, follow};
 use crate::cluster::Connected;
@@ -66,6 +66,7 @@ impl LiveRoom {
         let asking = asking::ask(connected, &namespace, wanted, &self.core.redactor);
         tokio::select! {
             () = asking => {}
+            () = timeline::record(&self.core, connected) => {}
             () = self.fold(connected, &mut news, &targets) => {}
         }
     }

@@ -161,7 +161,7 @@ fn encode(message: &LiveMessage) -> Bytes {
 }
 
 /// One server-sent event; JSON has no line breaks of its own.
-fn frame(json: &str) -> Bytes {
+pub(super) fn frame(json: &str) -> Bytes {
     Bytes::from(format!("data: {json}\n\n"))
 }
 

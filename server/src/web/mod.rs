@@ -3,6 +3,7 @@
 
 pub mod assets;
 mod events;
+mod follow;
 pub mod gate;
 mod listen;
 pub mod once;

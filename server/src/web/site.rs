@@ -18,7 +18,7 @@ use super::events::Stage;
 use super::gate::{self, Addresses};
 use super::once::{Wishes, failed};
 use super::tokens::{Keys, Tokens};
-use super::{assets, page};
+use super::{assets, follow, page};
 use crate::engine::Hub;
 
 /// Where the ports are handed over: empty while there is no project to build the rooms around.
@@ -77,10 +77,9 @@ impl Doors {
         if request.uri().path().starts_with(ADOPT) {
             return self.adopt(request).await;
         }
-        let Some(ports) = self.ports.ports.get().cloned() else {
-            let problem = self.hub.read(|state| state.project_problem.clone());
-            let why = Failure::from(problem.unwrap_or_else(no_project));
-            return failed(StatusCode::SERVICE_UNAVAILABLE, why);
+        let ports = match self.project_ports() {
+            Ok(ports) => ports,
+            Err(why) => return failed(StatusCode::SERVICE_UNAVAILABLE, why),
         };
         let call = move |request| async move {
             let context = move || leptos::context::provide_context(ports.clone());
@@ -102,6 +101,23 @@ impl Doors {
                 .into_response()
         };
         self.wishes.grant(request, call).await
+    }
+
+    fn project_ports(&self) -> Result<Ports, Failure> {
+        self.ports.ports.get().cloned().ok_or_else(|| {
+            let problem = self.hub.read(|state| state.project_problem.clone());
+            Failure::from(problem.unwrap_or_else(no_project))
+        })
+    }
+
+    /// Logs that are followed: a question like the others, with an answer that does not end.
+    async fn follow_logs(&self, request: Request<Body>) -> Response {
+        let ports = match self.project_ports() {
+            Ok(ports) => ports,
+            Err(why) => return failed(StatusCode::SERVICE_UNAVAILABLE, why),
+        };
+        let follow = move |request| follow::logs(ports.live, request);
+        self.wishes.grant(request, follow).await
     }
 }
 
@@ -212,12 +228,18 @@ fn viewer_routes(stage: &Stage) -> Router {
 
 /// For the operator: also the server functions, which reach the rooms through the ports.
 fn operator_routes(stage: &Stage, doors: Doors) -> Router {
+    let follower = doors.clone();
     let call = move |request: Request<Body>| {
         let doors = doors.clone();
         async move { doors.answer(request).await }
     };
+    let follow = move |request: Request<Body>| {
+        let doors = follower.clone();
+        async move { doors.follow_logs(request).await }
+    };
     public_routes()
         .route("/events", stream(stage, Role::Operator))
+        .route("/follow/logs", post(follow))
         .route("/api/{*function}", post(call))
 }
 

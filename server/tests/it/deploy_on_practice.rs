@@ -157,17 +157,12 @@ async fn an_image_that_is_not_there_stops_the_rollout_with_the_cause() {
             .find(|pod| pod.current && pod.ready)
             .map(|pod| pod.name.clone())
     });
-    let query = app::model::LogQuery {
-        pod: pod.expect("a ready pod"),
-        container: "app".into(),
-        previous: false,
-        tail: 10,
+    let wish = app::model::LogWish {
+        pod: Some(pod.expect("a ready pod")),
+        ..Default::default()
     };
-    assert_eq!(
-        world.live.logs(query).await.map(|lines| lines.len()),
-        Ok(0),
-        "sleep prints nothing"
-    );
+    let file = world.live.log_file(wish).await.expect("an answer");
+    assert_eq!(file.lines, 0, "sleep prints nothing");
     world.end().await;
 }
 

@@ -12,6 +12,8 @@ use app::ports::{
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use server::engine::Hub;
@@ -236,9 +238,17 @@ impl Releases for Counting {
 }
 #[async_trait]
 impl Live for Counting {
-    async fn logs(&self, _: LogQuery) -> Result<Vec<String>, Failure> {
+    async fn follow_logs(&self, _: LogWish) -> Result<BoxStream<'static, LogFrame>, Failure> {
         self.called();
-        Ok(vec!["line".into()])
+        Ok(futures::stream::iter([LogFrame::Done]).boxed())
+    }
+    async fn log_file(&self, _: LogWish) -> Result<LogFile, Failure> {
+        self.called();
+        Ok(LogFile::default())
+    }
+    async fn timeline(&self, _: UnixMillis, _: UnixMillis) -> Result<Timeline, Failure> {
+        self.called();
+        Ok(Timeline::default())
     }
 }
 #[async_trait]

@@ -18,6 +18,8 @@ mod guard;
 mod helm_releases;
 mod image_builds;
 mod images;
+mod live_truth;
+mod live_world;
 mod minikube;
 mod preview;
 mod project;

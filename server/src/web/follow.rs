@@ -1,0 +1,62 @@
+//! Answers that do not end: logs as they are written, as server-sent events on a POST.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use app::model::{Failure, LogFrame, LogWish};
+use app::ports::Live;
+use axum::body::{Body, to_bytes};
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use http::{Request, StatusCode, header};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::events::frame;
+use super::gate::LONGEST_BODY;
+use super::once::failed;
+
+/// More at once are refused: each one reads many logs.
+static SEATS: Semaphore = Semaphore::const_new(16);
+
+/// Holds its seat as long as the stream lives.
+struct Seated<S> {
+    stream: S,
+    _seat: SemaphorePermit<'static>,
+}
+
+/// Follows the logs that the body asks for.
+pub(super) async fn logs(live: Arc<dyn Live>, request: Request<Body>) -> Response {
+    let Ok(body) = to_bytes(request.into_body(), LONGEST_BODY).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let Ok(wish) = serde_json::from_slice::<LogWish>(&body) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let Ok(seat) = SEATS.try_acquire() else {
+        let why = Failure::Transport("too many logs are followed already".to_owned());
+        return failed(StatusCode::SERVICE_UNAVAILABLE, why);
+    };
+    let stream = match live.follow_logs(wish).await {
+        Ok(stream) => stream,
+        Err(why) => return failed(StatusCode::CONFLICT, why),
+    };
+    let seated = Seated {
+        stream,
+        _seat: seat,
+    };
+    let frames = futures::stream::unfold(seated, |mut seated| async move {
+        let next = seated.stream.next().await?;
+        Some((Ok::<_, Infallible>(encode(&next)), seated))
+    });
+    let mut response = Response::new(Body::from_stream(frames));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("text/event-stream"),
+    );
+    response
+}
+
+fn encode(next: &LogFrame) -> bytes::Bytes {
+    // The model has string keys only, so it always encodes.
+    frame(&serde_json::to_string(next).expect("a log frame encodes as JSON"))
+}
