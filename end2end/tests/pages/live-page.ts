@@ -7,13 +7,18 @@ export class LivePage extends StepPage {
   }
 
   readonly component = (name: string) => this.page.getByRole('article', { name: `Component ${name}`, exact: true })
-  readonly tab = (name: 'Pods' | 'Events' | 'Logs') => this.page.getByRole('tab', { name })
+  readonly tab = (name: 'Pods' | 'Events' | 'Logs' | 'Timeline') => this.page.getByRole('tab', { name })
   readonly pods = (component: string) => this.page.getByRole('listitem', { name: new RegExp(`^Pod ${component}-`) })
   readonly probes = (container: string) => this.page.getByRole('list', { name: `Probes of ${container}` })
   readonly probe = (container: string, kind: 'Startup' | 'Liveness' | 'Readiness') =>
     this.probes(container).getByRole('listitem').filter({ hasText: kind })
   readonly openLink = (component: string) => this.component(component).getByRole('link', { name: `Open ${component}` })
   readonly log = () => this.page.getByRole('log', { name: 'Container log' })
+  readonly logsOf = () => this.page.getByRole('combobox', { name: 'Logs of' })
+  readonly logSearch = () => this.page.getByRole('textbox', { name: 'Only lines with' })
+  readonly logLevel = () => this.page.getByRole('combobox', { name: 'Level' })
+  /** The handle that reads one moment of the timeline. */
+  readonly moment = () => this.page.getByRole('slider', { name: 'Moment of the timeline' })
 
   async expectReady(component: string) {
     await expect(this.component(component).getByText('Ready', { exact: true })).toBeVisible()
