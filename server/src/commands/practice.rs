@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use app::model::{Finding, NextAction};
-use practice::images::ImageStore;
 use practice::{PracticeCluster, PracticeConfig, RunningPractice};
 
 use super::{Stop, session, signals};
@@ -52,7 +51,7 @@ async fn load(cluster: &PracticeCluster, archive: PathBuf) -> Result<(), Finding
                 .to_owned(),
         })
     };
-    let Some(store) = cluster.images().map(ImageStore::clone) else {
+    let Some(store) = cluster.images().cloned() else {
         return Err(failed("This machine runs no node.".to_owned()));
     };
     let imported = tokio::task::spawn_blocking(move || store.import_archive(&archive)).await;
