@@ -66,7 +66,7 @@ pub fn PodLogs(of: RwSignal<String>) -> impl IntoView {
         let take = move |frame| {
             let into_live = |rows: &mut Ring| match frame {
                 None => {
-                    *rows = Ring::default();
+                    *rows = rows.emptied();
                     true
                 }
                 Some(frame) => rows.take(frame),

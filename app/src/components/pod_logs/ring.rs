@@ -25,6 +25,15 @@ pub struct Ring {
 }
 
 impl Ring {
+    /// Without lines, for another stream. The numbers go on: a line drawn for one of them is never
+    /// taken for another stream's.
+    pub fn emptied(&self) -> Self {
+        Self {
+            next: self.next,
+            ..Self::default()
+        }
+    }
+
     /// Takes a frame in; true when there is something new to draw.
     pub fn take(&mut self, frame: LogFrame) -> bool {
         let LogFrame::Lines {
@@ -151,5 +160,30 @@ mod tests {
         let whole: String = parts.into_iter().map(|(text, _)| text).collect();
         assert_eq!(whole, "Ärger: ERROR and error");
         assert_eq!(super::marked("", "x"), []);
+    }
+
+    #[test]
+    fn the_lines_of_another_stream_have_numbers_of_their_own() {
+        let line = PodLogLine {
+            at: crate::model::UnixMillis(1),
+            source: crate::model::LogSource {
+                pod: "p".into(),
+                container: "c".into(),
+            },
+            level: None,
+            text: "x".into(),
+            note: false,
+        };
+        let frame = LogFrame::Lines {
+            lines: vec![line],
+            skipped: 2,
+            read: 3,
+        };
+        let mut before = Ring::default();
+        before.take(frame.clone());
+        let mut after = before.emptied();
+        assert_eq!((after.len(), after.left_out), (0, 0));
+        after.take(frame);
+        assert_ne!(before.slice(0, 1)[0].number, after.slice(0, 1)[0].number);
     }
 }

@@ -6,6 +6,15 @@ use app::model::LogLevel;
 const LOOKED_AT: usize = 120;
 const WORDS_LOOKED_AT: usize = 8;
 
+/// What JSON loggers call it; the last is OpenTelemetry's.
+const JSON_KEYS: [&str; 5] = [
+    "\"level\"",
+    "\"severity\"",
+    "\"lvl\"",
+    "\"levelname\"",
+    "\"severity_text\"",
+];
+
 /// The line's level; none when it does not say.
 pub fn level_of(line: &str) -> Option<LogLevel> {
     let line = line.trim_start();
@@ -26,25 +35,23 @@ pub fn level_of(line: &str) -> Option<LogLevel> {
 }
 
 fn json_level(line: &str) -> Option<LogLevel> {
-    ["\"level\"", "\"severity\"", "\"lvl\"", "\"levelname\""]
-        .iter()
-        .find_map(|key| {
-            let rest = line[line.find(key)? + key.len()..].trim_start();
-            let rest = rest.strip_prefix(':')?.trim_start();
-            if let Some(text) = rest.strip_prefix('"') {
-                return named(text.split('"').next()?);
-            }
-            let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-            // Pino and bunyan count from 10 (trace) to 60 (fatal).
-            match digits.parse::<u32>().ok()? {
-                50.. => Some(LogLevel::Error),
-                40.. => Some(LogLevel::Warn),
-                30.. => Some(LogLevel::Info),
-                20.. => Some(LogLevel::Debug),
-                10.. => Some(LogLevel::Trace),
-                _ => None,
-            }
-        })
+    JSON_KEYS.iter().find_map(|key| {
+        let rest = line[line.find(key)? + key.len()..].trim_start();
+        let rest = rest.strip_prefix(':')?.trim_start();
+        if let Some(text) = rest.strip_prefix('"') {
+            return named(text.split('"').next()?);
+        }
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+        // Pino and bunyan count from 10 (trace) to 60 (fatal).
+        match digits.parse::<u32>().ok()? {
+            50.. => Some(LogLevel::Error),
+            40.. => Some(LogLevel::Warn),
+            30.. => Some(LogLevel::Info),
+            20.. => Some(LogLevel::Debug),
+            10.. => Some(LogLevel::Trace),
+            _ => None,
+        }
+    })
 }
 
 fn value_after<'a>(head: &'a str, key: &str) -> Option<&'a str> {
