@@ -51,6 +51,23 @@ pub struct Context<'a> {
     pub now: UnixMillis,
 }
 
+/// Whose pods they are, by the UID of their ReplicaSet: looked up once for all pods.
+#[derive(Debug)]
+struct Places<'a>(HashMap<&'a str, (Option<&'a ComponentName>, bool)>);
+
+impl<'a> Places<'a> {
+    /// Whose pod it is, and whether it belongs to the newest revision.
+    fn of(&self, pod: &PodFacts) -> (Option<&'a ComponentName>, bool) {
+        match &pod.owner {
+            Some(owner) if owner.kind == "ReplicaSet" => {
+                let known = self.0.get(owner.uid.as_str());
+                known.copied().unwrap_or((None, false))
+            }
+            _ => (None, true),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct LiveStore {
     pods: Table<PodFacts>,
@@ -222,36 +239,46 @@ impl LiveStore {
     /// What changed since the last call, as panel events.
     pub fn drain(&mut self, context: &Context<'_>) -> Vec<PanelEvent> {
         let mut out = Vec::new();
-        if std::mem::take(&mut self.all_pods) {
-            self.dirty_pods.clear();
-            self.gone_pods.clear();
-            let rows = self
-                .pods
-                .values()
-                .map(|pod| self.row(pod, context))
-                .collect();
+        let is_replaced = std::mem::take(&mut self.all_pods);
+        let dirty = std::mem::take(&mut self.dirty_pods);
+        let gone = std::mem::take(&mut self.gone_pods);
+        let components_dirty = std::mem::take(&mut self.components_dirty);
+        let places = self.places(context);
+        let row = |pod: &PodFacts| self.row(pod, places.of(pod), context);
+        if is_replaced {
+            let rows = self.pods.values().map(row).collect();
             out.push(PanelEvent::PodsReplaced(rows));
-            self.events_of
-                .retain(|pod, _| self.pods.get(pod).is_some() || !self.pods.complete);
+        } else {
+            let dirty = dirty.iter().filter_map(|uid| self.pods.get(uid));
+            out.extend(dirty.map(|pod| PanelEvent::Pod(Box::new(row(pod)))));
         }
-        for uid in std::mem::take(&mut self.dirty_pods) {
-            if let Some(pod) = self.pods.get(&uid) {
-                out.push(PanelEvent::Pod(Box::new(self.row(pod, context))));
+        let mut components = Vec::new();
+        if components_dirty && self.deployments.complete {
+            let mut pods: HashMap<&ComponentName, Vec<(&PodFacts, bool)>> = HashMap::new();
+            for pod in self.pods.values() {
+                if let (Some(component), current) = places.of(pod) {
+                    pods.entry(component).or_default().push((pod, current));
+                }
             }
-        }
-        for uid in std::mem::take(&mut self.gone_pods) {
-            // A pod that came back under the same UID does not exist; gone is gone.
-            self.events_of.remove(&uid);
-            out.push(PanelEvent::PodGone { uid });
-        }
-        self.drain_events(&mut out);
-        if std::mem::take(&mut self.components_dirty) && self.deployments.complete {
             for name in context.components {
-                out.push(PanelEvent::Component(Box::new(
-                    self.component(name, context),
+                let pods = pods.get(name).map(Vec::as_slice).unwrap_or_default();
+                components.push(PanelEvent::Component(Box::new(
+                    self.component(name, pods, context),
                 )));
             }
         }
+        if is_replaced {
+            self.events_of
+                .retain(|pod, _| self.pods.get(pod).is_some() || !self.pods.complete);
+        } else {
+            for uid in gone {
+                // A pod that came back under the same UID does not exist; gone is gone.
+                self.events_of.remove(&uid);
+                out.push(PanelEvent::PodGone { uid });
+            }
+        }
+        self.drain_events(&mut out);
+        out.extend(components);
         out
     }
 
@@ -274,13 +301,17 @@ impl LiveStore {
         self.dirty_events.clear();
     }
 
-    fn row(&self, pod: &PodFacts, context: &Context<'_>) -> PodRow {
+    fn row(
+        &self,
+        pod: &PodFacts,
+        (component, current): (Option<&ComponentName>, bool),
+        context: &Context<'_>,
+    ) -> PodRow {
         let events = self.events_of.get(&pod.uid);
-        let (component, current) = self.place(pod, context);
         pod_row(
             pod,
             &Surroundings {
-                component,
+                component: component.cloned(),
                 current,
                 stale_secrets: context
                     .secret
@@ -294,47 +325,39 @@ impl LiveStore {
         )
     }
 
-    /// Whose pod it is, and whether it belongs to the newest revision.
-    fn place(&self, pod: &PodFacts, context: &Context<'_>) -> (Option<ComponentName>, bool) {
-        let Some(owner) = pod
-            .owner
-            .as_ref()
-            .filter(|owner| owner.kind == "ReplicaSet")
-        else {
-            return (None, true);
-        };
-        let Some(set) = self.replica_sets.get(&owner.uid) else {
-            return (None, false);
-        };
-        let Some(name) = &set.deployment else {
-            return (None, true);
-        };
-        let deployment = self
+    /// Whose the pods of every ReplicaSet are, and whether it is the newest revision's.
+    fn places<'a>(&'a self, context: &Context<'a>) -> Places<'a> {
+        let deployments: HashMap<&str, &DeploymentFacts> = self
             .deployments
             .values()
-            .find(|deployment| &deployment.name == name);
-        let component = context
-            .components
-            .iter()
-            .find(|component| component.as_str() == name)
-            .cloned();
-        let current = deployment.is_some_and(|deployment| deployment.revision == set.revision);
-        (component, current)
+            .map(|deployment| (deployment.name.as_str(), deployment))
+            .collect();
+        let place = |set: &ReplicaSetFacts| {
+            let Some(name) = &set.deployment else {
+                return (None, true);
+            };
+            let deployment = deployments.get(name.as_str());
+            let component = context
+                .components
+                .iter()
+                .find(|component| component.as_str() == name);
+            let current = deployment.is_some_and(|deployment| deployment.revision == set.revision);
+            (component, current)
+        };
+        let sets = self.replica_sets.iter();
+        Places(sets.map(|(uid, set)| (uid.as_str(), place(set))).collect())
     }
 
-    fn component(&self, name: &ComponentName, context: &Context<'_>) -> ComponentLive {
+    fn component(
+        &self,
+        name: &ComponentName,
+        pods: &[(&PodFacts, bool)],
+        context: &Context<'_>,
+    ) -> ComponentLive {
         let deployment = self
             .deployments
             .values()
             .find(|deployment| deployment.name == name.as_str());
-        let pods: Vec<(&PodFacts, bool)> = self
-            .pods
-            .values()
-            .filter_map(|pod| {
-                let (component, current) = self.place(pod, context);
-                (component.as_ref() == Some(name)).then_some((pod, current))
-            })
-            .collect();
         let service = self
             .services
             .values()

@@ -28,7 +28,8 @@ use crate::adapters::kube::follow::{News, Scope, follow};
 use crate::cluster::Connected;
 use crate::engine::clock;
 
-/// News that come together are shown together; short enough to feel immediate.
+/// News after silence are shown at once, and those that follow them together after this time; short
+/// enough to feel immediate.
 const BATCH: Duration = Duration::from_millis(15);
 const TICK: Duration = Duration::from_secs(2);
 
@@ -82,6 +83,7 @@ impl LiveRoom {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut flush_at: Option<Instant> = None;
+        let mut flushed = Instant::now();
         let mut secret = self.secrets.observe();
         loop {
             let flush = async {
@@ -94,15 +96,20 @@ impl LiveRoom {
                 // Cannot end: the sender lives here.
                 Some(news) = news.recv() => {
                     store.take(news);
-                    flush_at.get_or_insert_with(|| Instant::now() + BATCH);
+                    flush_at.get_or_insert(flushed + BATCH);
                 }
                 () = flush => {
                     flush_at = None;
+                    // What is there already belongs together.
+                    while let Ok(more) = news.try_recv() {
+                        store.take(more);
+                    }
                     self.publish(&mut store, connected);
+                    flushed = Instant::now();
                 }
                 Ok(()) = secret.changed() => {
                     store.tick();
-                    flush_at.get_or_insert_with(|| Instant::now() + BATCH);
+                    flush_at.get_or_insert(flushed + BATCH);
                 }
                 _ = ticks.tick() => {
                     store.tick();

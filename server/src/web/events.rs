@@ -20,15 +20,18 @@ use crate::engine::hub::{Delivery, Subscription};
 use crate::engine::{Hub, clock};
 
 const HEARTBEAT: Duration = Duration::from_secs(2);
-/// More pages than this at once are refused.
-const MOST_STREAMS: usize = 64;
+/// More pages than this at once are refused, each role for itself: an audience never keeps the
+/// operator out.
+const OPERATOR_STREAMS: usize = 64;
+const VIEWER_STREAMS: usize = 1024;
 
 /// What the streams need: the store to read and nothing to act with.
 #[derive(Clone, Debug)]
 pub struct Stage {
     hub: Hub,
     shutdown: CancellationToken,
-    seats: Arc<Semaphore>,
+    operator_seats: Arc<Semaphore>,
+    viewer_seats: Arc<Semaphore>,
     watching: Arc<AtomicU32>,
     on_share: OnShare,
 }
@@ -48,7 +51,8 @@ impl Stage {
         Self {
             hub,
             shutdown,
-            seats: Arc::new(Semaphore::new(MOST_STREAMS)),
+            operator_seats: Arc::new(Semaphore::new(OPERATOR_STREAMS)),
+            viewer_seats: Arc::new(Semaphore::new(VIEWER_STREAMS)),
             watching: Arc::default(),
             on_share: OnShare(Arc::new(|_| {})),
         }
@@ -91,7 +95,11 @@ impl Stage {
         end: CancellationToken,
         presence: impl FnOnce() -> Presence,
     ) -> Response {
-        let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() else {
+        let seats = match role {
+            Role::Operator => &self.operator_seats,
+            Role::Viewer => &self.viewer_seats,
+        };
+        let Ok(seat) = Arc::clone(seats).try_acquire_owned() else {
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         };
         let mut heartbeat = interval(HEARTBEAT);
