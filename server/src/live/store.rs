@@ -10,7 +10,7 @@ use app::model::{
 use super::asking::{Target, targets};
 use super::event_facts::{EventFacts, PodEvents};
 use super::image_proof::is_proved;
-use super::pod_facts::PodFacts;
+use super::pod_facts::{ContainerFacts, PodFacts};
 use super::pod_row::{Surroundings, pod_row};
 use super::rollout::DeploymentFacts;
 use super::service_facts::{ServiceFacts, SliceFacts};
@@ -99,7 +99,7 @@ pub enum Connection {
 
 impl LiveStore {
     pub fn take(&mut self, news: LiveNews) {
-        self.components_dirty = true;
+        self.components_dirty |= self.matters_to_components(&news);
         match news {
             LiveNews::Pods(news) => match self.pods.take(news) {
                 Changed::Row(uid) => {
@@ -128,6 +128,18 @@ impl LiveStore {
             }
             LiveNews::Events(news) => self.take_event(news),
             LiveNews::NodeIp(ip) => self.node_ip = Some(ip),
+        }
+    }
+
+    /// Most news of pods leave their component's row as it is; summing that up looks at all pods.
+    fn matters_to_components(&self, news: &LiveNews) -> bool {
+        match news {
+            LiveNews::Pods(TableNews::Applied(uid, pod)) => self
+                .pods
+                .get(uid)
+                .is_none_or(|known| !counts_alike(known, pod)),
+            LiveNews::Events(_) => false,
+            _ => true,
         }
     }
 
@@ -405,6 +417,16 @@ impl LiveStore {
             service,
         }
     }
+}
+
+/// Whether two states of a pod are the same to its component's row.
+fn counts_alike(a: &PodFacts, b: &PodFacts) -> bool {
+    let same = |(a, b): (&ContainerFacts, &ContainerFacts)| {
+        (&a.name, a.init, &a.image, &a.image_id, a.restarts)
+            == (&b.name, b.init, &b.image, &b.image_id, b.restarts)
+    };
+    (&a.owner, a.deleted, a.containers.len()) == (&b.owner, b.deleted, b.containers.len())
+        && a.containers.iter().zip(&b.containers).all(same)
 }
 
 #[cfg(test)]

@@ -124,6 +124,36 @@ fn world() -> World {
 }
 
 #[test]
+fn a_components_row_follows_what_counts_of_its_pods_and_nothing_else() {
+    let mut world = world();
+    let mut told = |status: Value| {
+        let news = TableNews::Applied("p1".into(), pod("p1", "r1", status));
+        world.store.take(LiveNews::Pods(news));
+        let before = world.state.components.clone();
+        let mut events = 0;
+        for event in world.store.drain(&Context {
+            components: &world.components,
+            kind: &ClusterKind::Practice,
+            proved: &world.proved,
+            secret: None,
+            fingerprint_key: &world.key,
+            now: UnixMillis(1_767_225_660_000),
+        }) {
+            events += usize::from(matches!(event, PanelEvent::Component(_)));
+            world.state.apply(&event);
+        }
+        (events, before != world.state.components)
+    };
+    let mut unready = ready();
+    unready["containerStatuses"][0]["ready"] = false.into();
+    assert_eq!(told(unready), (0, false), "its probe says nothing to it");
+    let mut restarted = ready();
+    restarted["containerStatuses"][0]["restartCount"] = 3.into();
+    assert_eq!(told(restarted), (1, true));
+    assert_eq!(world.component().restarts, 3);
+}
+
+#[test]
 fn a_pod_finds_its_component_through_its_replica_set() {
     let world = world();
     let row = &world.state.pods["p1"];
