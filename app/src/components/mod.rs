@@ -90,7 +90,6 @@ pub use preview::{Drift, Drifted, PlanCard, PlanDiff, Preview};
 pub use restart_button::RestartButton;
 pub use revisions_card::RevisionsCard;
 pub use rollouts_card::RolloutsCard;
-pub use run_panel::RunPanel;
 pub use run_panel::{OneRun, RunPanel};
 pub use save_file::save_file;
 pub use secret_object_card::SecretObjectCard;
