@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 
 use crate::model::{
-    AdoptPreview, AdoptWish, Builder, ClusterChoice, ComponentName, ContextName, DeployMode,
-    DeployPlan, DrillWish, Failure, GoingRuns, Handover, InClusterReport, LiveTestReport, LogFile,
-    LogFrame, LogLine, LogPage, LogQuestion, LogWish, NewCluster, ObjectDiff, PlanChoices,
-    ProfileAct, ProfileName, Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison,
-    RevisionDetail, RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey,
-    ShareLink, Timeline, UnixMillis, ValueEdit, ValuesForm, Written,
+    AdoptPreview, AdoptWish, ApprovalId, AuditPage, AuditQuestion, Builder, ChangeProposal,
+    ClusterChoice, ComponentName, ContextName, DeployMode, DeployPlan, DrillWish, Failure,
+    GoingRuns, Handover, InClusterReport, LiveTestReport, LogFile, LogFrame, LogLine, LogPage,
+    LogQuestion, LogWish, NewCluster, ObjectDiff, PlanChoices, ProfileAct, ProfileName, Rebuild,
+    ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison, RevisionDetail, RolloutAct,
+    RolloutHistory, RunId, SavePreview, SecretInput, SecretKey, ShareLink, Timeline, UnixMillis,
+    ValueEdit, ValuesForm, Written,
 };
 
 /// A folder without a `slipway.toml`. The one port there is before the project, so it stands alone:
@@ -204,6 +205,25 @@ pub trait Live: Send + Sync {
     async fn timeline(&self, from: UnixMillis, to: UnixMillis) -> Result<Timeline, Failure>;
 }
 
+/// Proposed changes, and the one hand that carries them out.
+#[async_trait]
+pub trait Approvals: Send + Sync {
+    /// Makes a card of a proposal; one that is denied becomes a card, too, with the reason.
+    async fn propose(&self, proposal: ChangeProposal) -> Result<ApprovalId, Failure>;
+    /// Carries out exactly what the card with this hash shows: once, before it expires, and only
+    /// while the objects are as they were shown.
+    async fn approve(&self, id: ApprovalId, hash: String) -> Result<RunId, Failure>;
+    async fn decline(&self, id: ApprovalId) -> Result<(), Failure>;
+    /// Tries it again by a dry run; the card has a new hash and a new time to decide.
+    async fn renew(&self, id: ApprovalId) -> Result<(), Failure>;
+    /// Puts back what was changed, as long as nobody has changed it since.
+    async fn undo(&self, id: ApprovalId) -> Result<RunId, Failure>;
+    /// The whole difference of one of the card's objects.
+    async fn diff(&self, id: ApprovalId, object: u32) -> Result<ObjectDiff, Failure>;
+    /// Who asked for what, newest first.
+    async fn audit(&self, question: AuditQuestion) -> Result<AuditPage, Failure>;
+}
+
 #[async_trait]
 pub trait RunBook: Send + Sync {
     /// Asks a run to stop; its ending arrives as an event.
@@ -240,6 +260,7 @@ pub struct Ports {
     pub rollouts: Arc<dyn Rollouts>,
     pub drills: Arc<dyn Drills>,
     pub live: Arc<dyn Live>,
+    pub approvals: Arc<dyn Approvals>,
     pub runs: Arc<dyn RunBook>,
     pub sharing: Arc<dyn Sharing>,
 }

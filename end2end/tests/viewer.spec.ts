@@ -12,6 +12,13 @@ const HARMLESS = /^(Theme: \w+|Command palette, Ctrl K|Copy .+|Follow|Pause|Show
 
 /** Every server function there is, with arguments that would work for the operator. */
 const FUNCTIONS: Record<string, unknown> = {
+  'approvals/propose': { proposal: { argv: ['kubectl', 'delete', 'pod', 'a'], why: '', heals: null } },
+  'approvals/approve': { id: 'a', hash: 'b' },
+  'approvals/decline': { id: 'a' },
+  'approvals/renew': { id: 'a' },
+  'approvals/undo': { id: 'a' },
+  'approvals/diff': { id: 'a', object: 0 },
+  'audit/search': { question: { text: '', before: null } },
   'adopt/look': {},
   'adopt/preview': {},
   'adopt/write': {},

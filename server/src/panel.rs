@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use crate::adapters;
 use crate::assist::AssistRoom;
+use crate::assist::approvals::ApprovalsRoom;
 use crate::cluster::{ClusterOptions, ClusterRoom};
 use crate::deploy::helm::ReleasesRoom;
 use crate::deploy::{ChartObjects, DeployRoom};
@@ -36,6 +37,7 @@ pub struct Panel {
     pub setup: Arc<SetupRoom>,
     pub assist: Arc<AssistRoom>,
     pub sharing: Sharing,
+    pub approvals: ApprovalsRoom,
 }
 
 impl Panel {
@@ -103,6 +105,13 @@ impl Panel {
             cluster.clone(),
         ));
         let sharing = Sharing::new(core.clone());
+        let approvals = ApprovalsRoom::new(
+            core.clone(),
+            Arc::clone(&project),
+            cluster.clone(),
+            Arc::clone(&assist),
+            adapters::kubectl::program(),
+        );
         Ok(Self {
             core,
             project,
@@ -116,6 +125,7 @@ impl Panel {
             setup,
             assist,
             sharing,
+            approvals,
         })
     }
 
@@ -131,6 +141,7 @@ impl Panel {
         self.minikube.spawn();
         self.setup.spawn();
         self.assist.spawn();
+        self.approvals.spawn();
     }
 
     /// What the server functions act through.
@@ -148,6 +159,7 @@ impl Panel {
             rollouts: self.deploys.clone(),
             drills: self.deploys.clone(),
             live: self.live.clone(),
+            approvals: Arc::new(self.approvals.clone()),
             runs: Arc::new(RunsPort(self.core.runs.clone())),
             sharing: Arc::new(self.sharing.clone()),
         }

@@ -5,6 +5,7 @@ mod builds;
 mod deploys;
 mod fixtures;
 mod plans;
+mod proposals;
 mod report_fixtures;
 mod setup_scenes;
 
@@ -128,6 +129,12 @@ fn scenes() -> Vec<(&'static str, PanelState, Connection, Role)> {
         (
             "failed",
             fixtures::failed(),
+            Connection::Live,
+            Role::Operator,
+        ),
+        (
+            "proposals",
+            proposals::all(),
             Connection::Live,
             Role::Operator,
         ),

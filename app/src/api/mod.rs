@@ -2,6 +2,7 @@
 //! JSON only, with the token's header and `x-slipway`, so that no foreign page can forge one.
 
 pub mod adopt;
+pub mod approvals;
 mod client;
 pub mod clusters;
 pub mod deploys;

@@ -3,6 +3,7 @@
 pub mod adopt;
 mod age;
 mod announcer;
+mod approvals;
 mod ask;
 mod build_tree;
 mod check_row;
@@ -61,6 +62,7 @@ pub mod words;
 
 pub use age::{Age, DataAge, Elapsed};
 pub use announcer::Announcer;
+pub use approvals::{Approvals, AuditCard};
 pub use ask::{Ask, SeedAnswer, ask};
 pub use build_tree::BuildTree;
 pub use check_row::CheckRow;

@@ -1,9 +1,11 @@
 //! What a finding's button does: the remedies that Slipway can carry out itself.
 
-use crate::api::{clusters, deploys, handovers, images, minikube, rollouts, runs, setup};
+use crate::api::{
+    approvals, clusters, deploys, handovers, images, minikube, rollouts, runs, setup,
+};
 use crate::model::{
-    Change, ClusterChoice, ClusterKind, Failure, Finding, GoingRuns, NextAction, PlanChoices,
-    Rebuild, Remedy, RolloutAct, StepId,
+    Change, ChangeProposal, ClusterChoice, ClusterKind, Failure, Finding, GoingRuns, NextAction,
+    PlanChoices, Rebuild, Remedy, RolloutAct, StepId,
 };
 
 /// Carries a remedy out. A deploy that needs a look first is handed to the Deploy page instead.
@@ -24,6 +26,13 @@ pub async fn carry_out(remedy: Remedy, kind: Option<ClusterKind>) -> Result<(), 
             .await
             .map(drop),
         Remedy::PlanHandover { to } => handovers::plan_handover(to).await.map(drop),
+        Remedy::Propose { argv, heals, why } => approvals::propose(ChangeProposal {
+            argv,
+            why,
+            heals: Some(heals),
+        })
+        .await
+        .map(drop),
         Remedy::CancelRun { run } => runs::cancel_run(run).await,
         Remedy::Minikube { act, profile } => minikube::act_on_profile(act, profile).await.map(drop),
     }

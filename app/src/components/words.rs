@@ -304,6 +304,8 @@ pub fn run(kind: RunKind, outcome: Option<&Outcome>) -> Said {
                 RunKind::Handover => "Changing hands",
                 RunKind::Down => "Removing",
                 RunKind::Trial => "Trying",
+                RunKind::Approved => "Changing",
+                RunKind::TakeBack => "Taking back",
                 RunKind::Dependencies => "Getting dependencies",
                 RunKind::Drill => "Breaking and healing",
             },

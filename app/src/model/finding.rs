@@ -144,6 +144,13 @@ pub enum Remedy {
     CancelRun {
         run: RunId,
     },
+    /// Makes a card of a change, which a person then approves or declines.
+    Propose {
+        argv: Vec<String>,
+        /// The key of the finding it is meant to heal.
+        heals: String,
+        why: String,
+    },
     /// Does something to a minikube profile, such as unpausing it.
     Minikube {
         act: ProfileAct,

@@ -2,6 +2,7 @@
 //! The server folds the world into these; the browser folds the same events and draws them.
 
 pub mod adopt;
+pub mod approval;
 pub mod build;
 pub mod build_doing;
 pub mod cluster;
@@ -36,6 +37,7 @@ pub mod timeline;
 pub mod workload;
 
 pub use adopt::*;
+pub use approval::*;
 pub use build::*;
 pub use build_doing::*;
 pub use cluster::*;

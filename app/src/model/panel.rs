@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adoption, BuildStep, BuildView, Check, ClusterOption, ClusterView, ComponentLive,
+    Adoption, Approval, BuildStep, BuildView, Check, ClusterOption, ClusterView, ComponentLive,
     ComponentName, DeployPlan, DeployRevision, DeployedView, DriftedObject, Ending, EventRow,
     Finding, Freshness, Handover, HelmView, ImageReport, ImageView, KubeconfigFile, LogLine,
     MinikubeView, OwnProbe, OwnershipView, Planning, PodRow, ProjectView, RunId, RunView,
@@ -71,6 +71,9 @@ pub struct PanelState {
     pub watch: Freshness,
     /// What Slipway's own diagnosis finds wrong now, worst first.
     pub findings: Vec<Finding>,
+    /// Proposed changes to the cluster in use, newest first.
+    #[serde(default)]
+    pub approvals: Vec<Approval>,
     /// How many pages are connected on this machine: operators and viewers.
     pub viewers: u32,
     /// The link for viewers on the network; none while there is none.
@@ -101,12 +104,13 @@ pub enum Slice {
     Events,
     Watch,
     Findings,
+    Approvals,
     Viewers,
     Sharing,
 }
 
 impl Slice {
-    pub const ALL: [Slice; 22] = [
+    pub const ALL: [Slice; 23] = [
         Self::Project,
         Self::Clusters,
         Self::Cluster,
@@ -127,6 +131,7 @@ impl Slice {
         Self::Events,
         Self::Watch,
         Self::Findings,
+        Self::Approvals,
         Self::Viewers,
         Self::Sharing,
     ];
@@ -202,6 +207,7 @@ pub enum PanelEvent {
     },
     Watch(Freshness),
     Findings(Vec<Finding>),
+    Approvals(Vec<Approval>),
     Viewers(u32),
     Sharing(Option<SharingView>),
 }
@@ -237,6 +243,7 @@ impl PanelEvent {
             Self::Event(_) | Self::EventGone { .. } => &[Slice::Events],
             Self::Watch(_) => &[Slice::Watch],
             Self::Findings(_) => &[Slice::Findings],
+            Self::Approvals(_) => &[Slice::Approvals],
             Self::Viewers(_) => &[Slice::Viewers],
             Self::Sharing(_) => &[Slice::Sharing],
         }
@@ -271,7 +278,8 @@ impl PanelEvent {
             | Self::Revisions(_)
             | Self::Handover(_)
             | Self::Watch(_)
-            | Self::Findings(_) => true,
+            | Self::Findings(_)
+            | Self::Approvals(_) => true,
             Self::Check(check) => check.id == "cluster",
             // The choice itself: the store makes it, nobody tells it.
             Self::ClusterChosen(_)
@@ -399,6 +407,7 @@ impl PanelState {
             }
             PanelEvent::Watch(freshness) => self.watch = *freshness,
             PanelEvent::Findings(findings) => self.findings.clone_from(findings),
+            PanelEvent::Approvals(approvals) => self.approvals.clone_from(approvals),
             PanelEvent::Viewers(viewers) => self.viewers = *viewers,
             PanelEvent::Sharing(sharing) => self.sharing.clone_from(sharing),
         }
@@ -455,6 +464,7 @@ impl PanelState {
         self.events.clear();
         self.watch = Freshness::default();
         self.findings.clear();
+        self.approvals.clear();
     }
 
     fn start_run(&mut self, run: &RunView) {

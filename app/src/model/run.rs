@@ -66,6 +66,10 @@ pub enum RunKind {
     Down,
     /// Trying a secret's new value out on one pod in the cluster.
     Trial,
+    /// A change that was proposed and approved.
+    Approved,
+    /// Putting back what an approved change changed.
+    TakeBack,
     /// Getting a chart's dependencies.
     Dependencies,
     /// Breaking something on purpose, and healing it.
@@ -101,6 +105,8 @@ impl RunKind {
             Self::Handover => "Change hands",
             Self::Down => "Remove",
             Self::Trial => "Try in the cluster",
+            Self::Approved => "Run the approved change",
+            Self::TakeBack => "Take the change back",
             Self::Dependencies => "Get chart dependencies",
             Self::Drill => "Break and heal",
         }

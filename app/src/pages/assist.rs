@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::components::{FindingCard, PageFrame, content};
+use crate::components::{Approvals, AuditCard, FindingCard, PageFrame, content};
 use crate::live::Live;
 use crate::model::{Severity, Slice, StepId, StepState};
 use crate::ui::{EmptyMessage, Tone};
@@ -31,6 +31,7 @@ pub fn AssistPage() -> impl IntoView {
             step=StepId::Assist
             lede="What keeps the app from being healthy, why, and what to do next, by rules that need no AI"
         >
+            <Approvals />
             <Show
                 when=move || findings.with(|findings| !findings.is_empty())
                 fallback=move || {
@@ -78,6 +79,7 @@ pub fn AssistPage() -> impl IntoView {
                     />
                 </ul>
             </Show>
+            <AuditCard />
         </PageFrame>
     }
     .into_any()

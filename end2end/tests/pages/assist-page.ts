@@ -1,4 +1,4 @@
-import type { Page } from '@playwright/test'
+import { expect, type Page } from '@playwright/test'
 import { StepPage } from './walk-bar.ts'
 
 export class AssistPage extends StepPage {
@@ -7,4 +7,11 @@ export class AssistPage extends StepPage {
   }
 
   readonly nothingWrong = () => this.page.getByText('Nothing is wrong', { exact: true }).first()
+  /** The card of a proposal, such as `Scale: Deployment backend`. */
+  readonly proposal = (title: string) => this.page.getByRole('article', { name: `Proposal: ${title}` }).first()
+
+  /** How the newest run of this name ended. */
+  async expectRun(name: string, word: string, withinMs?: number) {
+    await expect(this.run(name).getByText(word, { exact: true }).first()).toBeVisible({ timeout: withinMs })
+  }
 }

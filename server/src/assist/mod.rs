@@ -1,6 +1,7 @@
 //! The assist room: Slipway's own diagnosis. Plain rules over what is known, no AI, works offline.
 //! It looks again whenever something changes, and a condition must last before it is called a problem.
 
+pub mod approvals;
 mod cluster_facts;
 pub mod command;
 mod crash_logs;

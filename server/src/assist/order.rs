@@ -7,7 +7,7 @@ use app::model::{Finding, Severity};
 use super::facts::weight;
 
 /// Causes first; what comes later in this list may follow from what comes earlier.
-const ORDER: [&str; 22] = [
+const ORDER: [&str; 23] = [
     "CLUSTER_UNREACHABLE",
     "QUOTA_OR_ADMISSION",
     "UNSCHEDULABLE",
@@ -25,6 +25,7 @@ const ORDER: [&str; 22] = [
     "SERVICE_PORT_MISMATCH",
     "SELECTOR_MATCHES_NOTHING",
     "ROLLOUT_STUCK",
+    "SCALED_TO_ZERO",
     "LOAD_BALANCER_PENDING",
     "IMAGE_NOT_IN_CLUSTER",
     "PODS_STALE_SECRETS",

@@ -54,7 +54,7 @@ impl Grown {
     }
 }
 
-pub(super) struct Follower<'a> {
+pub(crate) struct Follower<'a> {
     pub core: &'a Core,
     pub connected: &'a Connected,
     pub namespace: &'a str,

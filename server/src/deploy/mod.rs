@@ -14,6 +14,7 @@ pub mod hopeless;
 pub mod identity;
 pub mod inventory;
 pub mod manifests;
+pub mod merge_patch;
 pub mod ownership;
 mod patience;
 mod plan;
@@ -47,6 +48,7 @@ use crate::project::{Project, ProjectSpec};
 use crate::secrets::SecretsRoom;
 
 pub use down::DownScope;
+pub(crate) use follow_rollout::Follower;
 pub use handovers::ChartObjects;
 use preview::store::PreviewStore;
 

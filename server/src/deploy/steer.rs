@@ -12,9 +12,10 @@ use app::ports::Rollouts;
 use async_trait::async_trait;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Api, Patch, PatchParams};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::follow_rollout::Follower;
+use super::merge_patch::difference;
 use super::replica_sets::{self, OwnedSet};
 use super::templates::stamp_fingerprint;
 use super::{DeployRoom, words};
@@ -246,30 +247,6 @@ impl DeployRoom {
     }
 }
 
-/// The JSON merge patch from one value to another; none when they are equal.
-pub(super) fn difference(from: &Value, to: &Value) -> Option<Value> {
-    if from == to {
-        return None;
-    }
-    let (Value::Object(before), Value::Object(after)) = (from, to) else {
-        return Some(to.clone());
-    };
-    let mut patch = Map::new();
-    for key in before.keys().filter(|key| !after.contains_key(*key)) {
-        patch.insert(key.clone(), Value::Null);
-    }
-    for (key, value) in after {
-        let change = match before.get(key) {
-            Some(old) => difference(old, value),
-            None => Some(value.clone()),
-        };
-        if let Some(change) = change {
-            patch.insert(key.clone(), change);
-        }
-    }
-    Some(Value::Object(patch))
-}
-
 /// Each act has a name in the managed fields, so that one can see what was done by hand.
 fn manager(act: RolloutAct) -> &'static str {
     match act {
@@ -397,23 +374,4 @@ fn refused(component: &ComponentName, error: &KubeError) -> Finding {
         );
     }
     words::refused("Deployment", component.as_str(), "rollout", error)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_way_back_is_a_patch_that_takes_away_too() {
-        let now = json!({"metadata": {"labels": {"app": "a"}, "annotations": {"x": "1"}},
-            "spec": {"containers": [{"name": "a", "image": "a:2"}], "hostNetwork": true}});
-        let before = json!({"metadata": {"labels": {"app": "a"}},
-            "spec": {"containers": [{"name": "a", "image": "a:1"}]}});
-        assert_eq!(
-            difference(&now, &before),
-            Some(json!({"metadata": {"annotations": null},
-                "spec": {"hostNetwork": null, "containers": [{"name": "a", "image": "a:1"}]}}))
-        );
-        assert_eq!(difference(&now, &now), None);
-    }
 }

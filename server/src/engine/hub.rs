@@ -310,6 +310,7 @@ fn is_news(state: &PanelState, event: &PanelEvent) -> bool {
         PanelEvent::EventGone { uid } => state.events.contains_key(uid),
         PanelEvent::Watch(freshness) => state.watch != *freshness,
         PanelEvent::Findings(findings) => &state.findings != findings,
+        PanelEvent::Approvals(approvals) => &state.approvals != approvals,
         PanelEvent::Viewers(viewers) => state.viewers != *viewers,
         PanelEvent::Sharing(sharing) => state.sharing != *sharing,
         PanelEvent::OwnProbes(answers) => !answers.is_empty(),

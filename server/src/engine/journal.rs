@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use app::model::{
-    Ending, Finding, LaneSpan, LogLine, LogPage, LogQuestion, NextAction, RunId, RunView,
-    StageState, Timeline, TimelineMark, UnixMillis,
+    AuditPage, AuditQuestion, Ending, Finding, LaneSpan, LogLine, LogPage, LogQuestion, NextAction,
+    RunId, RunView, StageState, Timeline, TimelineMark, UnixMillis,
 };
 use tokio::sync::oneshot;
 
@@ -50,6 +50,10 @@ enum Job {
         from: UnixMillis,
         to: UnixMillis,
         answer: oneshot::Sender<Result<Timeline, String>>,
+    },
+    SearchAudit {
+        question: AuditQuestion,
+        answer: oneshot::Sender<Result<AuditPage, String>>,
     },
 }
 
@@ -175,6 +179,17 @@ impl Journal {
         }
     }
 
+    /// Entries of the audit journal that fit the question, newest first.
+    pub async fn search_audit(&self, question: AuditQuestion) -> Result<AuditPage, Finding> {
+        let (answer, page) = oneshot::channel();
+        let job = Job::SearchAudit { question, answer };
+        let _ = self.shared.sender.send(job);
+        match page.await {
+            Ok(result) => result.map_err(|why| journal_broken(&why)),
+            Err(_) => Err(journal_gone()),
+        }
+    }
+
     /// Something a room wrote down earlier.
     pub fn get_fact(&self, scope: &str, key: &str) -> Option<String> {
         self.facts()
@@ -274,6 +289,7 @@ fn start_writer(mut database: Database) -> mpsc::Sender<Job> {
             let mut reads = Vec::new();
             let mut searches = Vec::new();
             let mut windows = Vec::new();
+            let mut audits = Vec::new();
             let mut next = Some(first);
             while let Some(job) = next {
                 match job {
@@ -294,6 +310,7 @@ fn start_writer(mut database: Database) -> mpsc::Sender<Job> {
                         to,
                         answer,
                     } => windows.push((cluster, from, to, answer)),
+                    Job::SearchAudit { question, answer } => audits.push((question, answer)),
                 }
                 next = if entries.len() < MOST_AT_ONCE {
                     jobs.try_recv().ok()
@@ -313,6 +330,12 @@ fn start_writer(mut database: Database) -> mpsc::Sender<Job> {
                     .log_lines(run, from)
                     .map_err(|error| error.to_string());
                 let _ = answer.send(lines);
+            }
+            for (question, answer) in audits {
+                let page = database
+                    .search_audit(&question)
+                    .map_err(|error| error.to_string());
+                let _ = answer.send(page);
             }
             for (run, question, answer) in searches {
                 let page = database

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use app::model::{
-    Ending, LaneSpan, LogLine, LogPage, LogQuestion, NumberedLine, Outcome, RUNS_KEPT, RunId,
-    RunKind, RunView, Stage, StageState, Timeline, TimelineMark, UnixMillis,
+    AuditEntry, AuditPage, AuditQuestion, Ending, LaneSpan, LogLine, LogPage, LogQuestion,
+    NumberedLine, Outcome, RUNS_KEPT, RunId, RunKind, RunView, Stage, StageState, Timeline,
+    TimelineMark, UnixMillis,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
@@ -292,6 +293,36 @@ impl Database {
         journal_timeline::read(&self.connection, cluster, from, to)
     }
 
+    /// Newest first, one more than a page has when there are more.
+    pub(super) fn search_audit(&self, question: &AuditQuestion) -> rusqlite::Result<AuditPage> {
+        let mut entries: Vec<AuditEntry> = self
+            .connection
+            .prepare_cached(
+                "SELECT rowid, at, who, what FROM audit WHERE rowid < ?1
+                 AND (instr(lower(who), lower(?2)) > 0 OR instr(lower(what), lower(?2)) > 0 OR ?2 = '')
+                 ORDER BY rowid DESC LIMIT ?3",
+            )?
+            .query_map(
+                params![
+                    question.before.map_or(i64::MAX, sql),
+                    question.text,
+                    sql(AuditPage::ENTRIES as u64 + 1)
+                ],
+                |row| {
+                    Ok(AuditEntry {
+                        number: row.get::<_, i64>(0)?.unsigned_abs(),
+                        at: UnixMillis(row.get(1)?),
+                        who: row.get(2)?,
+                        what: row.get(3)?,
+                    })
+                },
+            )?
+            .collect::<rusqlite::Result<_>>()?;
+        let has_more = entries.len() > AuditPage::ENTRIES;
+        entries.truncate(AuditPage::ENTRIES);
+        Ok(AuditPage { entries, has_more })
+    }
+
     pub(super) fn facts(&self) -> rusqlite::Result<BTreeMap<(String, String), String>> {
         self.connection
             .prepare("SELECT scope, key, value FROM facts")?
@@ -389,6 +420,9 @@ fn what_now(kind: RunKind) -> &'static str {
         }
         RunKind::Trial => {
             "Slipway ended while a value was tried out. The cluster removes the pod and its Secret by itself; nothing was stored. Enter the value again."
+        }
+        RunKind::Approved | RunKind::TakeBack => {
+            "Slipway ended in the middle of an approved change. What the cluster took goes on by itself; the Assist page shows what is wrong now."
         }
         RunKind::Dependencies => {
             "Slipway ended while the chart's dependencies were fetched. Get them again; what is already there is used."

@@ -229,6 +229,10 @@ impl World {
         }
     }
 
+    pub fn project_folder(&self) -> PathBuf {
+        self.root.join("project")
+    }
+
     pub fn manifest(&self, name: &str) -> PathBuf {
         self.root.join("project/k8s").join(name)
     }

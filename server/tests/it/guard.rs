@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use app::model::*;
 use app::ports::{
-    Clusters, Deploys, Drills, Handovers, Images, Live, Minikube, Ports, Releases, Revisions,
-    Rollouts, RunBook, Secrets, Setup, Sharing,
+    Approvals, Clusters, Deploys, Drills, Handovers, Images, Live, Minikube, Ports, Releases,
+    Revisions, Rollouts, RunBook, Secrets, Setup, Sharing,
 };
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
@@ -58,6 +58,37 @@ impl Clusters for Counting {
     async fn look_again(&self) -> Result<(), Failure> {
         self.called();
         Ok(())
+    }
+}
+#[async_trait]
+impl Approvals for Counting {
+    async fn propose(&self, _: ChangeProposal) -> Result<ApprovalId, Failure> {
+        self.called();
+        Ok(ApprovalId(String::new()))
+    }
+    async fn approve(&self, _: ApprovalId, _: String) -> Result<RunId, Failure> {
+        self.called();
+        Ok(RunId(1))
+    }
+    async fn decline(&self, _: ApprovalId) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn renew(&self, _: ApprovalId) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn undo(&self, _: ApprovalId) -> Result<RunId, Failure> {
+        self.called();
+        Ok(RunId(1))
+    }
+    async fn diff(&self, _: ApprovalId, _: u32) -> Result<ObjectDiff, Failure> {
+        self.called();
+        Ok(ObjectDiff::default())
+    }
+    async fn audit(&self, _: AuditQuestion) -> Result<AuditPage, Failure> {
+        self.called();
+        Ok(AuditPage::default())
     }
 }
 #[async_trait]
@@ -317,6 +348,7 @@ fn bench() -> Bench {
         rollouts: calls.clone(),
         drills: calls.clone(),
         live: calls.clone(),
+        approvals: calls.clone(),
         runs: calls.clone(),
         sharing: calls.clone(),
     };

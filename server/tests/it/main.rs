@@ -1,6 +1,7 @@
 //! All integration tests of the server in one binary: each file is a subject, and linking is done once.
 
 mod adopt;
+mod approvals;
 mod assist_docs;
 mod cli;
 mod clusters;

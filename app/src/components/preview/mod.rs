@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use leptos::html;
 use leptos::prelude::*;
 
+pub use diff_view::DiffView;
 pub use drift::{Drift, Drifted};
 pub use lines::Layout;
 use object_list::ObjectList;

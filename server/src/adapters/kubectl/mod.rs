@@ -1,5 +1,6 @@
 //! kubectl: its presence and version, and kustomize; Slipway itself speaks to the API server directly.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +14,25 @@ pub fn version() -> CommandSpec {
         .args(["version", "--client", "--output", "json"])
         .deadline(Duration::from_secs(8))
         .grace(Duration::from_secs(1))
+}
+
+/// The kubectl to run: the one of `SLIPWAY_KUBECTL`, else the one on `PATH`.
+pub fn program() -> OsString {
+    std::env::var_os("SLIPWAY_KUBECTL")
+        .filter(|path| !path.is_empty())
+        .unwrap_or_else(|| "kubectl".into())
+}
+
+/// A command on a cluster, given by all its words after the program. Preferences of the user
+/// (`kuberc`) are left out: they could make something else of the words.
+pub fn command(program: impl Into<OsString>, words: &[String], kubeconfig: &Path) -> CommandSpec {
+    CommandSpec::new(program)
+        .args(words)
+        .env("KUBECONFIG", kubeconfig)
+        .env("KUBECTL_KUBERC", "false")
+        .env("KUBERC", "off")
+        .deadline(Duration::from_secs(60))
+        .grace(Duration::from_secs(3))
 }
 
 /// Builds a kustomize folder; touches no cluster.

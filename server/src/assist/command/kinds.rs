@@ -15,23 +15,21 @@ pub struct Kind {
     pub can_scale: bool,
 }
 
-pub const DEPLOYMENT: Kind = Kind {
-    kind: "Deployment",
-    api_version: "apps/v1",
-    plural: "deployments",
-    names: &[
-        "deployment",
-        "deployments",
-        "deploy",
-        "deployment.apps",
-        "deployments.apps",
-    ],
-    is_workload: true,
-    can_scale: true,
-};
-
-const KINDS: [Kind; 9] = [
-    DEPLOYMENT,
+static ALL: [Kind; 9] = [
+    Kind {
+        kind: "Deployment",
+        api_version: "apps/v1",
+        plural: "deployments",
+        names: &[
+            "deployment",
+            "deployments",
+            "deploy",
+            "deployment.apps",
+            "deployments.apps",
+        ],
+        is_workload: true,
+        can_scale: true,
+    },
     Kind {
         kind: "StatefulSet",
         api_version: "apps/v1",
@@ -116,7 +114,12 @@ const KINDS: [Kind; 9] = [
     },
 ];
 
-static ALL: [Kind; 9] = KINDS;
+impl Kind {
+    /// The kind of this name on the list.
+    pub fn named(kind: &str) -> Option<&'static Self> {
+        ALL.iter().find(|known| known.kind == kind)
+    }
+}
 
 /// Kinds that are denied for a reason of their own: the beginning of their names, and the reason.
 const NEVER: [(&[&str], &str); 5] = [

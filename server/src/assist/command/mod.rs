@@ -18,6 +18,9 @@ pub use verbs::{PatchType, Verb};
 
 /// The program, and the only one.
 pub const PROGRAM: &str = "kubectl";
+/// Under this name approved changes stand in the managed fields; the next deploy takes them back
+/// without a conflict.
+pub const MANAGER: &str = "slipway-approved";
 /// More is no command for a person to read.
 const MOST_WORDS: usize = 64;
 const LONGEST_WORD: usize = 8 * 1024;
@@ -56,6 +59,9 @@ impl Command {
             format!("--namespace={}", self.namespace),
         ];
         argv.extend(self.words.iter().cloned());
+        if self.verb.takes_manager() {
+            argv.push(format!("--field-manager={MANAGER}"));
+        }
         argv
     }
 }

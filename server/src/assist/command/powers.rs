@@ -63,7 +63,9 @@ fn text(value: &Value) -> String {
 
 fn powers(object: &Value) -> BTreeSet<String> {
     let mut powers = BTreeSet::new();
-    let mut add = |power: String| drop(powers.insert(power));
+    let mut add = |power: String| {
+        powers.insert(power);
+    };
     if object["kind"] == "Service" {
         let spec = &object["spec"];
         match spec["type"].as_str() {
@@ -206,7 +208,9 @@ fn protections(object: &Value) -> BTreeSet<(String, String)> {
             };
             match value["type"].as_str() {
                 None | Some("Unconfined") => {}
-                Some(_) => drop(held.insert((name.clone(), profile.to_owned()))),
+                Some(_) => {
+                    held.insert((name.clone(), profile.to_owned()));
+                }
             }
         }
         for dropped in list(&own["capabilities"]["drop"]) {

@@ -39,6 +39,11 @@ pub enum PatchType {
 }
 
 impl Verb {
+    /// Whether kubectl lets one name the field manager. Of the others it is `kubectl`.
+    pub(super) fn takes_manager(&self) -> bool {
+        !matches!(self, Self::Scale { .. } | Self::Undo { .. } | Self::Delete)
+    }
+
     /// As kubectl calls it.
     pub fn word(&self) -> &'static str {
         match self {

@@ -6,6 +6,7 @@ mod crash;
 mod image;
 mod network;
 mod probe;
+mod proposals;
 mod rollout;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,7 @@ pub fn diagnose(facts: &Facts<'_>) -> Vec<Finding> {
     if !silent.is_empty() {
         return silent;
     }
-    let rules: [fn(&Facts<'_>) -> Vec<Finding>; 18] = [
+    let rules: [fn(&Facts<'_>) -> Vec<Finding>; 19] = [
         image::never_pull,
         image::pull,
         image::gone,
@@ -45,6 +46,9 @@ pub fn diagnose(facts: &Facts<'_>) -> Vec<Finding> {
         rollout::stuck,
         rollout::unschedulable,
         rollout::refused,
+        rollout::scaled_to_zero,
     ];
-    order(rules.iter().flat_map(|rule| rule(facts)).collect())
+    let mut findings = order(rules.iter().flat_map(|rule| rule(facts)).collect());
+    proposals::add(facts, &mut findings);
+    findings
 }

@@ -39,6 +39,29 @@ pub fn stuck(facts: &Facts<'_>) -> Vec<Finding> {
         .collect()
 }
 
+/// SCALED_TO_ZERO: nobody asks for pods of a component.
+pub fn scaled_to_zero(facts: &Facts<'_>) -> Vec<Finding> {
+    facts
+        .state
+        .components
+        .iter()
+        .filter(|(_, live)| live.replicas == 0 && live.rollout != Rollout::Absent)
+        .map(|(component, _)| {
+            Finding::new(
+                "SCALED_TO_ZERO",
+                format!("{component} is scaled to 0"),
+                "Its Deployment asks for no pods, so nothing answers. Nothing is broken: somebody or something scaled it.",
+            )
+            .attention()
+            .about(about(component))
+            .next(NextAction::Open {
+                step: StepId::Deploy,
+                label: "Open Deploy".to_owned(),
+            })
+        })
+        .collect()
+}
+
 /// UNSCHEDULABLE: no node takes the pod.
 pub fn unschedulable(facts: &Facts<'_>) -> Vec<Finding> {
     facts

@@ -22,7 +22,7 @@ pub use self::note::DRILL;
 use self::note::{Change, put_in, take_out};
 use super::DeployRoom;
 use super::follow_rollout::Follower;
-use super::steer::difference;
+use super::merge_patch::difference;
 use crate::adapters::kube::client::{REQUEST_LIMIT, within};
 use crate::cluster::Connected;
 use crate::engine::{Core, RunError, RunHandle, StageHandle};

@@ -124,6 +124,11 @@ fn changing() -> BTreeMap<&'static str, Value> {
             json!({"wish": {"component": "backend", "faults": ["kill-pod"], "hold_s": 0, "confirm": null}}),
         ),
         ("/api/drills/heal", json!({"component": "backend"})),
+        (
+            "/api/approvals/approve",
+            json!({"id": "any", "hash": "any"}),
+        ),
+        ("/api/approvals/undo", json!({"id": "any"})),
         ("/api/handovers/go", json!({"to": "helm", "hash": "any"})),
     ])
 }
@@ -133,6 +138,11 @@ const HARMLESS: &[&str] = &[
     "/api/adopt/look",
     "/api/adopt/preview",
     "/api/adopt/write",
+    "/api/approvals/decline",
+    "/api/approvals/diff",
+    "/api/approvals/propose",
+    "/api/approvals/renew",
+    "/api/audit/search",
     "/api/clusters/use",
     "/api/clusters/allow",
     "/api/clusters/forget",
