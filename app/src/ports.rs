@@ -9,12 +9,12 @@ use futures::stream::BoxStream;
 
 use crate::model::{
     AdoptPreview, AdoptWish, ApprovalId, AuditPage, AuditQuestion, Builder, ChangeProposal,
-    ClusterChoice, ComponentName, ContextName, DeployMode, DeployPlan, DrillWish, Failure,
-    GoingRuns, Handover, InClusterReport, LiveTestReport, LogFile, LogFrame, LogLine, LogPage,
-    LogQuestion, LogWish, NewCluster, ObjectDiff, PlanChoices, ProfileAct, ProfileName, Rebuild,
-    ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison, RevisionDetail, RolloutAct,
-    RolloutHistory, RunId, SavePreview, SecretInput, SecretKey, ShareLink, Timeline, UnixMillis,
-    ValueEdit, ValuesForm, Written,
+    ClusterChoice, ComponentName, ContextName, ContextPack, DeployMode, DeployPlan, DrillWish,
+    Failure, GoingRuns, Handover, InClusterReport, LiveTestReport, LogFile, LogFrame, LogLine,
+    LogPage, LogQuery, LogQuestion, LogWish, NewCluster, ObjectDiff, PlanChoices, ProfileAct,
+    ProfileName, Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison,
+    RevisionDetail, RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey,
+    ShareLink, Timeline, UnixMillis, ValueEdit, ValuesForm, Written,
 };
 
 /// A folder without a `slipway.toml`. The one port there is before the project, so it stands alone:
@@ -224,6 +224,14 @@ pub trait Approvals: Send + Sync {
     async fn audit(&self, question: AuditQuestion) -> Result<AuditPage, Failure>;
 }
 
+/// What assistants are told.
+#[async_trait]
+pub trait Assistants: Send + Sync {
+    /// Everything an assistant could be told now, with every secret value, and what looks like one,
+    /// hidden. Nothing is sent anywhere.
+    async fn pack(&self) -> Result<ContextPack, Failure>;
+}
+
 #[async_trait]
 pub trait RunBook: Send + Sync {
     /// Asks a run to stop; its ending arrives as an event.
@@ -261,6 +269,7 @@ pub struct Ports {
     pub drills: Arc<dyn Drills>,
     pub live: Arc<dyn Live>,
     pub approvals: Arc<dyn Approvals>,
+    pub assistants: Arc<dyn Assistants>,
     pub runs: Arc<dyn RunBook>,
     pub sharing: Arc<dyn Sharing>,
 }

@@ -18,6 +18,7 @@ const FUNCTIONS: Record<string, unknown> = {
   'approvals/renew': { id: 'a' },
   'approvals/undo': { id: 'a' },
   'approvals/diff': { id: 'a', object: 0 },
+  'assistants/pack': {},
   'audit/search': { question: { text: '', before: null } },
   'adopt/look': {},
   'adopt/preview': {},

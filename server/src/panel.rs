@@ -160,6 +160,7 @@ impl Panel {
             drills: self.deploys.clone(),
             live: self.live.clone(),
             approvals: Arc::new(self.approvals.clone()),
+            assistants: self.assist.clone(),
             runs: Arc::new(RunsPort(self.core.runs.clone())),
             sharing: Arc::new(self.sharing.clone()),
         }

@@ -3,6 +3,7 @@
 
 pub mod adopt;
 pub mod approvals;
+pub mod assistants;
 mod client;
 pub mod clusters;
 pub mod deploys;

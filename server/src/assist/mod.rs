@@ -8,6 +8,7 @@ mod crash_logs;
 mod debounce;
 mod facts;
 mod order;
+mod pack;
 mod rules;
 
 use std::sync::Arc;

@@ -341,6 +341,55 @@ async fn what_is_denied_cannot_have_a_yes_and_leaks_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_assistant_is_told_has_no_secret_value_in_any_form() {
+    use app::model::PackPart;
+    use app::ports::Assistants;
+    let desk = Desk::open().await;
+    let maps: Api<ConfigMap> = Api::namespaced(desk.world.client(), &desk.world.namespace);
+    let leak =
+        json!({"data": {"note": format!("Bearer {VALUE}"), "password": "never-entered-0815"}});
+    maps.patch("extra", &PatchParams::default(), &Patch::Merge(&leak))
+        .await
+        .expect("patched");
+    desk.deployments()
+        .patch(
+            "app",
+            &PatchParams::default(),
+            &Patch::Merge(&json!({"spec": {"replicas": 0}})),
+        )
+        .await
+        .expect("scaled");
+    desk.world
+        .until("it is found", |state| {
+            state
+                .findings
+                .iter()
+                .any(|finding| finding.code == "SCALED_TO_ZERO")
+        })
+        .await;
+    let pack = desk.assist.pack().await.expect("a pack");
+    let of = |part| {
+        pack.sections
+            .iter()
+            .find(|section| section.part == part)
+            .expect("there")
+    };
+    assert!(of(PackPart::Findings).text.contains("SCALED_TO_ZERO"));
+    assert!(of(PackPart::Objects).text.contains("kind: Deployment"));
+    assert!(
+        of(PackPart::Objects).hidden >= 2,
+        "{:#?}",
+        of(PackPart::Objects)
+    );
+    assert!(pack.ideas[0].prompt.contains("SCALED_TO_ZERO"));
+    let text = pack.text("why?", &std::collections::BTreeSet::new());
+    for value in [VALUE, "never-entered-0815"] {
+        assert!(!text.contains(value), "{text}");
+    }
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_object_is_made_again_and_a_bad_image_is_taken_back() {
     let desk = Desk::open().await;
     let card = desk.propose("kubectl delete configmap/extra").await;

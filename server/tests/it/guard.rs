@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use app::model::*;
 use app::ports::{
-    Approvals, Clusters, Deploys, Drills, Handovers, Images, Live, Minikube, Ports, Releases,
-    Revisions, Rollouts, RunBook, Secrets, Setup, Sharing,
+    Approvals, Assistants, Clusters, Deploys, Drills, Handovers, Images, Live, Minikube, Ports,
+    Releases, Revisions, Rollouts, RunBook, Secrets, Setup, Sharing,
 };
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
@@ -89,6 +89,13 @@ impl Approvals for Counting {
     async fn audit(&self, _: AuditQuestion) -> Result<AuditPage, Failure> {
         self.called();
         Ok(AuditPage::default())
+    }
+}
+#[async_trait]
+impl Assistants for Counting {
+    async fn pack(&self) -> Result<ContextPack, Failure> {
+        self.called();
+        Ok(ContextPack::default())
     }
 }
 #[async_trait]
@@ -349,6 +356,7 @@ fn bench() -> Bench {
         drills: calls.clone(),
         live: calls.clone(),
         approvals: calls.clone(),
+        assistants: calls.clone(),
         runs: calls.clone(),
         sharing: calls.clone(),
     };

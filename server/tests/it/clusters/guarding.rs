@@ -142,6 +142,7 @@ const HARMLESS: &[&str] = &[
     "/api/approvals/diff",
     "/api/approvals/propose",
     "/api/approvals/renew",
+    "/api/assistants/pack",
     "/api/audit/search",
     "/api/clusters/use",
     "/api/clusters/allow",
