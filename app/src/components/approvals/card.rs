@@ -36,7 +36,7 @@ pub fn ApprovalCard(approval: Approval) -> impl IntoView {
                     {format!("Proposed by {}", approval.origin.title())} " · " <Age at=approval.made />
                 </span>
             </div>
-            <h3 class="approval-title">{title}</h3>
+            <h2 class="approval-title">{title}</h2>
             {(!approval.why.is_empty())
                 .then(|| view! { <p class="approval-why" dir="auto">{approval.why.clone()}</p> })}
             {words::ending(&approval).map(|said| view! { <p class="approval-ending">{said}</p> })}
@@ -104,7 +104,7 @@ fn Details(approval: Approval) -> impl IntoView {
             .then(|| {
                 view! {
                     <section class="approval-part" aria-label="What changes">
-                        <h4 class="approval-part-title">"What changes, by a dry run on the cluster"</h4>
+                        <h3 class="approval-part-title">"What changes, by a dry run on the cluster"</h3>
                         {approval
                             .objects
                             .clone()
@@ -119,7 +119,7 @@ fn Details(approval: Approval) -> impl IntoView {
             .then(|| {
                 view! {
                     <section class="approval-part" aria-label="What is touched">
-                        <h4 class="approval-part-title">"What is touched by it"</h4>
+                        <h3 class="approval-part-title">"What is touched by it"</h3>
                         <ul class="approval-radius">
                             {approval.radius.clone().into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}
                         </ul>
