@@ -359,3 +359,44 @@ fn a_container_being_created_is_no_problem() {
         assert_eq!(world.findings(), vec![], "{reason}");
     }
 }
+
+/// The command that a finding proposes, if it proposes one.
+fn proposed(finding: &Finding) -> Option<String> {
+    finding.next.iter().find_map(|next| match next {
+        NextAction::Do {
+            action: Remedy::Propose { argv, heals, .. },
+            ..
+        } => {
+            assert_eq!(*heals, finding.key());
+            Some(argv.join(" "))
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn what_is_scaled_to_zero_is_said_and_its_start_is_proposed() {
+    let mut world = World::healthy();
+    world.live().replicas = 0;
+    let finding = world.only("SCALED_TO_ZERO");
+    assert_eq!(finding.severity, Severity::Attention);
+    assert_eq!(
+        proposed(&finding).as_deref(),
+        Some("kubectl scale deployment/backend --replicas=1")
+    );
+}
+
+#[test]
+fn going_back_is_proposed_only_where_there_was_something_before() {
+    let mut world = World::healthy();
+    world.waits("ErrImageNeverPull", "x");
+    world.live().rollout = Rollout::Stuck { why: "x".into() };
+    assert_eq!(proposed(&world.only("IMAGE_NEVER_PULL")), None);
+    world.live().revision = 2;
+    assert_eq!(
+        proposed(&world.only("IMAGE_NEVER_PULL")).as_deref(),
+        Some("kubectl rollout undo deployment/backend")
+    );
+    world.live().paused = true;
+    assert_eq!(proposed(&world.only("IMAGE_NEVER_PULL")), None);
+}
