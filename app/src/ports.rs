@@ -11,7 +11,7 @@ use crate::model::{
     AdoptPreview, AdoptWish, ApprovalId, AuditPage, AuditQuestion, Builder, ChangeProposal,
     ClusterChoice, ComponentName, ContextName, ContextPack, DeployMode, DeployPlan, DrillWish,
     Failure, GoingRuns, Handover, InClusterReport, LiveTestReport, LogFile, LogFrame, LogLine,
-    LogPage, LogQuery, LogQuestion, LogWish, NewCluster, ObjectDiff, PlanChoices, ProfileAct,
+    LogPage, LogQuestion, LogWish, NewCluster, ObjectDiff, PlanChoices, ProfileAct,
     ProfileName, Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison,
     RevisionDetail, RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey,
     ShareLink, Timeline, UnixMillis, ValueEdit, ValuesForm, Written,
