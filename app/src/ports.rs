@@ -11,10 +11,10 @@ use crate::model::{
     AdoptPreview, AdoptWish, ApprovalId, AuditPage, AuditQuestion, Builder, ChangeProposal,
     ClusterChoice, ComponentName, ContextName, ContextPack, DeployMode, DeployPlan, DrillWish,
     Failure, GoingRuns, Handover, InClusterReport, LiveTestReport, LogFile, LogFrame, LogLine,
-    LogPage, LogQuestion, LogWish, NewCluster, ObjectDiff, PlanChoices, ProfileAct,
-    ProfileName, Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison,
-    RevisionDetail, RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey,
-    ShareLink, Timeline, UnixMillis, ValueEdit, ValuesForm, Written,
+    LogPage, LogQuestion, LogWish, NewCluster, ObjectDiff, PlanChoices, ProfileAct, ProfileName,
+    Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison, RevisionDetail,
+    RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey, ShareLink, Timeline,
+    UnixMillis, ValueEdit, ValuesForm, Written,
 };
 
 /// A folder without a `slipway.toml`. The one port there is before the project, so it stands alone:
