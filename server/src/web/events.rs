@@ -38,7 +38,9 @@ pub struct Stage {
 
 /// Told when somebody came or left through a link for viewers.
 #[derive(Clone)]
-struct OnShare(Arc<dyn Fn(&Arc<Link>) + Send + Sync>);
+struct OnShare(Arc<Told>);
+
+type Told = dyn Fn(&Arc<Link>) + Send + Sync;
 
 impl std::fmt::Debug for OnShare {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
