@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Browser, Page } from '@playwright/test'
+import { Palette } from '../tests/pages/palette.ts'
 import { SecretsPage } from '../tests/pages/secrets-page.ts'
 import { AdoptPage } from '../tests/pages/adopt-page.ts'
 import { WalkBar } from '../tests/pages/walk-bar.ts'
@@ -89,8 +90,43 @@ test('healthy', async ({ browser, openai, open, scratch, start }) => {
     await page.getByRole('button', { name: 'Remove AUTH_SECRET' }).click()
     await expect(page.getByRole('dialog')).toBeVisible()
   })
+  await take(browser, 'healthy', slipway.link('/live'), 'live-logs', async (page) => {
+    const live = new LivePage(page)
+    await live.tab('Logs').click()
+    await live.logsOf().selectOption('All components')
+    await expect(live.log()).toContainText(/\S/)
+  })
+  await take(browser, 'healthy', slipway.link('/live'), 'live-timeline', async (page) => {
+    const live = new LivePage(page)
+    await live.tab('Timeline').click()
+    await live.button('10 min').click()
+    await live.moment().press('End')
+  })
+  for (const scene of ['rollout', 'events', 'walk']) {
+    await take(browser, 'healthy', slipway.link(`/demo?scene=${scene}`), `demo-${scene}`, async (page) => {
+      await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+    })
+  }
+  await take(browser, 'healthy', slipway.link('/live'), 'palette', async (page) => {
+    await new LivePage(page).expectReady('backend')
+    await new Palette(page).open()
+    await expect(new Palette(page).input()).toBeFocused()
+  })
+  await take(browser, 'healthy', slipway.link('/demo'), 'break-and-heal', async (page) => {
+    await page.getByRole('button', { name: 'Break and heal' }).click()
+    await expect(page.getByRole('dialog')).toBeVisible()
+  })
+  await take(browser, 'healthy', slipway.link('/assist'), 'assist-gathered', async (page) => {
+    const desk = page.getByRole('region', { name: 'Ask an assistant' })
+    await desk.getByRole('button', { name: 'Gather', exact: true }).click()
+    await expect(desk.getByText('Read the whole text')).toBeVisible()
+  })
   await take(browser, 'healthy', slipway.viewerLink('/live'), 'live-as-viewer', steps('Done'))
+})
 
+test('the picture of the README', async ({ browser, openai, scratch, start }) => {
+  const slipway = await start({ project: exampleProject(scratch, openai.url, 3000) })
+  await new Panel(slipway.url.origin, slipway.token).walk({ OPENAI_API_KEY: 'sk-stand-in-0123456789' })
   const context = await browser.newContext({ viewport: { width: 1440, height: 1240 }, colorScheme: 'light', deviceScaleFactor: 1 })
   const page = await context.newPage()
   await page.goto(slipway.link('/live'))
