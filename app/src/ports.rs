@@ -10,11 +10,11 @@ use futures::stream::BoxStream;
 use crate::model::{
     AdoptPreview, AdoptWish, ApprovalId, AuditPage, AuditQuestion, Builder, ChangeProposal,
     ClusterChoice, ComponentName, ContextName, ContextPack, DeployMode, DeployPlan, DrillWish,
-    Failure, GoingRuns, Handover, InClusterReport, LiveTestReport, LogFile, LogFrame, LogLine,
-    LogPage, LogQuestion, LogWish, NewCluster, ObjectDiff, PlanChoices, ProfileAct, ProfileName,
-    Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison, RevisionDetail,
-    RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey, ShareLink, Timeline,
-    UnixMillis, ValueEdit, ValuesForm, Written,
+    Failure, GoingRuns, Handover, InClusterReport, LiveObject, LiveTestReport, LogFile, LogFrame,
+    LogLine, LogPage, LogQuestion, LogWish, NewCluster, ObjectDiff, ObjectKey, PlanChoices,
+    ProfileAct, ProfileName, Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison,
+    RevisionDetail, RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey,
+    ShareLink, Timeline, UnixMillis, ValueEdit, ValuesForm, Written,
 };
 
 /// A folder without a `slipway.toml`. The one port there is before the project, so it stands alone:
@@ -203,6 +203,11 @@ pub trait Live: Send + Sync {
     async fn log_file(&self, wish: LogWish) -> Result<LogFile, Failure>;
     /// What was recorded of the cluster in use between two moments.
     async fn timeline(&self, from: UnixMillis, to: UnixMillis) -> Result<Timeline, Failure>;
+    /// An object of the project's namespace as the cluster has it, with every secret value hidden;
+    /// `everything` also shows what the server keeps for itself.
+    async fn object(&self, key: ObjectKey, everything: bool) -> Result<LiveObject, Failure>;
+    /// Deletes the pod of this UID and no other, and waits for the one that takes its place.
+    async fn delete_pod(&self, uid: String) -> Result<RunId, Failure>;
 }
 
 /// Proposed changes, and the one hand that carries them out.

@@ -358,6 +358,10 @@ fn pod(uid: &str, component: &str, ready: bool) -> PodRow {
         uid: uid.into(),
         name: format!("{component}-6f7c9d8b5-{uid}"),
         component: Some(name(component)),
+        owner: Some(PodOwner {
+            kind: "ReplicaSet".into(),
+            name: format!("{component}-6f7c9d8b5"),
+        }),
         phase: "Running".into(),
         ready,
         terminating: false,
@@ -400,6 +404,7 @@ pub fn component(text: &str, rollout: Rollout, ready: u32) -> ComponentLive {
         image: format!("todo-{text}:3f9a0c12be77"),
         image_proved: Some(true),
         revision: 4,
+        previous: Some(3),
         paused: false,
         drill: false,
         service: Some(ServiceRow {

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 
 use super::PanelClient;
-use crate::model::{Failure, LogFile, LogWish, Timeline, UnixMillis};
+use crate::model::{Failure, LiveObject, LogFile, LogWish, ObjectKey, RunId, Timeline, UnixMillis};
 
 /// The whole logs that fit a wish, as one text.
 #[server(prefix = "/api", endpoint = "live/log-file", input = Json, output = Json, client = PanelClient)]
@@ -16,4 +16,16 @@ pub async fn whole_log(wish: LogWish) -> Result<LogFile, Failure> {
 #[server(prefix = "/api", endpoint = "live/timeline", input = Json, output = Json, client = PanelClient)]
 pub async fn read_timeline(from: UnixMillis, to: UnixMillis) -> Result<Timeline, Failure> {
     super::ports()?.live.timeline(from, to).await
+}
+
+/// An object as the cluster has it, with every secret value hidden.
+#[server(prefix = "/api", endpoint = "live/object", input = Json, output = Json, client = PanelClient)]
+pub async fn read_object(key: ObjectKey, everything: bool) -> Result<LiveObject, Failure> {
+    super::ports()?.live.object(key, everything).await
+}
+
+/// Deletes exactly the pod of this UID.
+#[server(prefix = "/api", endpoint = "live/delete-pod", input = Json, output = Json, client = PanelClient)]
+pub async fn delete_pod(uid: String) -> Result<RunId, Failure> {
+    super::ports()?.live.delete_pod(uid).await
 }

@@ -2,9 +2,11 @@
 
 use leptos::prelude::*;
 
-use super::{DataAge, RestartButton, words};
+use super::{DataAge, RestartButton, RollBackButton, ScaleField, YamlButton, words};
 use crate::live::Live;
-use crate::model::{ComponentLive, ComponentName, LoadBalancer, Rollout, ServiceRow, Slice};
+use crate::model::{
+    ComponentLive, ComponentName, LoadBalancer, ObjectKind, Rollout, ServiceRow, Slice,
+};
 use crate::ui::{ButtonKind, EmptyMessage, Icon, IconShape, LinkButton, StatusBadge, Tone};
 
 /// Follows the component of this name.
@@ -28,6 +30,9 @@ pub fn ComponentCard(component: ComponentName) -> impl IntoView {
     let label = format!("Component {component}");
     let opened = component.clone();
     let restarted = component.clone();
+    let yaml_of = component.clone();
+    let service_name =
+        Memo::new(move |_| row.with(|row| Some(row.as_ref()?.service.as_ref()?.name.clone())));
     view! {
         <article class="card component" aria-label=label>
             {move || match row.get() {
@@ -62,10 +67,22 @@ pub fn ComponentCard(component: ComponentName) -> impl IntoView {
                         })
                 }}
                 // Outside of what is drawn anew with every change, or its question would vanish.
-                <Show when=move || live.is_operator()>
+                <Show when=move || live.is_operator() && !is_absent.get()>
                     <RestartButton component=restarted.clone() />
+                    <RollBackButton component=restarted.clone() />
+                    <ScaleField component=restarted.clone() />
                 </Show>
             </div>
+            <Show when=move || !is_absent.get()>
+                <p class="component-links">
+                    <YamlButton kind=ObjectKind::Deployment name=yaml_of.to_string() />
+                    {move || {
+                        service_name
+                            .get()
+                            .map(|name| view! { <YamlButton kind=ObjectKind::Service name /> })
+                    }}
+                </p>
+            </Show>
         </article>
     }
     .into_any()

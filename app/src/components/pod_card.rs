@@ -3,9 +3,9 @@
 use leptos::prelude::*;
 
 use super::probe_light::ProbeLights;
-use super::{Age, DataAge, words};
+use super::{Age, DataAge, DeletePod, YamlButton, words};
 use crate::live::Live;
-use crate::model::{ContainerRow, ContainerState, Freshness, LogSource, PodRow, Slice};
+use crate::model::{ContainerRow, ContainerState, Freshness, LogSource, ObjectKind, PodRow, Slice};
 use crate::ui::{StatusBadge, Tone};
 
 /// Follows the pod of this UID. `open_logs` gets the container.
@@ -36,6 +36,7 @@ fn Pod(pod: PodRow, watch: Memo<Freshness>, open_logs: Callback<LogSource>) -> i
     let pod_name = pod.name.clone();
     let uid = pod.uid.clone();
     let label = format!("Pod {}", pod.name);
+    let acts = view! { <PodActs pod=pod.clone() /> };
     view! {
         <li class="pod" aria-label=label>
             <div class="pod-head">
@@ -45,6 +46,7 @@ fn Pod(pod: PodRow, watch: Memo<Freshness>, open_logs: Callback<LogSource>) -> i
                 {pod
                     .stale_secrets
                     .then(|| view! { <span class="tag tag-attention">"Started before a secret changed"</span> })}
+                {acts}
             </div>
             <p class="pod-meta">
                 <span>"Started " <Age at=pod.created /></span>
@@ -75,6 +77,41 @@ fn Pod(pod: PodRow, watch: Memo<Freshness>, open_logs: Callback<LogSource>) -> i
                 })
                 .collect_view()}
         </li>
+    }
+    .into_any()
+}
+
+/// What can be done with one pod.
+#[component]
+fn PodActs(pod: PodRow) -> impl IntoView {
+    let live = Live::expect();
+    let delete = use_context::<DeletePod>();
+    let name = pod.name.clone();
+    let label = format!("Delete pod {name}");
+    let ends = pod.terminating;
+    view! {
+        <span class="pod-acts">
+            <YamlButton kind=ObjectKind::Pod name />
+            {delete
+                .filter(|_| !ends)
+                .map(|delete| {
+                    view! {
+                        <Show when=move || live.is_operator()>
+                            <button
+                                type="button"
+                                class="link-button link-danger"
+                                aria-label=label.clone()
+                                on:click={
+                                    let pod = pod.clone();
+                                    move |_| delete.ask(pod.clone())
+                                }
+                            >
+                                "Delete"
+                            </button>
+                        </Show>
+                    }
+                })}
+        </span>
     }
     .into_any()
 }

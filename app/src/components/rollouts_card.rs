@@ -3,16 +3,14 @@
 use leptos::prelude::*;
 
 use super::run_panel::NewestRun;
-use super::{Age, FailureNote, RestartButton, ask, wish, words};
+use super::{Age, FailureNote, RestartButton, ScaleField, WHAT_GOING_BACK_MEANS, ask, wish, words};
 use crate::api::rollouts::{read_history, steer};
 use crate::live::Live;
 use crate::model::{
     ComponentLive, ComponentName, Rollout, RolloutAct, RolloutHistory, RolloutRevision, RunKind,
     Slice,
 };
-use crate::ui::{
-    Button, ButtonKind, Card, ConfirmDialog, DialogAct, Progress, StatusBadge, TextField, Tone,
-};
+use crate::ui::{Button, ButtonKind, Card, ConfirmDialog, DialogAct, Progress, StatusBadge, Tone};
 
 /// Draws nothing while no component is deployed.
 #[component]
@@ -128,33 +126,14 @@ fn Acts(component: ComponentName) -> impl IntoView {
         state.components.get(&name).is_some_and(|row| row.paused)
     });
     let name = component.clone();
-    let wanted = live.peek(move |state| state.components.get(&name).map_or(1, |row| row.replicas));
-    let replicas = RwSignal::new(wanted.to_string());
-    let name = component.clone();
     let act = wish(move |act: RolloutAct| steer(name.clone(), act));
-    let number = Memo::new(move |_| {
-        replicas
-            .with(|text| text.trim().parse::<u32>().ok())
-            .filter(|replicas| *replicas <= RolloutAct::MOST_REPLICAS)
-    });
-    let why_not = Signal::derive(move || {
-        number
-            .get()
-            .is_none()
-            .then(|| format!("Enter a number from 0 to {}", RolloutAct::MOST_REPLICAS))
-    });
     let toggle = move |()| {
         act.send(match is_paused.get_untracked() {
             true => RolloutAct::Resume,
             false => RolloutAct::Pause,
         });
     };
-    let scale = move |()| {
-        if let Some(replicas) = number.get_untracked() {
-            act.send(RolloutAct::Scale { replicas });
-        }
-    };
-    let (pause_label, scale_label) = (component.to_string(), component.to_string());
+    let pause_label = component.to_string();
     view! {
         <div class="rollout-acts">
             <Button
@@ -168,21 +147,7 @@ fn Acts(component: ComponentName) -> impl IntoView {
                 {move || if is_paused.get() { "Resume" } else { "Pause" }}
             </Button>
             <RestartButton component=component.clone() />
-            <div class="rollout-scale">
-                <TextField
-                    id=format!("replicas-{component}")
-                    label=format!("Pods of {component}")
-                    value=replicas
-                />
-                <Button
-                    label=Some(format!("Scale {scale_label}"))
-                    disabled_why=why_not
-                    busy=act.is_pending()
-                    on_press=scale
-                >
-                    "Scale"
-                </Button>
-            </div>
+            <ScaleField component=component.clone() />
         </div>
         <FailureNote failure=act.failure() />
         <History component />
@@ -242,9 +207,7 @@ fn History(component: ComponentName) -> impl IntoView {
             act=DialogAct { word: "Undo", kind: ButtonKind::Primary }
             on_confirm=move |()| undo.send(chosen.get_untracked())
         >
-            <p>
-                "Its pods start with the template of that revision and the secrets as they are now. The next deploy goes by the manifests again."
-            </p>
+            <p>{WHAT_GOING_BACK_MEANS}</p>
         </ConfirmDialog>
     }
     .into_any()

@@ -74,6 +74,8 @@ pub enum RunKind {
     Dependencies,
     /// Breaking something on purpose, and healing it.
     Drill,
+    /// Deleting one pod.
+    DeletePod,
 }
 
 impl RunKind {
@@ -109,6 +111,7 @@ impl RunKind {
             Self::TakeBack => "Take the change back",
             Self::Dependencies => "Get chart dependencies",
             Self::Drill => "Break and heal",
+            Self::DeletePod => "Delete a pod",
         }
     }
 }

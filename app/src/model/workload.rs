@@ -22,6 +22,9 @@ pub struct ComponentLive {
     pub image_proved: Option<bool>,
     /// The Deployment's revision annotation.
     pub revision: u64,
+    /// The newest revision before it that the Deployment still has: what rolling back goes to.
+    #[serde(default)]
+    pub previous: Option<u64>,
     /// Changes to the template roll nothing out until it is resumed.
     #[serde(default)]
     pub paused: bool,
@@ -77,6 +80,9 @@ pub struct PodRow {
     pub uid: String,
     pub name: String,
     pub component: Option<ComponentName>,
+    /// Who made it and makes the next one; none for a pod that stands for itself.
+    #[serde(default)]
+    pub owner: Option<PodOwner>,
     pub phase: String,
     pub ready: bool,
     pub terminating: bool,
@@ -90,6 +96,14 @@ pub struct PodRow {
     pub containers: Vec<ContainerRow>,
     /// The best single sentence about why it is not ready; none when it is.
     pub why_not_ready: Option<String>,
+}
+
+/// The controller of a pod.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodOwner {
+    /// `ReplicaSet`, `StatefulSet`, `Job`…
+    pub kind: String,
+    pub name: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,12 +1,16 @@
 //! Live: every component, pod and probe as the cluster has them now, with the age of the data.
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 
 use crate::components::{
-    ComponentCard, EventList, PageFrame, PodCard, PodLogs, RunPanel, TimelinePanel, value_of,
+    ComponentCard, DeletePod, DeletePodDialog, EventList, NewestRun, ObjectDialog, PageFrame,
+    PodCard, PodLogs, ShowObject, TimelinePanel, query_writer, value_of,
 };
 use crate::live::Live;
-use crate::model::{ComponentName, LogSource, PanelState, RunKind, Slice, StepId, humanize_ms};
+use crate::model::{
+    ComponentName, LogSource, ObjectKey, PanelState, RunKind, Slice, StepId, humanize_ms,
+};
 use crate::ui::{Button, EmptyMessage, StatusBadge, TabPanel, Tabs, Tone};
 
 const TABS: &[&str] = &["Pods", "Events", "Logs", "Timeline"];
@@ -21,7 +25,10 @@ const FIRST_PODS: usize = 60;
 pub fn LivePage() -> impl IntoView {
     let live = Live::expect();
     let names = live.memo(&[Slice::Project, Slice::Components], component_names);
-    let tab = RwSignal::new(0);
+    let deletion = DeletePod::provide();
+    let place = Place::of_page();
+    provide_context(ShowObject(Callback::new(move |key| place.show(Some(key)))));
+    let tab = place.tab;
     let logs_of = RwSignal::new(String::new());
     let open_logs = move |source: LogSource| {
         logs_of.set(value_of(&source));
@@ -59,7 +66,16 @@ pub fn LivePage() -> impl IntoView {
                     />
                 </div>
             </Show>
-            <RunPanel kind=RunKind::Restart />
+            <NewestRun kinds=&[
+                RunKind::Restart,
+                RunKind::Undo,
+                RunKind::Scale,
+                RunKind::DeletePod,
+            ] />
+            <DeletePodDialog asked=deletion />
+            <Show when=move || live.is_operator()>
+                <ObjectDialog object=place.object on_close=move |()| place.show(None) />
+            </Show>
             <section class="card" aria-label="Details">
                 {move || {
                     let names = if live.is_operator() { TABS } else { VIEWER_TABS };
@@ -83,6 +99,59 @@ pub fn LivePage() -> impl IntoView {
         </PageFrame>
     }
     .into_any()
+}
+
+/// What is open on the page, as its address has it: `?tab=logs&yaml=Deployment/backend`.
+#[derive(Clone, Copy)]
+struct Place {
+    tab: RwSignal<usize>,
+    object: Memo<Option<ObjectKey>>,
+    write: Callback<Vec<(&'static str, String)>>,
+}
+
+impl Place {
+    fn of_page() -> Self {
+        let live = Live::expect();
+        let query = use_query_map();
+        let named = Memo::new(move |_| {
+            let name = query.with(|query| query.get("tab")).unwrap_or_default();
+            let tabs = if live.is_operator() {
+                TABS
+            } else {
+                VIEWER_TABS
+            };
+            tabs.iter()
+                .position(|tab| tab.eq_ignore_ascii_case(&name))
+                .unwrap_or(0)
+        });
+        let this = Self {
+            tab: RwSignal::new(named.get_untracked()),
+            object: Memo::new(move |_| {
+                let key = query.with(|query| query.get("yaml"))?;
+                key.parse().ok()
+            }),
+            write: query_writer("/live"),
+        };
+        // Both ways: a link opens a tab, and a tab that was opened can be linked to.
+        Effect::new(move |_| this.tab.set(named.get()));
+        Effect::new(move |_| {
+            if this.tab.get() != named.get_untracked() {
+                this.show(this.object.get_untracked());
+            }
+        });
+        this
+    }
+
+    /// Opens the window with this object; none closes it.
+    fn show(self, object: Option<ObjectKey>) {
+        let mut parts = Vec::new();
+        let tab = self.tab.get_untracked();
+        if let Some(name) = TABS.get(tab).filter(|_| tab > 0) {
+            parts.push(("tab", name.to_lowercase()));
+        }
+        parts.extend(object.map(|key| ("yaml", key.to_string())));
+        self.write.run(parts);
+    }
 }
 
 /// The project's components, then whatever else the cluster has.

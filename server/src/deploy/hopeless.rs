@@ -200,6 +200,7 @@ mod tests {
             uid: "u".into(),
             name: "backend-x".into(),
             component: Some("backend".parse().expect("a name")),
+            owner: None,
             phase: "Pending".into(),
             ready: false,
             terminating: false,

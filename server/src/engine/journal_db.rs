@@ -430,6 +430,9 @@ fn what_now(kind: RunKind) -> &'static str {
         RunKind::Drill => {
             "Slipway ended while something was broken on purpose. Where a fault is left in, Break and heal on the demo screen says so and takes it out."
         }
+        RunKind::DeletePod => {
+            "Slipway ended while a pod was deleted. If the cluster took the wish, another pod takes its place by itself; Live shows which are there."
+        }
     }
 }
 

@@ -96,6 +96,7 @@ fn healthy() -> PanelState {
             image: "backend:1".into(),
             image_proved: Some(true),
             revision: 1,
+            previous: None,
             paused: false,
             drill: false,
             service: Some(ServiceRow {
@@ -114,6 +115,7 @@ fn healthy() -> PanelState {
             uid: "u".into(),
             name: "backend-1".into(),
             component: Some(name()),
+            owner: None,
             phase: "Running".into(),
             ready: true,
             terminating: false,

@@ -2,10 +2,12 @@
 //! Watches say what changed; the cluster's heartbeat says whether that can still be believed.
 
 pub mod asking;
+mod delete_pod;
 pub mod event_facts;
 mod following;
 pub mod image_proof;
 mod logs;
+mod objects;
 pub mod pod_facts;
 pub mod pod_row;
 pub mod probe;
@@ -15,13 +17,14 @@ pub mod store;
 pub mod table;
 mod timeline;
 mod watching;
+mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use app::model::{
-    BuiltImage, ComponentName, Failure, ImageState, LogFile, LogFrame, LogWish, PanelState,
-    Timeline, UnixMillis,
+    BuiltImage, ComponentName, Failure, ImageState, LiveObject, LogFile, LogFrame, LogWish,
+    ObjectKey, PanelState, RunId, Timeline, UnixMillis,
 };
 use app::ports::Live;
 use async_trait::async_trait;
@@ -100,6 +103,14 @@ impl Live for LiveRoom {
     async fn timeline(&self, from: UnixMillis, to: UnixMillis) -> Result<Timeline, Failure> {
         let connected = self.cluster.connected()?;
         Ok(timeline::read(&self.core, &connected, from, to).await?)
+    }
+
+    async fn object(&self, key: ObjectKey, everything: bool) -> Result<LiveObject, Failure> {
+        self.read_object(key, everything).await
+    }
+
+    async fn delete_pod(&self, uid: String) -> Result<RunId, Failure> {
+        self.start_delete_pod(uid).await
     }
 }
 

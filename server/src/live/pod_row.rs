@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use app::model::{
-    ComponentName, ContainerRow, ContainerState, PodRow, ProbeKind, ProbeLive, ProbeVerdict,
-    Termination, UnixMillis,
+    ComponentName, ContainerRow, ContainerState, PodOwner, PodRow, ProbeKind, ProbeLive,
+    ProbeVerdict, Termination, UnixMillis,
 };
 
 use super::pod_facts::{ContainerFacts, PodFacts};
@@ -37,6 +37,10 @@ pub fn pod_row(pod: &PodFacts, around: &Surroundings<'_>) -> PodRow {
         uid: pod.uid.clone(),
         name: pod.name.clone(),
         component: around.component.clone(),
+        owner: pod.owner.as_ref().map(|owner| PodOwner {
+            kind: owner.kind.clone(),
+            name: owner.name.clone(),
+        }),
         phase: pod.phase.clone(),
         ready: pod.ready,
         terminating: pod.deleted,

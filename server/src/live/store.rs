@@ -412,10 +412,21 @@ impl LiveStore {
                 is_proved(name, image, current)
             }),
             revision: facts.revision,
+            previous: self.previous_revision(facts),
             paused: facts.paused,
             drill: facts.drill,
             service,
         }
+    }
+
+    /// The newest revision before the current one whose ReplicaSet is still there.
+    fn previous_revision(&self, deployment: &DeploymentFacts) -> Option<u64> {
+        self.replica_sets
+            .values()
+            .filter(|set| set.deployment.as_deref() == Some(&deployment.name))
+            .map(|set| set.revision)
+            .filter(|revision| *revision > 0 && *revision < deployment.revision)
+            .max()
     }
 }
 

@@ -288,6 +288,14 @@ impl Live for Counting {
         self.called();
         Ok(Timeline::default())
     }
+    async fn object(&self, _: ObjectKey, _: bool) -> Result<LiveObject, Failure> {
+        self.called();
+        Err(Finding::new("X", "x", "x").into())
+    }
+    async fn delete_pod(&self, _: String) -> Result<RunId, Failure> {
+        self.called();
+        Ok(RunId(15))
+    }
 }
 #[async_trait]
 impl RunBook for Counting {

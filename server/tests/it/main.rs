@@ -20,6 +20,7 @@ mod helm_releases;
 mod image_builds;
 mod images;
 mod live_truth;
+mod live_work;
 mod live_world;
 mod minikube;
 mod preview;

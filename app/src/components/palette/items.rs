@@ -1,5 +1,7 @@
 //! What the command palette offers: places for everybody, deeds for those who may act.
 
+use std::borrow::Cow;
+
 use crate::model::{ComponentName, PanelState, RunId, RunView, StepId};
 use crate::theme::Theme;
 
@@ -7,7 +9,7 @@ use crate::theme::Theme;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// To a page of the panel.
-    Go(&'static str),
+    Go(Cow<'static, str>),
     /// Something outside, in a tab of its own.
     Open(String),
     Theme(Theme),
@@ -48,7 +50,7 @@ fn item(kind: &'static str, title: impl Into<String>, deed: Deed) -> Item {
 pub fn items(state: &PanelState, is_operator: bool) -> Vec<Item> {
     let mut all: Vec<Item> = StepId::ALL
         .into_iter()
-        .map(|step| item("Page", step.title(), Deed::Go(step.path())))
+        .map(|step| item("Page", step.title(), Deed::Go(step.path().into())))
         .collect();
     for (title, path) in [
         ("Demo screen", "/demo"),
@@ -57,14 +59,14 @@ pub fn items(state: &PanelState, is_operator: bool) -> Vec<Item> {
         ("Demo screen: Events", "/demo?scene=events"),
         ("Demo screen: Walk", "/demo?scene=walk"),
     ] {
-        all.push(item("Page", title, Deed::Go(path)));
+        all.push(item("Page", title, Deed::Go(path.into())));
     }
     for component in state.components.values() {
         let name = &component.component;
         all.push(item(
             "Component",
             format!("{name} on Live"),
-            Deed::Go("/live"),
+            Deed::Go("/live".into()),
         ));
         let url = component
             .service
@@ -76,9 +78,15 @@ pub fn items(state: &PanelState, is_operator: bool) -> Vec<Item> {
         if is_operator {
             let restart = Deed::Restart(name.clone());
             all.push(item("Component", format!("Restart {name}"), restart));
+            let yaml = Deed::Go(format!("/live?yaml=Deployment/{name}").into());
+            all.push(item("Component", format!("YAML of {name}"), yaml));
         }
     }
     if is_operator {
+        for tab in ["Logs", "Timeline"] {
+            let path = format!("/live?tab={}", tab.to_lowercase());
+            all.push(item("Page", format!("Live: {tab}"), Deed::Go(path.into())));
+        }
         for run in state.runs.values().filter(|run| RunView::is_going(run)) {
             let title = format!("Cancel: {}", run.kind.title());
             all.push(item("Action", title, Deed::Cancel(run.id)));

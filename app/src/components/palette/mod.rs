@@ -52,7 +52,7 @@ fn Commands() -> impl IntoView {
         }
         armed.set(None);
         match item.deed {
-            Deed::Go(path) => navigate(path, Default::default()),
+            Deed::Go(path) => navigate(&path, Default::default()),
             Deed::Open(url) => {
                 let _ = window().open_with_url_and_target_and_features(&url, "_blank", "noopener");
             }

@@ -230,6 +230,7 @@ pub fn live() -> ComponentLive {
         image: "todo-backend:1".into(),
         image_proved: Some(true),
         revision: 1,
+        previous: None,
         paused: false,
         drill: false,
         service: Some(ServiceRow {
@@ -257,6 +258,7 @@ pub fn pod() -> PodRow {
         uid: "u1".into(),
         name: "backend-1".into(),
         component: Some(name()),
+        owner: None,
         phase: "Running".into(),
         ready: true,
         terminating: false,

@@ -107,6 +107,7 @@ impl Seen {
                     | RunKind::Scale
                     | RunKind::Handover
                     | RunKind::Down
+                    | RunKind::DeletePod
             );
             if is_of_cluster && self.runs.insert(run.id) {
                 marks.push(TimelineMark {

@@ -124,6 +124,7 @@ fn changing() -> BTreeMap<&'static str, Value> {
             json!({"wish": {"component": "backend", "faults": ["kill-pod"], "hold_s": 0, "confirm": null}}),
         ),
         ("/api/drills/heal", json!({"component": "backend"})),
+        ("/api/live/delete-pod", json!({"uid": "any"})),
         (
             "/api/approvals/approve",
             json!({"id": "any", "hash": "any"}),
@@ -156,6 +157,7 @@ const HARMLESS: &[&str] = &[
     "/api/images/builder",
     "/api/images/cancel",
     "/api/live/log-file",
+    "/api/live/object",
     "/api/live/timeline",
     "/api/minikube/act",
     "/api/minikube/create",

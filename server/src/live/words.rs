@@ -1,0 +1,104 @@
+//! The findings of what is done and looked at on the Live page.
+
+use std::time::Duration;
+
+use app::model::{Finding, NextAction, ObjectKey, Remedy, StepId, Subject};
+
+use crate::adapters::kube::client::KubeError;
+
+fn about(finding: Finding, kind: &str, name: &str) -> Finding {
+    finding.about(Subject::Object {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+    })
+}
+
+fn advice(text: impl Into<String>) -> NextAction {
+    NextAction::Advice { text: text.into() }
+}
+
+fn check_again() -> NextAction {
+    NextAction::Do {
+        action: Remedy::Recheck,
+        label: "Check again".to_owned(),
+    }
+}
+
+pub(super) fn pod_gone() -> Finding {
+    Finding::new(
+        "POD_GONE",
+        "This pod is not there any more",
+        "It ended or was replaced since the page showed it. Nothing was deleted.",
+    )
+    .attention()
+    .next(advice("Look at the pods there are now"))
+}
+
+pub(super) fn not_deleted(name: &str, error: &KubeError) -> Finding {
+    // A conflict is another pod under the same name: the UID did not fit.
+    if error.is_not_found() || error.code() == Some(409) {
+        return about(pod_gone(), "Pod", name);
+    }
+    let finding = Finding::new(
+        "POD_NOT_DELETED",
+        format!("Pod {name} could not be deleted"),
+        format!("The cluster refused: {error}."),
+    );
+    let finding = if error.is_unreachable() {
+        finding.next(check_again())
+    } else {
+        finding.next(advice(
+            "Ask for the right to delete pods in this namespace, or use another cluster",
+        ))
+    };
+    about(finding, "Pod", name)
+}
+
+pub(super) fn pod_not_replaced(name: &str, what: &str, patience: Duration) -> Finding {
+    about(
+        Finding::new(
+            "POD_NOT_REPLACED",
+            format!("Pod {name} was deleted, but the wait went on too long"),
+            format!(
+                "Within {} s it was not seen that {what}. The cluster goes on by itself.",
+                patience.as_secs()
+            ),
+        )
+        .next(NextAction::Open {
+            step: StepId::Assist,
+            label: "See what is wrong".to_owned(),
+        }),
+        "Pod",
+        name,
+    )
+}
+
+pub(super) fn unreadable(key: &ObjectKey, error: &KubeError) -> Finding {
+    let (kind, name) = (key.kind().word(), key.name());
+    let finding = if error.is_not_found() {
+        Finding::new(
+            "OBJECT_GONE",
+            format!("There is no {kind} {name}"),
+            "The cluster does not have it, or not any more.",
+        )
+        .attention()
+        .next(advice("Close this and look at what is there now"))
+    } else if error.is_unreachable() {
+        Finding::new(
+            "CLUSTER_UNREACHABLE",
+            format!("{kind} {name} could not be read"),
+            format!("The API server did not answer: {error}."),
+        )
+        .next(check_again())
+    } else {
+        Finding::new(
+            "OBJECT_UNREADABLE",
+            format!("{kind} {name} may not be read"),
+            format!("The cluster refused: {error}."),
+        )
+        .next(advice(format!(
+            "Ask for the right to get this {kind} in this namespace"
+        )))
+    };
+    about(finding, kind, name)
+}
