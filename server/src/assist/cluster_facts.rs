@@ -1,7 +1,7 @@
 //! What the rules need of Services and Deployments beyond the rows on the page: selectors, ports and
 //! conditions. Watched, and kept as small as that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use app::model::{Namespace, ProbeKind};
@@ -18,6 +18,8 @@ use crate::adapters::kube::follow::{News, Scope, follow};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterFacts {
     pub services: BTreeMap<String, ServiceFacts>,
+    /// Whether a Service that is not there is missing, or only not known.
+    pub services_listed: bool,
     pub deployments: BTreeMap<String, DeploymentFacts>,
 }
 
@@ -50,8 +52,57 @@ impl std::fmt::Display for Port {
 pub struct DeploymentFacts {
     pub labels: BTreeMap<String, String>,
     pub containers: Vec<ContainerFacts>,
+    /// Names of the init containers.
+    pub init: BTreeSet<String>,
+    /// The hosts its environment names in URLs.
+    pub calls: Vec<Call>,
     /// The message of a true `ReplicaFailure` condition: its pods are refused.
     pub replica_failure: Option<String>,
+}
+
+/// A URL in an environment, down to what is harmless to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The variable it is in.
+    pub variable: String,
+    pub scheme: String,
+    /// The first label of the host: a Service's name, where it is one.
+    pub host: String,
+    pub port: u16,
+}
+
+impl Call {
+    /// From a variable whose value is written in the manifest.
+    fn of(variable: &str, value: &str, namespace: &str) -> Option<Self> {
+        let (scheme, rest) = value.trim().split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let address = authority.rsplit('@').next()?;
+        let (host, port) = match address.split_once(':') {
+            Some((host, port)) => (host, Some(port.parse().ok()?)),
+            None => (address, None),
+        };
+        let port = port.or(match scheme {
+            "http" | "ws" => Some(80),
+            "https" | "wss" => Some(443),
+            _ => None,
+        })?;
+        let mut labels = host.split('.');
+        let name = labels.next().filter(|name| !name.is_empty())?;
+        // `backend`, `backend.todo`, `backend.todo.svc`, `backend.todo.svc.cluster.local`
+        let is_ours = labels.next().is_none_or(|of| of == namespace)
+            && labels.next().is_none_or(|svc| svc == "svc");
+        is_ours.then(|| Self {
+            variable: variable.to_owned(),
+            scheme: scheme.to_owned(),
+            host: name.to_owned(),
+            port,
+        })
+    }
+
+    /// `http://backend:8000`
+    pub fn address(&self) -> String {
+        format!("{}://{}:{}", self.scheme, self.host, self.port)
+    }
 }
 
 /// A container's ports and where its probes ask.
@@ -105,7 +156,16 @@ pub async fn watch(client: &Client, namespace: &Namespace, shared: &SharedFacts,
         Api::<Service>::namespaced(client.clone(), namespace.as_str()),
         Scope::default(),
         stop.clone(),
-        keep(service_facts, |facts| &mut facts.services, shared, look),
+        keep(
+            service_facts,
+            |facts| {
+                // The first news of Services is the whole list of them.
+                facts.services_listed = true;
+                &mut facts.services
+            },
+            shared,
+            look,
+        ),
     );
     let deployments = follow(
         Api::<Deployment>::namespaced(client.clone(), namespace.as_str()),
@@ -222,6 +282,22 @@ pub fn deployment_facts(deployment: &Deployment) -> DeploymentFacts {
                     .map(move |container| container_facts(container, of_pod))
             })
             .collect(),
+        init: template
+            .spec
+            .iter()
+            .flat_map(|spec| spec.init_containers.iter().flatten())
+            .map(|container| container.name.clone())
+            .collect(),
+        calls: template
+            .spec
+            .iter()
+            .flat_map(|spec| &spec.containers)
+            .flat_map(|container| container.env.iter().flatten())
+            .filter_map(|variable| {
+                let namespace = deployment.metadata.namespace.as_deref().unwrap_or_default();
+                Call::of(&variable.name, variable.value.as_deref()?, namespace)
+            })
+            .collect(),
         replica_failure: failure.map(|condition| condition.message.clone().unwrap_or_default()),
     }
 }
@@ -255,5 +331,43 @@ fn container_facts(container: &Container, user_of_pod: Option<i64>) -> Container
         .into_iter()
         .filter_map(|(kind, port)| Some((kind, port?)))
         .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_of_the_own_namespace_are_calls_and_nothing_else_is_kept() {
+        let call = |value: &str| {
+            Call::of("URL", value, "todo").map(|call| (call.address(), format!("{call:?}")))
+        };
+        for (value, address) in [
+            ("http://backend:8000/api?x=1", Some("http://backend:8000")),
+            ("https://backend", Some("https://backend:443")),
+            (
+                "http://backend.todo.svc.cluster.local:80",
+                Some("http://backend:80"),
+            ),
+            (
+                "postgres://user:geheim@db:5432/todo",
+                Some("postgres://db:5432"),
+            ),
+            ("http://backend.other:8000", None),
+            ("https://api.openai.com/v1", None),
+            ("postgres://db/todo", None),
+            ("http://:80", None),
+            ("backend:8000", None),
+            ("", None),
+        ] {
+            let found = call(value);
+            assert_eq!(
+                found.as_ref().map(|(address, _)| address.as_str()),
+                address,
+                "{value}"
+            );
+            assert!(found.is_none_or(|(_, whole)| !whole.contains("geheim")));
+        }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use app::model::{
-    ComponentName, ContainerRow, PanelState, PodRow, ProjectView, Severity, Subject, UnixMillis,
+    ComponentName, ContainerRow, EventRow, OwnProbe, PanelState, PodRow, ProbeKind, ProjectView,
+    RunKind, Severity, Subject, UnixMillis,
 };
 
 use super::cluster_facts::ClusterFacts;
@@ -25,13 +26,82 @@ impl<'a> Facts<'a> {
         self.state.project.as_ref()
     }
 
-    /// Pods that matter: of the current template, of a component, and staying.
-    pub fn pods(&self) -> impl Iterator<Item = (&'a ComponentName, &'a PodRow)> {
+    /// Every pod of a component that stays, those that are over included.
+    pub fn all_pods(&self) -> impl Iterator<Item = (&'a ComponentName, &'a PodRow)> {
         self.state
             .pods
             .values()
-            .filter(|pod| pod.current && !pod.terminating)
+            .filter(|pod| !pod.terminating)
             .filter_map(|pod| Some((pod.component.as_ref()?, pod)))
+    }
+
+    /// Pods that matter: of the current template, and not over. A Deployment's pod that has failed
+    /// was replaced, and is only a trace.
+    pub fn pods(&self) -> impl Iterator<Item = (&'a ComponentName, &'a PodRow)> {
+        self.all_pods()
+            .filter(|(_, pod)| pod.current && pod.phase != "Failed")
+    }
+
+    /// The events about a pod with this reason.
+    pub fn events_of(&self, pod: &'a PodRow, reason: &str) -> impl Iterator<Item = &'a EventRow> {
+        self.state
+            .events
+            .values()
+            .filter(move |event| event.object_uid == pod.uid && event.reason == reason)
+    }
+
+    /// The last lines of a container that ended, or fails; empty where none were fetched.
+    pub fn log_of(&self, pod: &PodRow, container: &ContainerRow) -> &'a [String] {
+        let key = (pod.uid.clone(), container.name.clone());
+        self.logs.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    /// The newest answer to our own request of a probe.
+    pub fn own_probe(
+        &self,
+        pod: &PodRow,
+        container: &ContainerRow,
+        kind: ProbeKind,
+    ) -> Option<&'a OwnProbe> {
+        let of_pod = self.state.own_probes.get(&pod.uid)?;
+        of_pod.iter().find(|own| own.is_of(&container.name, kind))
+    }
+
+    /// Whether it is an init container; none is where the Deployment is not known.
+    pub fn is_init(&self, component: &ComponentName, container: &ContainerRow) -> bool {
+        let deployment = self.cluster.deployments.get(component.as_str());
+        deployment.is_some_and(|own| own.init.contains(&container.name))
+    }
+
+    /// Objects and pods differ from what was deployed on purpose while one of these goes.
+    pub fn is_deploying(&self) -> bool {
+        self.state.runs.values().any(|run| {
+            run.is_going()
+                && matches!(
+                    run.kind,
+                    RunKind::Deploy
+                        | RunKind::Down
+                        | RunKind::Handover
+                        | RunKind::Undo
+                        | RunKind::Approved
+                        | RunKind::TakeBack
+                        | RunKind::Drill
+                        | RunKind::Trial
+                )
+        })
+    }
+
+    pub fn namespace(&self) -> &'a str {
+        self.project()
+            .map_or("", |project| project.namespace.as_str())
+    }
+
+    /// ` --namespace todo`, for the end of a command.
+    pub fn namespace_flag(&self) -> String {
+        match self.namespace() {
+            "" => String::new(),
+            namespace => format!(" --namespace {namespace}"),
+        }
     }
 
     /// The port a component listens on, by slipway.toml.

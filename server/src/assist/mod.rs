@@ -29,7 +29,7 @@ use debounce::Debounce;
 
 pub use cluster_facts::ClusterFacts;
 pub use facts::{Facts, LogTails};
-pub use rules::diagnose;
+pub use rules::{CODES, diagnose, page};
 
 /// What is wrong by the panel's state alone: for those who have no watch of their own. It knows no
 /// log lines and no Service's selector.

@@ -5,56 +5,7 @@ use std::collections::BTreeSet;
 use app::model::{Finding, Severity};
 
 use super::facts::weight;
-
-/// Causes first; what comes later in this list may follow from what comes earlier.
-const ORDER: [&str; 23] = [
-    "CLUSTER_UNREACHABLE",
-    "QUOTA_OR_ADMISSION",
-    "UNSCHEDULABLE",
-    "IMAGE_NEVER_PULL",
-    "IMAGE_PULL_FAILED",
-    "SECRET_OBJECT_MISSING",
-    "SECRET_KEY_MISSING",
-    "CONFIGMAP_MISSING",
-    "SECRET_NOT_SET",
-    "CONTAINER_CONFIG",
-    "RUNS_AS_ROOT",
-    "OOM_KILLED",
-    "CRASH_LOOP",
-    "PROBE_FAILING",
-    "SERVICE_PORT_MISMATCH",
-    "SELECTOR_MATCHES_NOTHING",
-    "ROLLOUT_STUCK",
-    "SCALED_TO_ZERO",
-    "LOAD_BALANCER_PENDING",
-    "IMAGE_NOT_IN_CLUSTER",
-    "PODS_STALE_SECRETS",
-    "IMAGE_OUTDATED",
-    "IMAGE_OVER_BUDGET",
-];
-
-/// Why a container cannot even start. All that is seen of its component besides follows from it.
-const NOT_STARTED: [&str; 9] = [
-    "QUOTA_OR_ADMISSION",
-    "UNSCHEDULABLE",
-    "IMAGE_NEVER_PULL",
-    "IMAGE_PULL_FAILED",
-    "SECRET_OBJECT_MISSING",
-    "SECRET_KEY_MISSING",
-    "CONFIGMAP_MISSING",
-    "CONTAINER_CONFIG",
-    "RUNS_AS_ROOT",
-];
-const FOLLOWS_NOT_STARTED: [&str; 8] = [
-    "ROLLOUT_STUCK",
-    "CRASH_LOOP",
-    "OOM_KILLED",
-    "PROBE_FAILING",
-    "SELECTOR_MATCHES_NOTHING",
-    "PODS_STALE_SECRETS",
-    "IMAGE_NOT_IN_CLUSTER",
-    "IMAGE_OUTDATED",
-];
+use super::rules::known;
 
 /// Leaves out duplicates and consequences and puts the worst first.
 pub fn order(mut findings: Vec<Finding>) -> Vec<Finding> {
@@ -73,31 +24,19 @@ pub fn order(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
+/// Findings of other rooms come before those of the rules: they are about the machine.
 fn rank(code: &str) -> usize {
-    ORDER
-        .iter()
-        .position(|known| *known == code)
-        .unwrap_or(ORDER.len())
+    known(code).map_or(0, |(rank, _)| rank + 1)
 }
 
 fn explains(cause: &Finding, other: &Finding) -> bool {
     if cause.severity != Severity::Failed || cause.subject != other.subject {
         return false;
     }
-    let other = other.code.as_str();
-    match cause.code.as_str() {
-        code if NOT_STARTED.contains(&code) => FOLLOWS_NOT_STARTED.contains(&other),
-        "OOM_KILLED" => matches!(
-            other,
-            "CRASH_LOOP" | "PROBE_FAILING" | "SELECTOR_MATCHES_NOTHING" | "ROLLOUT_STUCK"
-        ),
-        "CRASH_LOOP" => matches!(
-            other,
-            "PROBE_FAILING" | "SELECTOR_MATCHES_NOTHING" | "ROLLOUT_STUCK"
-        ),
-        "PROBE_FAILING" => other == "ROLLOUT_STUCK",
-        _ => false,
-    }
+    let (Some((_, cause)), Some((_, other))) = (known(&cause.code), known(&other.code)) else {
+        return false;
+    };
+    other.follows.contains(&cause.layer)
 }
 
 #[cfg(test)]

@@ -258,7 +258,7 @@ mod tests {
         let trouble = trouble(&pod).expect("in trouble");
         assert_eq!(trouble.patience, Duration::from_secs(30));
         let finding = finding("backend", "todo", &pod, &trouble, &[]);
-        assert_eq!(finding.code, "UNSCHEDULABLE");
+        assert_eq!(finding.code, "NODE_MEMORY_SHORT");
         assert!(finding.why.contains("memory"));
         assert!(finding.evidence[0].text.starts_with("0/1 nodes"));
     }

@@ -91,6 +91,26 @@ fn every_finding_is_documented_and_every_documented_finding_exists() {
     );
 }
 
+const BEGIN: &str = "<!-- The rules of the diagnosis write what follows. -->\n";
+const END: &str = "<!-- Until here. -->\n";
+
+/// `SLIPWAY_WRITE_DOCS=1 cargo nextest run -p app -p practice -p server -E 'test(assist_docs)'`
+/// writes the page.
+#[test]
+fn the_sections_of_the_diagnosis_are_as_the_rules_have_them() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/findings.md");
+    let page = std::fs::read_to_string(&path).expect("docs/findings.md");
+    let (before, rest) = page.split_once(BEGIN).expect("where it begins");
+    let (written, after) = rest.split_once(END).expect("where it ends");
+    let wanted = format!("\n{}", server::assist::page(server::assist::CODES));
+    if std::env::var_os("SLIPWAY_WRITE_DOCS").is_some() {
+        let page = format!("{before}{BEGIN}{wanted}{END}{after}");
+        std::fs::write(&path, page).expect("written");
+    } else {
+        assert_eq!(written, wanted, "write it with SLIPWAY_WRITE_DOCS=1");
+    }
+}
+
 #[test]
 fn every_documented_finding_says_why_and_what_next() {
     let page = include_str!("../../../docs/findings.md");

@@ -1,14 +1,61 @@
-//! Secrets and ConfigMaps the pods need and do not find.
+//! Containers that cannot be made as the pod asks for them: Secrets, ConfigMaps, users, settings.
 
-use app::model::{
-    ContainerRow, ContainerState, Finding, NextAction, Remedy, Rollout, SecretState, StepId,
-    Subject,
-};
+use app::model::{ComponentName, ContainerState, Finding, NextAction, StepId};
 
+use super::code::{Code, START};
+use super::crash;
 use crate::assist::Facts;
 use crate::assist::facts::{about, capitalized};
 
-fn open_secrets() -> NextAction {
+pub const SECRET_KEY_MISSING: Code = Code {
+    code: "SECRET_KEY_MISSING",
+    what: "A pod reads a key that the Secret does not have, or a deploy would make such a pod.",
+    why: "The value was never entered or was deleted, or the manifest misspells the key.",
+    next: "Enter the value on the Secrets page. The pod starts by itself afterwards.",
+    ..START
+};
+
+pub const SECRET_OBJECT_MISSING: Code = Code {
+    code: "SECRET_OBJECT_MISSING",
+    what: "A pod reads a Secret that does not exist.",
+    why: "No value was entered yet, or the manifest names another Secret than `slipway.toml`.",
+    next: "Enter the values on the Secrets page, or correct the name.",
+    ..START
+};
+
+pub const CONFIGMAP_MISSING: Code = Code {
+    code: "CONFIGMAP_MISSING",
+    what: "A pod reads a ConfigMap that does not exist, or a deploy would make such a pod.",
+    why: "The manifests do not contain it, or misspell its name.",
+    next: "Add it to the manifests, then deploy.",
+    ..START
+};
+
+pub const CONFIGMAP_KEY_MISSING: Code = Code {
+    code: "CONFIGMAP_KEY_MISSING",
+    what: "A pod reads a key that its ConfigMap does not have.",
+    why: "The key was removed from the ConfigMap, or the Deployment misspells it.",
+    next: "Add the key to the ConfigMap in the manifests, or correct its name, then deploy. The pod starts by itself when the key appears.",
+    ..START
+};
+
+pub const RUNS_AS_ROOT: Code = Code {
+    code: "RUNS_AS_ROOT",
+    what: "A container may not start because it would run as root; `attention`: it runs as root.",
+    why: "Its image names no unprivileged user by number and its manifest names none. With `runAsNonRoot` the node refuses to start it.",
+    next: "Add `USER 10001:10001` to the Dockerfile or `runAsUser` to the manifest.",
+    ..START
+};
+
+pub const CONTAINER_CONFIG: Code = Code {
+    code: "CONTAINER_CONFIG",
+    what: "The node refuses to create a container as the manifest describes it.",
+    why: "The evidence has the node's own words.",
+    next: "Correct the manifest, then deploy.",
+    ..START
+};
+
+pub fn open_secrets() -> NextAction {
     NextAction::Open {
         step: StepId::Secrets,
         label: "Enter the secret".to_owned(),
@@ -29,7 +76,14 @@ pub enum Complaint {
 /// Reads the kubelet's message.
 pub fn complaint(message: &str) -> Complaint {
     let lower = message.to_ascii_lowercase();
-    if lower.contains("runasnonroot") || lower.contains("image will run as root") {
+    if [
+        "runasnonroot",
+        "image will run as root",
+        "breaks non-root policy",
+    ]
+    .iter()
+    .any(|words| lower.contains(words))
+    {
         return Complaint::Root;
     }
     if let Some((_, rest)) = message.split_once("couldn't find key ")
@@ -45,6 +99,19 @@ pub fn complaint(message: &str) -> Complaint {
             Complaint::ConfigMapKey { key, map: name }
         } else {
             Complaint::SecretKey { key, secret: name }
+        };
+    }
+    // A volume's own words; they do not name the object.
+    if let Some((_, key)) = message.split_once("non-existent config key: ") {
+        return Complaint::ConfigMapKey {
+            key: first_word(key),
+            map: String::new(),
+        };
+    }
+    if let Some((_, key)) = message.split_once("non-existent secret key: ") {
+        return Complaint::SecretKey {
+            key: first_word(key),
+            secret: String::new(),
         };
     }
     let quoted = |before: &str| {
@@ -63,8 +130,73 @@ pub fn complaint(message: &str) -> Complaint {
     Complaint::Other
 }
 
-/// SECRET_KEY_MISSING, SECRET_OBJECT_MISSING, CONFIGMAP_MISSING, RUNS_AS_ROOT and CONTAINER_CONFIG: the container cannot be
-/// created as the pod asks for it.
+fn first_word(text: &str) -> String {
+    let word = text.split_whitespace().next().unwrap_or_default();
+    word.trim_end_matches([',', ';', '.']).to_owned()
+}
+
+/// The finding about a complaint; none where the words say nothing that is known.
+pub fn complained(component: &ComponentName, complaint: &Complaint) -> Option<Finding> {
+    let name = capitalized(component);
+    let open_deploy = NextAction::Open {
+        step: StepId::Deploy,
+        label: "Deploy after mending the manifest".to_owned(),
+    };
+    let of = |kind: &str, object: &str| match object {
+        "" => format!("a {kind}"),
+        object => format!("the {kind} {object}"),
+    };
+    let finding = match complaint {
+        Complaint::SecretKey { key, secret } => SECRET_KEY_MISSING
+            .finding(
+                format!("{name} cannot start without {key}"),
+                format!(
+                    "Its pod reads the key {key} of {}, and the Secret has no such key.",
+                    of("Secret", secret)
+                ),
+            )
+            .next(open_secrets()),
+        Complaint::Secret { secret } => SECRET_OBJECT_MISSING
+            .finding(
+                format!("{name} cannot start without its secrets"),
+                format!("Its pod reads the Secret {secret}, and the cluster has none of that name."),
+            )
+            .next(open_secrets()),
+        Complaint::ConfigMapKey { key, map } => CONFIGMAP_KEY_MISSING
+            .finding(
+                format!("{name} cannot start without {key}"),
+                format!(
+                    "Its pod reads the key {key} of {}, and the ConfigMap has no such key.",
+                    of("ConfigMap", map)
+                ),
+            )
+            .next(NextAction::Advice {
+                text: format!("Add {key} to the ConfigMap, or correct the key in the manifest"),
+            })
+            .next(open_deploy),
+        Complaint::ConfigMap { map } => CONFIGMAP_MISSING
+            .finding(
+                format!("{name} cannot start without its configuration"),
+                format!("Its pod reads the ConfigMap {map}, and the cluster has none of that name."),
+            )
+            .next(NextAction::Advice {
+                text: format!("Add the ConfigMap {map} to the manifests, or correct its name"),
+            })
+            .next(open_deploy),
+        Complaint::Root => RUNS_AS_ROOT
+            .finding(
+                format!("{name} may not run as root"),
+                "Its manifest says runAsNonRoot, and neither it nor the image names an unprivileged user by number.",
+            )
+            .next(NextAction::Advice {
+                text: "Add a line like USER 10001:10001 to its Dockerfile, or runAsUser to its manifest".to_owned(),
+            }),
+        Complaint::Other => return None,
+    };
+    Some(finding.about(about(component)))
+}
+
+/// The container cannot be created as the pod asks for it.
 pub fn container_config(facts: &Facts<'_>) -> Vec<Finding> {
     facts
         .containers()
@@ -72,143 +204,29 @@ pub fn container_config(facts: &Facts<'_>) -> Vec<Finding> {
             let ContainerState::Waiting { reason, message } = &container.state else {
                 return None;
             };
-            if !matches!(reason.as_str(), "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError") {
+            let cannot = matches!(
+                reason.as_str(),
+                "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError"
+            );
+            // A program that cannot be started has a rule of its own.
+            if !cannot || crash::start_failure(message).is_some() {
                 return None;
             }
-            let name = capitalized(component);
-            let open_deploy = NextAction::Open {
-                step: StepId::Deploy,
-                label: "Deploy again".to_owned(),
-            };
-            let finding = match complaint(message) {
-                Complaint::SecretKey { key, secret } => Finding::new(
-                    "SECRET_KEY_MISSING",
-                    format!("{name} cannot start without {key}"),
-                    format!("Its pod reads the key {key} of the Secret {secret}, and the Secret has no such key."),
-                )
-                .next(open_secrets()),
-                Complaint::Secret { secret } => Finding::new(
-                    "SECRET_OBJECT_MISSING",
-                    format!("{name} cannot start without its secrets"),
-                    format!("Its pod reads the Secret {secret}, and the cluster has none of that name."),
-                )
-                .next(open_secrets()),
-                Complaint::ConfigMapKey { key, map } => Finding::new(
-                    "CONFIGMAP_MISSING",
-                    format!("{name} cannot start without {key}"),
-                    format!("Its pod reads the key {key} of the ConfigMap {map}, and the ConfigMap has no such key."),
-                )
-                .next(open_deploy),
-                Complaint::ConfigMap { map } => Finding::new(
-                    "CONFIGMAP_MISSING",
-                    format!("{name} cannot start without its configuration"),
-                    format!("Its pod reads the ConfigMap {map}, and the cluster has none of that name."),
-                )
-                .next(open_deploy),
-                Complaint::Root => Finding::new(
-                    "RUNS_AS_ROOT",
-                    format!("{name} may not run as root"),
-                    "Its manifest says runAsNonRoot, and its image names no unprivileged user by number.".to_owned(),
-                )
-                .next(NextAction::Advice {
-                    text: "Add a line like USER 10001:10001 to its Dockerfile, or runAsUser to its manifest".to_owned(),
-                }),
-                Complaint::Other => Finding::new(
-                    "CONTAINER_CONFIG",
-                    format!("{name} cannot be created"),
-                    "The node refuses to create its container as the manifest describes it.".to_owned(),
-                )
-                .next(NextAction::Advice {
-                    text: "Correct the manifest by the message below, then deploy".to_owned(),
-                }),
-            };
-            Some(
-                finding
+            let finding = complained(component, &complaint(message)).unwrap_or_else(|| {
+                CONTAINER_CONFIG
+                    .finding(
+                        format!("{} cannot be created", capitalized(component)),
+                        "The node refuses to create its container as the manifest describes it.",
+                    )
+                    .next(NextAction::Advice {
+                        text: "Correct the manifest by the message below, then deploy".to_owned(),
+                    })
                     .about(about(component))
-                    .evidence(format!("Pod {}, container {}, {reason}", pod.name, container.name), message.clone()),
-            )
-        })
-        .collect()
-}
-
-/// A pod already says that it misses this key; that finding knows more.
-fn is_complained_about(facts: &Facts<'_>, wanted: &str) -> bool {
-    facts.containers().any(|(_, _, container)| {
-        let ContainerState::Waiting { message, .. } = &container.state else {
-            return false;
-        };
-        match complaint(message) {
-            Complaint::SecretKey { key, .. } => key == wanted,
-            Complaint::Secret { .. } => true,
-            _ => false,
-        }
-    })
-}
-
-/// SECRET_NOT_SET: something is deployed that needs a value nobody entered.
-pub fn secret_not_set(facts: &Facts<'_>) -> Vec<Finding> {
-    facts
-        .state
-        .secrets
-        .iter()
-        .filter(|secret| secret.required && secret.state == SecretState::Unset)
-        .filter(|secret| !is_complained_about(facts, secret.key.as_str()))
-        .filter_map(|secret| {
-            let reader = secret.components.iter().find(|component| {
-                facts
-                    .state
-                    .components
-                    .get(*component)
-                    .is_some_and(|live| live.rollout != Rollout::Absent)
-            })?;
-            Some(
-                Finding::new(
-                    "SECRET_NOT_SET",
-                    format!("{} is not set", secret.key),
-                    format!(
-                        "{} is deployed and needs it ({}).",
-                        capitalized(reader),
-                        secret.label
-                    ),
-                )
-                .about(Subject::Secret {
-                    key: secret.key.clone(),
-                })
-                .next(open_secrets()),
-            )
-        })
-        .collect()
-}
-
-/// PODS_STALE_SECRETS: pods run with values from before the last change.
-pub fn stale_secrets(facts: &Facts<'_>) -> Vec<Finding> {
-    facts
-        .pods()
-        .filter(|(_, pod)| {
-            let runs = |container: &ContainerRow| {
-                matches!(container.state, ContainerState::Running { .. })
-            };
-            // What has not started yet will read the new values.
-            pod.stale_secrets && pod.containers.iter().any(runs)
-        })
-        .map(|(component, pod)| {
-            Finding::new(
-                "PODS_STALE_SECRETS",
-                format!("{} still runs with old secrets", capitalized(component)),
-                "A pod reads its environment when it starts, and a secret was changed after that.",
-            )
-            .attention()
-            .about(about(component))
-            .next(NextAction::Do {
-                action: Remedy::RestartComponent {
-                    component: component.clone(),
-                },
-                label: format!("Restart {component}"),
-            })
-            .evidence(
-                format!("Pod {}", pod.name),
-                "started before the newest change",
-            )
+            });
+            Some(finding.evidence(
+                format!("Pod {}, container {}, {reason}", pod.name, container.name),
+                message.clone(),
+            ))
         })
         .collect()
 }

@@ -1,120 +1,54 @@
-//! Images: not there, not to be had, or not as they should be.
+//! Built images: gone, older than the newest, larger than planned, or of root.
 
 use app::model::{
-    ComponentName, ContainerState, Finding, ImageState, NextAction, Remedy, Rollout, RunKind,
-    StepId, humanize_bytes,
+    ComponentName, Finding, ImageState, NextAction, Remedy, Rollout, RunKind, StepId,
+    humanize_bytes,
 };
 
+use super::code::{Code, NOT_STARTED, UPKEEP};
+use super::config::RUNS_AS_ROOT;
 use crate::adapters::docker;
 use crate::assist::Facts;
 use crate::assist::facts::{about, capitalized};
 
-fn build() -> NextAction {
+pub const IMAGE_NOT_IN_CLUSTER: Code = Code {
+    code: "IMAGE_NOT_IN_CLUSTER",
+    follows: NOT_STARTED,
+    what: "A built image is not in the cluster's runtime.",
+    why: "It was removed, the cluster was made anew, or handing it over did not work. Pods that run go on; a new one cannot start.",
+    next: "Build again. If it happens again, see whether the node has space.",
+    ..UPKEEP
+};
+
+pub const IMAGE_OUTDATED: Code = Code {
+    code: "IMAGE_OUTDATED",
+    follows: NOT_STARTED,
+    what: "The pods run another image than the one that was built last.",
+    why: "The image was built after the last deploy.",
+    next: "Deploy.",
+    ..UPKEEP
+};
+
+pub const IMAGE_OVER_BUDGET: Code = Code {
+    code: "IMAGE_OVER_BUDGET",
+    what: "An image is larger than `size_budget` allows.",
+    why: "It carries more than the program needs.",
+    next: "Leave out what is not needed, or raise `size_budget` in `slipway.toml`.",
+    ..UPKEEP
+};
+
+pub fn build() -> NextAction {
     NextAction::Do {
         action: Remedy::BuildImages,
         label: "Build images".to_owned(),
     }
 }
 
-fn deploy() -> NextAction {
+pub fn deploy() -> NextAction {
     NextAction::Do {
         action: Remedy::Deploy,
         label: "Deploy the built image".to_owned(),
     }
-}
-
-/// IMAGE_NEVER_PULL: the pod may not pull, and its image is not on the node.
-pub fn never_pull(facts: &Facts<'_>) -> Vec<Finding> {
-    facts
-        .containers()
-        .filter_map(|(component, pod, container)| {
-            let ContainerState::Waiting { reason, message } = &container.state else {
-                return None;
-            };
-            if reason != "ErrImageNeverPull" {
-                return None;
-            }
-            let known = facts
-                .state
-                .images
-                .iter()
-                .find(|view| &view.component == component)
-                .map(|view| &view.state);
-            let wanted = &container.image;
-            let (why, next) = match known {
-                Some(ImageState::InCluster { image, .. }) if !same(&image.reference, wanted) => (
-                    format!(
-                        "Its pod asks for {wanted}, which is not on the node. The image in the cluster is {}.",
-                        image.reference
-                    ),
-                    vec![deploy(), build()],
-                ),
-                Some(ImageState::InCluster { .. }) => (
-                    format!("Its pod asked for {wanted} before it was on the node; the next try should find it."),
-                    vec![NextAction::Do {
-                        action: Remedy::RestartComponent {
-                            component: component.clone(),
-                        },
-                        label: format!("Restart {component}"),
-                    }],
-                ),
-                _ => (
-                    format!("Its pod asks for {wanted}, which is not on the node, and its pull policy forbids fetching it."),
-                    vec![build(), deploy()],
-                ),
-            };
-            let mut finding = Finding::new(
-                "IMAGE_NEVER_PULL",
-                format!("{} cannot start without its image", capitalized(component)),
-                why,
-            )
-            .about(about(component))
-            .evidence(format!("Pod {}", pod.name), message.clone());
-            finding.next = next;
-            Some(finding)
-        })
-        .collect()
-}
-
-fn same(one: &str, other: &str) -> bool {
-    practice::images::normalize(one) == practice::images::normalize(other)
-}
-
-/// IMAGE_PULL_FAILED: the runtime tried to fetch the image and could not.
-pub fn pull(facts: &Facts<'_>) -> Vec<Finding> {
-    facts
-        .containers()
-        .filter_map(|(component, pod, container)| {
-            let ContainerState::Waiting { reason, message } = &container.state else {
-                return None;
-            };
-            let why = match reason.as_str() {
-                "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable" => format!(
-                    "The cluster tries to fetch {} and cannot. An image that was built here must not be fetched: its pull policy should be Never or IfNotPresent.",
-                    container.image
-                ),
-                "InvalidImageName" => format!("`{}` is not a valid image name.", container.image),
-                "ImageInspectError" => {
-                    format!("The cluster cannot read the image {}.", container.image)
-                }
-                _ => return None,
-            };
-            Some(
-                Finding::new(
-                    "IMAGE_PULL_FAILED",
-                    format!("{} cannot get its image", capitalized(component)),
-                    why,
-                )
-                .about(about(component))
-                .next(build())
-                .next(deploy())
-                .next(NextAction::Advice {
-                    text: "Set imagePullPolicy: Never in the manifest, then deploy".to_owned(),
-                })
-                .evidence(format!("Pod {}, {reason}", pod.name), message.clone()),
-            )
-        })
-        .collect()
 }
 
 fn is_deployed(facts: &Facts<'_>, component: &ComponentName) -> bool {
@@ -147,15 +81,12 @@ pub fn gone(facts: &Facts<'_>) -> Vec<Finding> {
                 return None;
             };
             Some(
-                Finding::new(
-                    "IMAGE_NOT_IN_CLUSTER",
-                    format!("The image of {} is not in the cluster", view.component),
+                IMAGE_NOT_IN_CLUSTER.finding(format!("The image of {} is not in the cluster", view.component),
                     format!(
                         "{} was built, and the cluster's runtime does not list it. Pods that run go on; a new one could not start.",
                         image.reference
                     ),
                 )
-                .attention()
                 .about(about(&view.component))
                 .next(build())
                 .next(NextAction::Open {
@@ -187,18 +118,17 @@ pub fn outdated(facts: &Facts<'_>) -> Vec<Finding> {
             }
             let component = capitalized(&view.component);
             Some(
-                Finding::new(
-                    "IMAGE_OUTDATED",
-                    format!("{component} runs another image than the one built"),
-                    format!(
-                        "Its pods run {}, and the newest image in the cluster is {}.",
-                        live.image, image.reference
-                    ),
-                )
-                .attention()
-                .about(about(&view.component))
-                .next(deploy())
-                .evidence("Image", format!("{} {}", image.reference, image.id)),
+                IMAGE_OUTDATED
+                    .finding(
+                        format!("{component} runs another image than the one built"),
+                        format!(
+                            "Its pods run {}, and the newest image in the cluster is {}.",
+                            live.image, image.reference
+                        ),
+                    )
+                    .about(about(&view.component))
+                    .next(deploy())
+                    .evidence("Image", format!("{} {}", image.reference, image.id)),
             )
         })
         .collect()
@@ -226,9 +156,7 @@ pub fn as_root(facts: &Facts<'_>) -> Vec<Finding> {
                     }
             });
             is_root.then(|| {
-                Finding::new(
-                    "RUNS_AS_ROOT",
-                    format!("{} runs as root", capitalized(&view.component)),
+                RUNS_AS_ROOT.finding(format!("{} runs as root", capitalized(&view.component)),
                     "Neither its image nor its manifest names an unprivileged user, so a flaw in the program has the whole container.",
                 )
                 .attention()
@@ -264,16 +192,13 @@ pub fn over_budget(facts: &Facts<'_>) -> Vec<Finding> {
                 .find(|component| component.name == view.component)?
                 .size_budget_bytes?;
             (image.size_bytes > budget).then(|| {
-                Finding::new(
-                    "IMAGE_OVER_BUDGET",
-                    format!("The image of {} is larger than planned", view.component),
+                IMAGE_OVER_BUDGET.finding(format!("The image of {} is larger than planned", view.component),
                     format!(
                         "It has {}, and slipway.toml allows {}.",
                         humanize_bytes(image.size_bytes),
                         humanize_bytes(budget)
                     ),
                 )
-                .attention()
                 .about(about(&view.component))
                 .next(NextAction::Advice {
                     text: "Leave out what the program does not need, or raise size_budget in slipway.toml".to_owned(),

@@ -4,9 +4,35 @@ use std::collections::BTreeMap;
 
 use app::model::{ClusterKind, ComponentName, Finding, LoadBalancer, NextAction, StepId, Subject};
 
+use super::code::{Code, NOT_UP, UPKEEP, WAY};
 use crate::assist::Facts;
 use crate::assist::cluster_facts::{DeploymentFacts, Port, ServiceFacts};
 use crate::assist::facts::{about, capitalized};
+
+pub const SERVICE_PORT_MISMATCH: Code = Code {
+    code: "SERVICE_PORT_MISMATCH",
+    what: "A Service sends to a port where nothing listens.",
+    why: "`targetPort` is neither a port of the container nor the one in `slipway.toml`.",
+    next: "Correct `targetPort`, then deploy.",
+    ..WAY
+};
+
+pub const SELECTOR_MATCHES_NOTHING: Code = Code {
+    code: "SELECTOR_MATCHES_NOTHING",
+    follows: NOT_UP,
+    what: "Nothing stands behind a Service although its pods are well, or nothing ever can.",
+    why: "The Service's selector differs from the labels of the pod template.",
+    next: "Make them equal, then deploy.",
+    ..WAY
+};
+
+pub const LOAD_BALANCER_PENDING: Code = Code {
+    code: "LOAD_BALANCER_PENDING",
+    what: "A Service of type LoadBalancer has no address.",
+    why: "Something has to give it one: on minikube that is `minikube tunnel`, in a cloud it takes a minute or two.",
+    next: "Do what the finding says for this kind of cluster, or open the address it offers meanwhile.",
+    ..UPKEEP
+};
 
 fn components<'a>(facts: &Facts<'a>) -> impl Iterator<Item = &'a ComponentName> {
     facts
@@ -46,9 +72,7 @@ pub fn service_port_mismatch(facts: &Facts<'_>) -> Vec<Finding> {
             };
             let right = listens.map_or_else(|| declared(deployment), |port| port.to_string());
             Some(
-                Finding::new(
-                    "SERVICE_PORT_MISMATCH",
-                    format!("Nothing can reach {component} through its Service"),
+                SERVICE_PORT_MISMATCH.finding(format!("Nothing can reach {component} through its Service"),
                     format!(
                         "Port {port} of the Service {component} leads to port {target}, and {has}."
                     ),
@@ -134,9 +158,7 @@ pub fn selector_matches_nothing(facts: &Facts<'_>) -> Vec<Finding> {
                 (None, 1) => format!("A pod of {component} is ready, and the Service {component} has no address behind it."),
                 (None, more) => format!("{more} pods of {component} are ready, and the Service {component} has no address behind it."),
             };
-            let mut finding = Finding::new(
-                "SELECTOR_MATCHES_NOTHING",
-                format!("{} is not reachable", capitalized(component)),
+            let mut finding = SELECTOR_MATCHES_NOTHING.finding(format!("{} is not reachable", capitalized(component)),
                 why,
             )
             .about(about(component))
@@ -193,16 +215,15 @@ pub fn load_balancer_pending(facts: &Facts<'_>) -> Vec<Finding> {
             let service = live.service.as_ref()?;
             (service.load_balancer == LoadBalancer::Pending).then_some(())?;
             let (why, next) = pending_on(&cluster.kind);
-            let mut finding = Finding::new(
-                "LOAD_BALANCER_PENDING",
-                format!("{} waits for an address", capitalized(component)),
-                why,
-            )
-            .attention()
-            .about(Subject::Object {
-                kind: "Service".to_owned(),
-                name: service.name.clone(),
-            });
+            let mut finding = LOAD_BALANCER_PENDING
+                .finding(
+                    format!("{} waits for an address", capitalized(component)),
+                    why,
+                )
+                .about(Subject::Object {
+                    kind: "Service".to_owned(),
+                    name: service.name.clone(),
+                });
             finding.next = next;
             if let Some(url) = &service.open_url {
                 finding = finding.evidence("It can be opened here meanwhile", url.clone());

@@ -2,20 +2,30 @@
 
 use app::model::{ComponentLive, Finding, NextAction, Remedy, Rollout, Subject};
 
+use super::code::Layer;
+use super::config::{SECRET_KEY_MISSING, SECRET_OBJECT_MISSING};
+use super::known;
+use super::rollout::ROLLOUT_STUCK;
+use super::secrets::SECRET_NOT_SET;
 use crate::assist::Facts;
 
-/// Findings that a template brings, so that going back to the one before can heal them.
-const OF_THE_TEMPLATE: [&str; 9] = [
-    "IMAGE_NEVER_PULL",
-    "IMAGE_PULL_FAILED",
-    "CONFIGMAP_MISSING",
-    "CONTAINER_CONFIG",
-    "RUNS_AS_ROOT",
-    "OOM_KILLED",
-    "CRASH_LOOP",
-    "PROBE_FAILING",
-    "ROLLOUT_STUCK",
+/// Not in a pod template, whoever is kept from starting by it.
+const OF_SECRETS: [&str; 3] = [
+    SECRET_OBJECT_MISSING.code,
+    SECRET_KEY_MISSING.code,
+    SECRET_NOT_SET.code,
 ];
+
+/// A template brought it, so that going back to the one before can heal it.
+fn is_of_template(code: &str) -> bool {
+    let of_template = known(code).is_some_and(|(_, code)| {
+        matches!(
+            code.layer,
+            Layer::Start | Layer::Memory | Layer::Told | Layer::Crash | Layer::Ready
+        )
+    });
+    of_template && !OF_SECRETS.contains(&code) || code == ROLLOUT_STUCK.code
+}
 
 /// Adds the proposals, after what the rules themselves say.
 pub fn add(facts: &Facts<'_>, findings: &mut [Finding]) {
@@ -33,7 +43,12 @@ pub fn add(facts: &Facts<'_>, findings: &mut [Finding]) {
                 format!("Propose to start {component}"),
                 format!("{component} has no pods because it is scaled to 0."),
             ),
-            code if OF_THE_TEMPLATE.contains(&code) && can_go_back(live) => (
+            "DEPLOYMENT_PAUSED" => (
+                vec!["rollout", "resume", &deployment],
+                format!("Propose to resume {component}"),
+                format!("{component} is paused, so no change of it reaches a pod."),
+            ),
+            code if is_of_template(code) && can_go_back(live) => (
                 vec!["rollout", "undo", &deployment],
                 format!("Propose to take {component} back"),
                 format!(

@@ -1,13 +1,75 @@
-//! Rollouts that do not get on: stuck, not placed, or refused.
+//! Rollouts that do not get on, or that nobody asks for.
 
-use app::model::{ComponentName, Finding, NextAction, Rollout, StepId};
+use app::model::{Finding, NextAction, Rollout, Severity, StepId};
 
+use super::code::{Code, Layer, NOT_READY, NOTHING, PLACEMENT};
 use crate::assist::Facts;
-use crate::assist::facts::{about, capitalized};
-use crate::deploy::causes;
+use crate::assist::facts::about;
 
-/// The controller tries again with growing pauses, up to some minutes.
-const REFUSED_LATELY_MS: u64 = 300_000;
+pub const COMPONENT_NOT_DEPLOYED: Code = Code {
+    code: "COMPONENT_NOT_DEPLOYED",
+    what: "A component has no Deployment although others of the project are deployed.",
+    why: "Somebody deleted it, or the manifests or the chart's values leave it out.",
+    next: "Deploy again; the plan shows whether it would be made.",
+    ..PLACEMENT
+};
+
+pub const ROLLOUT_STUCK: Code = Code {
+    code: "ROLLOUT_STUCK",
+    layer: Layer::Rollout,
+    follows: NOT_READY,
+    severity: Severity::Failed,
+    what: "A rollout made no progress for longer than the Deployment allows.",
+    why: "New pods do not get ready. Shown only when no deeper cause is known.",
+    next: "Look at the newest pods on the Live page.",
+};
+
+pub const SCALED_TO_ZERO: Code = Code {
+    code: "SCALED_TO_ZERO",
+    layer: Layer::Rollout,
+    follows: NOTHING,
+    severity: Severity::Attention,
+    what: "A component is scaled to 0.",
+    why: "Its Deployment asks for no pods. Somebody or something scaled it; nothing is broken.",
+    next: "Propose to start it and approve, or deploy by the manifests.",
+};
+
+pub const DEPLOYMENT_PAUSED: Code = Code {
+    code: "DEPLOYMENT_PAUSED",
+    layer: Layer::Rollout,
+    follows: NOTHING,
+    severity: Severity::Attention,
+    what: "A Deployment is paused.",
+    why: "Somebody paused it to make several changes at once. Until it is resumed, no change of its template reaches a pod: new images and settings wait.",
+    next: "Propose to resume it and approve, or press Resume on the Deploy page.",
+};
+
+/// COMPONENT_NOT_DEPLOYED: its neighbours are there.
+pub fn not_deployed(facts: &Facts<'_>) -> Vec<Finding> {
+    let components = &facts.state.components;
+    let is_there = |rollout: &Rollout| *rollout != Rollout::Absent;
+    if facts.is_deploying() || !components.values().any(|live| is_there(&live.rollout)) {
+        return Vec::new();
+    }
+    components
+        .iter()
+        .filter(|(_, live)| !is_there(&live.rollout))
+        .map(|(component, _)| {
+            COMPONENT_NOT_DEPLOYED
+                .finding(
+                    format!("{component} is not deployed"),
+                    format!(
+                        "Other components are, and the namespace has no Deployment {component}."
+                    ),
+                )
+                .about(about(component))
+                .next(NextAction::Open {
+                    step: StepId::Deploy,
+                    label: "See what a deploy would make".to_owned(),
+                })
+        })
+        .collect()
+}
 
 /// ROLLOUT_STUCK: no progress for longer than the Deployment allows.
 pub fn stuck(facts: &Facts<'_>) -> Vec<Finding> {
@@ -20,20 +82,20 @@ pub fn stuck(facts: &Facts<'_>) -> Vec<Finding> {
                 return None;
             };
             Some(
-                Finding::new(
-                    "ROLLOUT_STUCK",
-                    format!("The rollout of {component} does not get on"),
-                    format!(
-                        "{} of {} pods are ready, and nothing has moved for longer than the Deployment allows.",
-                        live.ready, live.replicas
-                    ),
-                )
-                .about(about(component))
-                .next(NextAction::Open {
-                    step: StepId::Live,
-                    label: "Look at its pods".to_owned(),
-                })
-                .evidence(format!("Deployment {component}"), why.clone()),
+                ROLLOUT_STUCK
+                    .finding(
+                        format!("The rollout of {component} does not get on"),
+                        format!(
+                            "{} of {} pods are ready, and nothing has moved for longer than the Deployment allows.",
+                            live.ready, live.replicas
+                        ),
+                    )
+                    .about(about(component))
+                    .next(NextAction::Open {
+                        step: StepId::Live,
+                        label: "Look at its pods".to_owned(),
+                    })
+                    .evidence(format!("Deployment {component}"), why.clone()),
             )
         })
         .collect()
@@ -47,94 +109,38 @@ pub fn scaled_to_zero(facts: &Facts<'_>) -> Vec<Finding> {
         .iter()
         .filter(|(_, live)| live.replicas == 0 && live.rollout != Rollout::Absent)
         .map(|(component, _)| {
-            Finding::new(
-                "SCALED_TO_ZERO",
-                format!("{component} is scaled to 0"),
-                "Its Deployment asks for no pods, so nothing answers. Nothing is broken: somebody or something scaled it.",
-            )
-            .attention()
-            .about(about(component))
-            .next(NextAction::Open {
-                step: StepId::Deploy,
-                label: "Open Deploy".to_owned(),
-            })
+            SCALED_TO_ZERO
+                .finding(
+                    format!("{component} is scaled to 0"),
+                    "Its Deployment asks for no pods, so nothing answers. Nothing is broken: somebody or something scaled it.",
+                )
+                .about(about(component))
+                .next(NextAction::Open {
+                    step: StepId::Deploy,
+                    label: "Open Deploy".to_owned(),
+                })
         })
         .collect()
 }
 
-/// UNSCHEDULABLE: no node takes the pod.
-pub fn unschedulable(facts: &Facts<'_>) -> Vec<Finding> {
-    facts
-        .pods()
-        .filter(|(_, pod)| pod.phase == "Pending" && pod.node.is_none())
-        .filter_map(|(component, pod)| {
-            // Events are forgotten after an hour; the pod's own condition stays.
-            let event = facts
-                .state
-                .events
-                .values()
-                .filter(|event| event.object_uid == pod.uid && event.reason == "FailedScheduling")
-                .max_by_key(|event| event.at);
-            let message = match event {
-                Some(event) => event.message.as_str(),
-                None => pod
-                    .why_not_ready
-                    .as_deref()
-                    .filter(|why| why.starts_with("It cannot be placed"))?,
-            };
-            Some(causes::no_node(
-                &capitalized(component),
-                about(component),
-                &pod.name,
-                facts
-                    .project()
-                    .map_or("", |project| project.namespace.as_str()),
-                message,
-            ))
-        })
-        .collect()
-}
-
-/// QUOTA_OR_ADMISSION: the API server refuses the pods, so there are none to look at.
-pub fn refused(facts: &Facts<'_>) -> Vec<Finding> {
+/// DEPLOYMENT_PAUSED: changes wait.
+pub fn paused(facts: &Facts<'_>) -> Vec<Finding> {
     facts
         .state
         .components
-        .keys()
-        .filter_map(|component| {
-            let message = refusal(facts, component)?;
-            Some(causes::pods_refused(
-                component.as_str(),
-                about(component),
-                &format!("Deployment {component}"),
-                message,
-            ))
+        .iter()
+        .filter(|(_, live)| live.paused && live.rollout != Rollout::Absent)
+        .map(|(component, _)| {
+            DEPLOYMENT_PAUSED
+                .finding(
+                    format!("The rollout of {component} is paused"),
+                    "Until it is resumed, no change of its pod template reaches a pod.",
+                )
+                .about(about(component))
+                .next(NextAction::Open {
+                    step: StepId::Deploy,
+                    label: "Open Deploy".to_owned(),
+                })
         })
         .collect()
-}
-
-/// Why pods are refused: the Deployment's condition, or else the newest event of its ReplicaSets
-/// while there is no pod.
-fn refusal<'a>(facts: &Facts<'a>, component: &ComponentName) -> Option<&'a str> {
-    let deployment = facts.cluster.deployments.get(component.as_str());
-    if let Some(message) = deployment.and_then(|own| own.replica_failure.as_deref()) {
-        return Some(message);
-    }
-    let live = facts.state.components.get(component)?;
-    if live.rollout == Rollout::Complete || facts.pods().any(|(of, _)| of == component) {
-        return None;
-    }
-    facts
-        .state
-        .events
-        .values()
-        .filter(|event| event.reason == "FailedCreate" && event.kind == "ReplicaSet")
-        .filter(|event| {
-            let hash = event.name.strip_prefix(component.as_str());
-            hash.and_then(|rest| rest.strip_prefix('-'))
-                .is_some_and(|hash| !hash.contains('-'))
-        })
-        .filter(|event| facts.now.since(event.at) < REFUSED_LATELY_MS)
-        .max_by_key(|event| event.at)
-        .map(|event| event.message.as_str())
 }

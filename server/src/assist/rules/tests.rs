@@ -63,15 +63,49 @@ fn a_missing_image_names_the_one_that_is_there() {
 
 #[test]
 fn an_image_that_cannot_be_fetched_is_its_own_problem() {
-    for reason in ["ErrImagePull", "ImagePullBackOff", "InvalidImageName"] {
-        let mut world = World::healthy();
-        world.waits(reason, "no such image");
-        assert!(
-            world.only("IMAGE_PULL_FAILED").evidence[0]
-                .text
-                .contains("no such image")
-        );
+    for reason in ["ErrImagePull", "ImagePullBackOff"] {
+        for (message, code) in [
+            ("rpc error: it went wrong", "IMAGE_PULL_FAILED"),
+            (
+                "failed to resolve reference \"docker.io/library/x:1\": docker.io/library/x:1: not found",
+                "IMAGE_NOT_FOUND",
+            ),
+            (
+                "pull access denied, repository does not exist or may require authorization",
+                "REGISTRY_REFUSES",
+            ),
+            (
+                "dial tcp: lookup registry.example: no such host",
+                "REGISTRY_UNREACHABLE",
+            ),
+            (
+                "toomanyrequests: You have reached your pull rate limit",
+                "REGISTRY_LIMIT",
+            ),
+        ] {
+            let message = format!("Back-off pulling image \"x\": ErrImagePull: {message}");
+            let mut world = World::healthy();
+            world.waits(reason, &message);
+            assert_eq!(world.only(code).evidence[0].text, message);
+        }
     }
+    let mut world = World::healthy();
+    world.waits("InvalidImageName", "couldn't parse image name");
+    world.only("IMAGE_NAME_INVALID");
+}
+
+#[test]
+fn what_an_older_kubelet_tells_of_a_pull_in_an_event_only_is_read_there() {
+    let mut world = World::healthy();
+    world.waits("ImagePullBackOff", "Back-off pulling image \"x:1\"");
+    world.only("IMAGE_PULL_FAILED");
+    world.event(
+        "Pod",
+        "backend-1",
+        "Failed",
+        "Failed to pull image \"x:1\": manifest unknown",
+    );
+    world.only("IMAGE_NOT_FOUND");
 }
 
 #[test]
@@ -91,6 +125,17 @@ fn what_the_kubelet_complains_about_is_read_from_its_message() {
                 key: "LEVEL".into(),
                 map: "cfg".into(),
             },
+        ),
+        (
+            "MountVolume.SetUp failed for volume \"v\" : references non-existent config key: LEVEL",
+            Complaint::ConfigMapKey {
+                key: "LEVEL".into(),
+                map: String::new(),
+            },
+        ),
+        (
+            "container's runAsUser breaks non-root policy (pod: x)",
+            Complaint::Root,
         ),
         (
             "secret \"todo-secrets\" not found",
@@ -138,6 +183,10 @@ fn other_config_errors_have_their_own_codes() {
     for (message, code) in [
         ("configmap \"cfg\" not found", "CONFIGMAP_MISSING"),
         (
+            "couldn't find key LEVEL in ConfigMap todo/cfg",
+            "CONFIGMAP_KEY_MISSING",
+        ),
+        (
             "container has runAsNonRoot and image will run as root",
             "RUNS_AS_ROOT",
         ),
@@ -171,7 +220,7 @@ fn a_crash_shows_exit_code_and_last_words_once() {
         ("u1".into(), "backend".into()),
         vec!["starting".into(), "error: DATABASE_URL is not set".into()],
     );
-    let finding = world.only("CRASH_LOOP");
+    let finding = world.only("SETTING_MISSING");
     assert!(finding.why.contains("exit code 1") && finding.why.contains("3 times"));
     assert!(finding.evidence[0].text.contains("DATABASE_URL is not set"));
     assert!(matches!(
@@ -212,7 +261,7 @@ fn a_container_killed_by_its_probe_is_the_probe_s_finding() {
             message: "HTTP probe failed with statuscode: 404".into(),
         }),
     );
-    let finding = world.only("PROBE_FAILING");
+    let finding = world.only("PROBE_WRONG_PATH");
     assert!(
         finding.why.contains("no such path (404)"),
         "{}",
@@ -222,25 +271,43 @@ fn a_container_killed_by_its_probe_is_the_probe_s_finding() {
 
 #[test]
 fn probe_messages_give_their_cause_away() {
-    for (message, words) in [
+    for (message, words, code) in [
         (
             "Get \"http://10.0.0.1:8000/ready\": dial tcp 10.0.0.1:8000: connect: connection refused",
             "nothing listens",
+            "PROBE_NOTHING_LISTENS",
         ),
-        ("HTTP probe failed with statuscode: 404", "404"),
+        (
+            "HTTP probe failed with statuscode: 404",
+            "404",
+            "PROBE_WRONG_PATH",
+        ),
         (
             "HTTP probe failed with statuscode: 503",
             "something it needs",
+            "PROBE_FAILING",
         ),
         (
             "HTTP probe failed with statuscode: 500",
             "answers with an error",
+            "PROBE_FAILING",
         ),
-        ("HTTP probe failed with statuscode: 401", "login"),
+        (
+            "HTTP probe failed with statuscode: 401",
+            "login",
+            "PROBE_NEEDS_LOGIN",
+        ),
         (
             "context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
             "in time",
+            "PROBE_TIMEOUT",
         ),
+        (
+            "Get \"https://10.0.0.1:8000/\": http: server gave HTTP response to HTTPS client",
+            "another scheme",
+            "PROBE_WRONG_SCHEME",
+        ),
+        ("it is odd", "below", "PROBE_FAILING"),
     ] {
         for kind in [
             ProbeKind::Startup,
@@ -249,7 +316,7 @@ fn probe_messages_give_their_cause_away() {
         ] {
             let mut world = World::healthy();
             world.probe_fails(kind, message);
-            let finding = world.only("PROBE_FAILING");
+            let finding = world.only(code);
             assert!(finding.why.contains(words), "{message}: {}", finding.why);
         }
     }
@@ -306,7 +373,7 @@ fn a_probe_at_the_wrong_port_or_path_is_told_the_right_one() {
         }
     };
     wrong("GET /ready :8080")(&mut world);
-    let finding = world.only("PROBE_FAILING");
+    let finding = world.only("PROBE_WRONG_PORT");
     assert!(
         finding.why.contains("port 8080") && finding.why.contains("on 8000"),
         "{}",
@@ -321,7 +388,7 @@ fn a_probe_at_the_wrong_port_or_path_is_told_the_right_one() {
         "HTTP probe failed with statuscode: 404",
     );
     wrong("GET /redy :8000")(&mut world);
-    let finding = world.only("PROBE_FAILING");
+    let finding = world.only("PROBE_WRONG_PATH");
     assert!(
         finding.why.contains("slipway.toml says /ready"),
         "{}",
@@ -398,5 +465,6 @@ fn going_back_is_proposed_only_where_there_was_something_before() {
         Some("kubectl rollout undo deployment/backend")
     );
     world.live().paused = true;
-    assert_eq!(proposed(&world.only("IMAGE_NEVER_PULL")), None);
+    assert_eq!(world.codes(), ["IMAGE_NEVER_PULL", "DEPLOYMENT_PAUSED"]);
+    assert_eq!(proposed(&world.findings()[0]), None);
 }

@@ -144,7 +144,7 @@ fn refused_pods_are_found_by_their_event_too() {
         "FailedCreate",
         "Error creating: pods is forbidden: exceeded quota: q",
     );
-    assert!(world.only("QUOTA_OR_ADMISSION").why.contains("quota"));
+    assert!(world.only("QUOTA_EXCEEDED").why.contains("quota"));
     // Another component's ReplicaSet says nothing about this one.
     world.state.events.clear();
     world.event(
@@ -234,7 +234,7 @@ fn a_pod_without_a_node_says_what_it_lacks() {
             at: NOW,
         },
     );
-    assert!(world.only("UNSCHEDULABLE").why.contains("memory"));
+    assert!(world.only("NODE_MEMORY_SHORT").why.contains("memory"));
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn refused_pods_are_found_though_there_are_none() {
         .get_mut("backend")
         .expect("the Deployment");
     deployment.replica_failure = Some("pods \"x\" is forbidden: exceeded quota: small".into());
-    assert!(world.only("QUOTA_OR_ADMISSION").why.contains("quota"));
+    assert!(world.only("QUOTA_EXCEEDED").why.contains("quota"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use app::model::*;
 use serde_json::json;
 
-use super::diagnose;
+use super::{diagnose, known};
 use crate::assist::cluster_facts::{ClusterFacts, deployment_facts, service_facts};
 use crate::assist::facts::{Facts, LogTails};
 
@@ -53,6 +53,13 @@ impl World {
                 since: NOW,
                 by: None,
             },
+            users: vec![SecretUser {
+                kind: "Deployment".into(),
+                name: "backend".into(),
+                optional: false,
+                takes_all: false,
+                told_by: ToldBy::Cluster,
+            }],
             ..SecretView::of_key("DATABASE_URL".parse().expect("a key"))
         }];
         world.state.images = vec![ImageView {
@@ -74,7 +81,36 @@ impl World {
             8000,
         );
         world.service(json!({"app": "backend"}), json!("http"));
+        world.cluster.services_listed = true;
         world
+    }
+
+    /// The environment of the component's Deployment, as its manifest has it.
+    pub fn environment(&mut self, name: &str, value: &str) {
+        let deployment = serde_json::from_value(json!({
+            "metadata": {"name": "backend", "namespace": "todo"},
+            "spec": {"selector": {}, "template": {"metadata": {"labels": {"app": "backend"}}, "spec": {
+                "initContainers": [{"name": "migrate", "image": "todo-backend:1"}],
+                "containers": [{
+                    "name": "backend", "image": "todo-backend:1", "ports": [{"containerPort": 8000, "name": "http"}],
+                    "env": [{"name": name, "value": value}]}]}}}
+        }))
+        .expect("a Deployment");
+        self.cluster
+            .deployments
+            .insert("backend".into(), deployment_facts(&deployment));
+    }
+
+    /// It ended like that, again and again, and these were its last lines.
+    pub fn crashes(&mut self, end: Termination, lines: &[&str]) {
+        self.waits(
+            "CrashLoopBackOff",
+            "back-off 40s restarting failed container",
+        );
+        self.container().restarts = 3;
+        self.container().last_termination = Some(end);
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        self.logs.insert(("u1".into(), "backend".into()), lines);
     }
 
     pub fn deployment(&mut self, labels: serde_json::Value, ports: serde_json::Value, probe: u16) {
@@ -189,6 +225,7 @@ impl World {
         assert_eq!(findings.len(), 1, "{findings:#?}");
         assert_eq!(findings[0].code, code);
         assert!(!findings[0].next.is_empty(), "{code} says what to do");
+        assert!(known(code).is_some(), "{code} is a code of the rules");
         findings.remove(0)
     }
 }
