@@ -8,13 +8,14 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 
 use crate::model::{
-    AdoptPreview, AdoptWish, ApprovalId, AuditPage, AuditQuestion, Builder, ChangeProposal,
-    ClusterChoice, ComponentName, ContextName, ContextPack, DeployMode, DeployPlan, DrillWish,
-    Failure, GoingRuns, Handover, InClusterReport, LiveObject, LiveTestReport, LogFile, LogFrame,
-    LogLine, LogPage, LogQuestion, LogWish, NewCluster, ObjectDiff, ObjectKey, PlanChoices,
-    ProfileAct, ProfileName, Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison,
-    RevisionDetail, RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey,
-    ShareLink, Timeline, UnixMillis, ValueEdit, ValuesForm, Written,
+    AdoptPreview, AdoptWish, ApprovalId, AssistantSetting, AuditPage, AuditQuestion, Builder,
+    ChangeProposal, ClusterChoice, ComponentName, ContextName, ContextPack, DeployMode, DeployPlan,
+    Desk, DeskFrame, DrillWish, Failure, GoingRuns, Handover, InClusterReport, LiveObject,
+    LiveTestReport, LogFile, LogFrame, LogLine, LogPage, LogQuestion, LogWish, NewCluster,
+    ObjectDiff, ObjectKey, Outgoing, PlanChoices, ProfileAct, ProfileName, PromptIdea, Question,
+    Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison, RevisionDetail,
+    RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey, ShareLink, Timeline,
+    TurnId, UnixMillis, ValueEdit, ValuesForm, Written,
 };
 
 /// A folder without a `slipway.toml`. The one port there is before the project, so it stands alone:
@@ -229,12 +230,29 @@ pub trait Approvals: Send + Sync {
     async fn audit(&self, question: AuditQuestion) -> Result<AuditPage, Failure>;
 }
 
-/// What assistants are told.
+/// The desk: who can be asked, what goes to them, and what comes back.
 #[async_trait]
 pub trait Assistants: Send + Sync {
     /// Everything an assistant could be told now, with every secret value, and what looks like one,
     /// hidden. Nothing is sent anywhere.
     async fn pack(&self) -> Result<ContextPack, Failure>;
+    /// Looks how everybody stands.
+    async fn desk(&self) -> Result<Desk, Failure>;
+    /// Keeps choices, and a key in memory.
+    async fn configure(&self, setting: AssistantSetting) -> Result<(), Failure>;
+    /// What would be sent, word by word. Nothing is.
+    async fn preview(&self, question: Question) -> Result<Outgoing, Failure>;
+    /// Sends it. The first question to a cloud has to name what was seen, by its hash.
+    async fn ask(&self, question: Question, seen: Option<String>) -> Result<TurnId, Failure>;
+    /// Stops a turn that is being answered; one that has ended is left alone.
+    async fn stop(&self, turn: TurnId) -> Result<(), Failure>;
+    /// Ends the conversation: what was said before is not sent again and not shown any more.
+    async fn forget(&self) -> Result<(), Failure>;
+    /// All turns, and what happens to them.
+    async fn follow(&self) -> Result<BoxStream<'static, DeskFrame>, Failure>;
+    /// Saves a prompt for this project; one with the same title is replaced.
+    async fn save_prompt(&self, idea: PromptIdea) -> Result<(), Failure>;
+    async fn remove_prompt(&self, title: String) -> Result<(), Failure>;
 }
 
 #[async_trait]

@@ -9,6 +9,8 @@ use async_trait::async_trait;
 use crate::adapters;
 use crate::assist::AssistRoom;
 use crate::assist::approvals::ApprovalsRoom;
+use crate::assist::desk::{DeskRoom, Kit, Settings};
+use crate::assist::tools::Tools;
 use crate::cluster::{ClusterOptions, ClusterRoom};
 use crate::deploy::helm::ReleasesRoom;
 use crate::deploy::{ChartObjects, DeployRoom};
@@ -38,6 +40,7 @@ pub struct Panel {
     pub assist: Arc<AssistRoom>,
     pub sharing: Sharing,
     pub approvals: ApprovalsRoom,
+    pub desk: DeskRoom,
 }
 
 impl Panel {
@@ -97,7 +100,7 @@ impl Panel {
             cluster.clone(),
             Arc::clone(&images),
             minikube.clone(),
-            around,
+            around.clone(),
         ));
         let assist = Arc::new(AssistRoom::new(
             core.clone(),
@@ -112,6 +115,23 @@ impl Panel {
             Arc::clone(&assist),
             adapters::kubectl::program(),
         );
+        let tools = Tools::new(
+            core.clone(),
+            Arc::clone(&project),
+            cluster.clone(),
+            Arc::clone(&assist),
+            deploys.clone(),
+        );
+        let desk = DeskRoom::new(Kit {
+            core: core.clone(),
+            project: Arc::clone(&project),
+            cluster: cluster.clone(),
+            assist: Arc::clone(&assist),
+            approvals: approvals.clone(),
+            tools,
+            settings: Settings::new(core.journal.clone(), core.redactor.clone()),
+            around: around.clone(),
+        });
         Ok(Self {
             core,
             project,
@@ -126,6 +146,7 @@ impl Panel {
             assist,
             sharing,
             approvals,
+            desk,
         })
     }
 
@@ -160,7 +181,7 @@ impl Panel {
             drills: self.deploys.clone(),
             live: self.live.clone(),
             approvals: Arc::new(self.approvals.clone()),
-            assistants: self.assist.clone(),
+            assistants: Arc::new(self.desk.clone()),
             runs: Arc::new(RunsPort(self.core.runs.clone())),
             sharing: Arc::new(self.sharing.clone()),
         }

@@ -3,6 +3,7 @@
 
 pub mod adopt;
 pub mod approval;
+pub mod assistant;
 pub mod build;
 pub mod build_doing;
 pub mod cluster;
@@ -40,6 +41,7 @@ pub mod workload;
 
 pub use adopt::*;
 pub use approval::*;
+pub use assistant::*;
 pub use build::*;
 pub use build_doing::*;
 pub use cluster::*;

@@ -17,6 +17,15 @@ pub enum PackPart {
 }
 
 impl PackPart {
+    pub const ALL: [Self; 6] = [
+        Self::Findings,
+        Self::Steps,
+        Self::Pods,
+        Self::Events,
+        Self::Logs,
+        Self::Objects,
+    ];
+
     pub fn title(self) -> &'static str {
         match self {
             Self::Findings => "Findings",

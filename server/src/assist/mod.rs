@@ -6,10 +6,13 @@ mod cluster_facts;
 pub mod command;
 mod crash_logs;
 mod debounce;
+pub mod desk;
 mod facts;
 mod order;
 mod pack;
+pub mod reading;
 mod rules;
+pub mod tools;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

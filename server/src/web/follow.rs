@@ -1,14 +1,16 @@
-//! Answers that do not end: logs as they are written, as server-sent events on a POST.
+//! Answers that do not end: logs as they are written, the turns of the desk; server-sent events on a POST.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use app::model::{Failure, LogFrame, LogWish};
-use app::ports::Live;
+use app::model::{Failure, LogWish};
+use app::ports::{Assistants, Live};
 use axum::body::{Body, to_bytes};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use http::{Request, StatusCode, header};
+use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::events::frame;
@@ -40,6 +42,25 @@ pub(super) async fn logs(live: Arc<dyn Live>, request: Request<Body>) -> Respons
         Ok(stream) => stream,
         Err(why) => return failed(StatusCode::CONFLICT, why),
     };
+    streamed(stream, seat)
+}
+
+/// Follows the desk: everything said so far, then what is said.
+pub(super) async fn desk(assistants: Arc<dyn Assistants>) -> Response {
+    let Ok(seat) = SEATS.try_acquire() else {
+        let why = Failure::Transport("too many pages follow already".to_owned());
+        return failed(StatusCode::SERVICE_UNAVAILABLE, why);
+    };
+    match assistants.follow().await {
+        Ok(stream) => streamed(stream, seat),
+        Err(why) => failed(StatusCode::CONFLICT, why),
+    }
+}
+
+fn streamed<T: Serialize + Send + 'static>(
+    stream: BoxStream<'static, T>,
+    seat: SemaphorePermit<'static>,
+) -> Response {
     let seated = Seated {
         stream,
         _seat: seat,
@@ -56,7 +77,7 @@ pub(super) async fn logs(live: Arc<dyn Live>, request: Request<Body>) -> Respons
     response
 }
 
-fn encode(next: &LogFrame) -> bytes::Bytes {
+fn encode<T: Serialize>(next: &T) -> bytes::Bytes {
     // The model has string keys only, so it always encodes.
-    frame(&serde_json::to_string(next).expect("a log frame encodes as JSON"))
+    frame(&serde_json::to_string(next).expect("a frame encodes as JSON"))
 }

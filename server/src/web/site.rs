@@ -119,6 +119,15 @@ impl Doors {
         let follow = move |request| follow::logs(ports.live, request);
         self.wishes.grant(request, follow).await
     }
+
+    /// The desk that is followed. What is asked there outlives a change of the cluster, so no wish
+    /// stands behind it.
+    async fn follow_desk(&self) -> Response {
+        match self.project_ports() {
+            Ok(ports) => follow::desk(ports.assistants).await,
+            Err(why) => failed(StatusCode::SERVICE_UNAVAILABLE, why),
+        }
+    }
 }
 
 /// The server functions that need no project.
@@ -229,9 +238,14 @@ fn viewer_routes(stage: &Stage) -> Router {
 /// For the operator: also the server functions, which reach the rooms through the ports.
 fn operator_routes(stage: &Stage, doors: Doors) -> Router {
     let follower = doors.clone();
+    let listener = doors.clone();
     let call = move |request: Request<Body>| {
         let doors = doors.clone();
         async move { doors.answer(request).await }
+    };
+    let follow_desk = move || {
+        let doors = listener.clone();
+        async move { doors.follow_desk().await }
     };
     let follow = move |request: Request<Body>| {
         let doors = follower.clone();
@@ -240,6 +254,7 @@ fn operator_routes(stage: &Stage, doors: Doors) -> Router {
     public_routes()
         .route("/events", stream(stage, Role::Operator))
         .route("/follow/logs", post(follow))
+        .route("/follow/desk", post(follow_desk))
         .route("/api/{*function}", post(call))
 }
 

@@ -343,7 +343,6 @@ async fn what_is_denied_cannot_have_a_yes_and_leaks_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_assistant_is_told_has_no_secret_value_in_any_form() {
     use app::model::PackPart;
-    use app::ports::Assistants;
     let desk = Desk::open().await;
     let maps: Api<ConfigMap> = Api::namespaced(desk.world.client(), &desk.world.namespace);
     let leak =

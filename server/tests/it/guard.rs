@@ -97,6 +97,42 @@ impl Assistants for Counting {
         self.called();
         Ok(ContextPack::default())
     }
+    async fn desk(&self) -> Result<Desk, Failure> {
+        self.called();
+        Ok(Desk::default())
+    }
+    async fn configure(&self, _: AssistantSetting) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn preview(&self, _: Question) -> Result<Outgoing, Failure> {
+        self.called();
+        Err(Failure::Transport("no".to_owned()))
+    }
+    async fn ask(&self, _: Question, _: Option<String>) -> Result<TurnId, Failure> {
+        self.called();
+        Ok(TurnId(1))
+    }
+    async fn stop(&self, _: TurnId) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn forget(&self) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn follow(&self) -> Result<BoxStream<'static, DeskFrame>, Failure> {
+        self.called();
+        Ok(futures::stream::empty().boxed())
+    }
+    async fn save_prompt(&self, _: PromptIdea) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn remove_prompt(&self, _: String) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
 }
 #[async_trait]
 impl Minikube for Counting {

@@ -341,6 +341,13 @@ impl ApprovalsRoom {
         Ok(())
     }
 
+    /// A card as it is shown, whichever cluster it is for.
+    pub fn find_card(&self, id: &ApprovalId) -> Option<Approval> {
+        let cards = self.cards();
+        let card = cards.iter().find(|card| card.view.id == *id)?;
+        Some(card.view.clone())
+    }
+
     fn find(&self, connected: &Connected, id: &ApprovalId) -> Result<Card, Failure> {
         let cards = self.cards();
         let mut cards = cards.iter();

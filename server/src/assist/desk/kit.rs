@@ -1,0 +1,78 @@
+//! What every assistant of the desk works with.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use app::model::{
+    AssistantChoices, AssistantId, AssistantView, Destination, Finding, KeyState, Standing,
+};
+
+use super::settings::Settings;
+use crate::assist::AssistRoom;
+use crate::assist::approvals::ApprovalsRoom;
+use crate::assist::tools::Tools;
+use crate::cluster::ClusterRoom;
+use crate::engine::Core;
+use crate::process::Surroundings;
+use crate::project::Project;
+
+/// Cheap to clone; all clones share the same rooms.
+#[derive(Clone, Debug)]
+pub struct Kit {
+    pub core: Core,
+    pub project: Arc<Project>,
+    pub cluster: ClusterRoom,
+    pub assist: Arc<AssistRoom>,
+    pub approvals: ApprovalsRoom,
+    /// What an assistant may read, as tools.
+    pub tools: Tools,
+    pub settings: Settings,
+    /// Where programs and their variables are looked for.
+    pub around: Surroundings,
+}
+
+impl Kit {
+    /// A view of an assistant that needs neither key nor choice, to be filled in.
+    pub fn view(&self, id: AssistantId, standing: Standing) -> AssistantView {
+        AssistantView {
+            choices: self.settings.choices(id),
+            ..plain(id, standing)
+        }
+    }
+
+    /// Whether a key is there: entered, or one of these variables of the environment.
+    pub fn key_state(&self, id: AssistantId, variables: &[&str]) -> KeyState {
+        if self.settings.has_key(id) {
+            return KeyState::Entered;
+        }
+        let is_set = |name: &&str| self.around.var(name).is_some();
+        match variables.iter().any(is_set) {
+            true => KeyState::Environment,
+            false => KeyState::Unset,
+        }
+    }
+}
+
+fn plain(id: AssistantId, standing: Standing) -> AssistantView {
+    AssistantView {
+        id,
+        standing,
+        version: None,
+        choices: AssistantChoices::default(),
+        fields: BTreeSet::new(),
+        key: None,
+        destination: Destination::Unknown,
+        notes: Vec::new(),
+        agents: Vec::new(),
+    }
+}
+
+/// One that cannot be asked for this reason.
+pub fn missing(id: AssistantId, finding: Finding) -> AssistantView {
+    plain(
+        id,
+        Standing::Missing {
+            finding: Box::new(finding),
+        },
+    )
+}

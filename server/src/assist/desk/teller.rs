@@ -1,0 +1,224 @@
+//! The voice of one answer: everything it says is redacted before anybody hears it, and what it wants
+//! to change goes onto a card.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use app::model::{
+    ApprovalId, AssistantId, ChangeProposal, Classification, Failure, Origin, ToolAnswer,
+    TurnEvent, TurnId, Usage,
+};
+
+use super::Kit;
+use super::conversation::Conversation;
+use crate::assist::command::{joined, split};
+use crate::assist::reading::shown;
+
+/// What a tool said, as far as it is shown.
+const LONGEST_ANSWER: usize = 12_000;
+const LONGEST_ARGUMENTS: usize = 2_000;
+/// An assistant that asks for more changes than this in one answer is not followed any further.
+const MOST_PROPOSALS: usize = 8;
+
+/// Clones speak for the same turn.
+#[derive(Clone)]
+pub struct Teller {
+    kit: Kit,
+    conversation: Conversation,
+    turn: TurnId,
+    assistant: AssistantId,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Text that could be the beginning of a secret value.
+    held: String,
+    proposals: usize,
+}
+
+impl fmt::Debug for Teller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Teller").field(&self.turn).finish()
+    }
+}
+
+impl Teller {
+    pub fn new(kit: Kit, conversation: Conversation, turn: TurnId, assistant: AssistantId) -> Self {
+        Self {
+            kit,
+            conversation,
+            turn,
+            assistant,
+            state: Arc::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, event: TurnEvent) {
+        self.conversation.tell(self.turn, event);
+    }
+
+    /// More of the answer, in pieces of any size. What could be the beginning of a secret value waits
+    /// for what follows.
+    pub fn text(&self, piece: &str) {
+        let ready = {
+            let mut state = self.state();
+            state.held.push_str(piece);
+            let safe = self.kit.core.redactor.safe_end(&state.held);
+            let rest = state.held.split_off(safe);
+            std::mem::replace(&mut state.held, rest)
+        };
+        self.say(&ready);
+    }
+
+    /// Says what still waits.
+    pub fn flush(&self) {
+        let held = std::mem::take(&mut self.state().held);
+        self.say(&held);
+    }
+
+    fn say(&self, text: &str) {
+        if !text.is_empty() {
+            let text = self.kit.core.redactor.redact(text).into_owned();
+            self.tell(TurnEvent::Text { text });
+        }
+    }
+
+    /// A whole text at once, of somebody who reads the cluster without Slipway: also what only looks
+    /// like a secret is hidden.
+    pub fn whole(&self, text: &str) {
+        self.flush();
+        let text = shown(text.trim_end(), &self.kit.core.redactor);
+        self.tell(TurnEvent::Text { text });
+    }
+
+    pub fn tool_called(&self, id: &str, name: &str, arguments: &str) {
+        self.flush();
+        let redactor = &self.kit.core.redactor;
+        self.tell(TurnEvent::ToolCalled {
+            id: id.to_owned(),
+            name: cut(&shown(name, redactor), LONGEST_ARGUMENTS),
+            arguments: cut(&shown(arguments, redactor), LONGEST_ARGUMENTS),
+        });
+    }
+
+    pub fn tool_answered(&self, id: &str, text: &str, failed: bool) {
+        self.tell(TurnEvent::ToolAnswered {
+            id: id.to_owned(),
+            answer: ToolAnswer {
+                text: cut(&shown(text, &self.kit.core.redactor), LONGEST_ANSWER),
+                failed,
+            },
+        });
+    }
+
+    pub fn notice(&self, text: impl Into<String>) {
+        self.flush();
+        self.tell(TurnEvent::Notice { text: text.into() });
+    }
+
+    /// Which model or agent answers.
+    pub fn model(&self, name: &str) {
+        let name = shown(name, &self.kit.core.redactor);
+        self.tell(TurnEvent::Model { name });
+    }
+
+    pub fn used(&self, usage: Usage) {
+        self.tell(TurnEvent::Used { usage });
+    }
+
+    pub fn refused(&self, what: &str, why: &str) {
+        self.flush();
+        let redactor = &self.kit.core.redactor;
+        self.tell(TurnEvent::Refused {
+            what: cut(&shown(what, redactor), LONGEST_ARGUMENTS),
+            why: cut(&shown(why, redactor), LONGEST_ARGUMENTS),
+        });
+    }
+
+    /// Makes a card of a command line. What comes back is for the assistant to read: that there is a
+    /// card now, or why there is none. Nothing is run.
+    pub async fn propose(&self, line: &str, why: &str, heals: Option<String>) -> String {
+        let words = match split(line) {
+            Ok(words) => words,
+            Err(denied) => {
+                let why = denied.to_string();
+                self.refused(line, &why);
+                return format!("Denied, no card was made: {why}");
+            }
+        };
+        self.propose_words(words, why, heals).await
+    }
+
+    /// As [`Teller::propose`], with the words of the command apart.
+    pub async fn propose_words(
+        &self,
+        argv: Vec<String>,
+        why: &str,
+        heals: Option<String>,
+    ) -> String {
+        self.flush();
+        let line = joined(&argv);
+        let count = {
+            let mut state = self.state();
+            state.proposals += 1;
+            state.proposals
+        };
+        if count > MOST_PROPOSALS {
+            let why = "too many changes were asked for in one answer";
+            self.refused(&line, why);
+            return format!("Denied, no card was made: {why}");
+        }
+        let origin = Origin::Assistant {
+            name: self.assistant.title().to_owned(),
+        };
+        let proposal = ChangeProposal {
+            argv,
+            why: why.to_owned(),
+            heals,
+        };
+        match self.kit.approvals.propose_as(origin, proposal).await {
+            Ok(id) => self.card(id, &line),
+            Err(Failure::Finding(finding)) => {
+                self.refused(&line, &finding.why);
+                format!("No card was made: {}", finding.what)
+            }
+            Err(Failure::Transport(why)) => {
+                self.refused(&line, &why);
+                "No card was made".to_owned()
+            }
+        }
+    }
+
+    fn card(&self, approval: ApprovalId, line: &str) -> String {
+        let denied =
+            self.kit
+                .approvals
+                .find_card(&approval)
+                .and_then(|card| match card.classification {
+                    Classification::Denied { why } => Some(why),
+                    Classification::Change { .. } => None,
+                });
+        if let Some(why) = denied {
+            self.refused(line, &why);
+            return format!("Denied: {why}");
+        }
+        self.tell(TurnEvent::Proposed {
+            approval,
+            line: shown(line, &self.kit.core.redactor),
+        });
+        "A card was made; a person decides, and Slipway carries it out. Do not wait for it: finish your answer.".to_owned()
+    }
+}
+
+/// At most so many characters, with a word about the rest.
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}… (cut)", &text[..at]),
+        None => text.to_owned(),
+    }
+}
