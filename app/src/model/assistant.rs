@@ -97,6 +97,8 @@ pub struct AssistantView {
     pub notes: Vec<String>,
     /// kagent's agents; empty for others.
     pub agents: Vec<AgentView>,
+    /// Models it offers, if it can be asked for them.
+    pub models: Vec<String>,
 }
 
 /// Whether an assistant can be asked, and if not, what is missing.

@@ -11,3 +11,4 @@ pub mod kubectl;
 pub mod kubectl_ai;
 pub mod listed_image;
 pub mod minikube;
+pub mod openai;

@@ -113,6 +113,22 @@ pub fn all() -> Vec<Tool> {
     ]
 }
 
+/// The one tool that is no reading: it makes a card and changes nothing.
+pub fn propose() -> Tool {
+    Tool {
+        name: "propose_change",
+        description: "Proposes one change as a kubectl command line in the project's namespace, without pipes, quoting tricks or files. It becomes a card; a person decides, and Slipway carries it out. Nothing runs by calling this.",
+        arguments: arguments(
+            json!({
+                "command": {"type": "string", "description": "kubectl scale deployment/backend --replicas=2"},
+                "why": {"type": "string", "description": "Why, in one or two sentences for a person"},
+                "finding": {"type": "string", "description": "The code of the finding it is meant to heal, if one"},
+            }),
+            &["command", "why"],
+        ),
+    }
+}
+
 fn arguments(properties: Value, required: &[&str]) -> Map<String, Value> {
     let schema = json!({
         "type": "object",

@@ -64,6 +64,7 @@ fn plain(id: AssistantId, standing: Standing) -> AssistantView {
         destination: Destination::Unknown,
         notes: Vec::new(),
         agents: Vec::new(),
+        models: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! to change becomes a card, and only a person's yes makes Slipway carry it out.
 
 mod conversation;
+mod endpoint;
 mod kit;
 mod outgoing;
 mod settings;
@@ -22,6 +23,7 @@ use futures::future::join_all;
 use futures::stream::BoxStream;
 
 use self::conversation::Conversation;
+use self::endpoint::Endpoint;
 pub use self::kit::Kit;
 use self::outgoing::Shown;
 pub use self::settings::Settings;
@@ -84,7 +86,7 @@ struct Inner {
 
 impl DeskRoom {
     pub fn new(kit: Kit) -> Self {
-        let assistants: Vec<Arc<dyn Assistant>> = vec![];
+        let assistants: Vec<Arc<dyn Assistant>> = vec![Arc::new(Endpoint::new(kit.clone()))];
         Self::with(kit, assistants)
     }
 
