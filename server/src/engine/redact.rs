@@ -112,7 +112,7 @@ impl Redactor {
                 .filter_map(|length| form.text.get(..length))
                 .find(|beginning| text.ends_with(beginning))?;
             // Before base64 may stand a character that carries bits of the value, too.
-            Some(text.len() - beginning.len() - usize::from(form.base64))
+            Some((text.len() - beginning.len()).saturating_sub(usize::from(form.base64)))
         };
         // A whole value at the very end may be the beginning of its surroundings in base64.
         let ends = |form: &Form| {
