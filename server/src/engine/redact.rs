@@ -65,24 +65,10 @@ impl Redactor {
     /// The text with every known value masked; borrowed when there was nothing to hide.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let known = self.forms.read().unwrap_or_else(PoisonError::into_inner);
-        let mut hidden: Vec<Range<usize>> = Vec::new();
-        for form in known.iter() {
-            let mut from = 0;
-            while let Some(at) = text[from..].find(form.text.as_str()) {
-                let start = from + at;
-                let end = start + form.text.len();
-                hidden.push(if form.base64 {
-                    widen_base64(text, start..end)
-                } else {
-                    start..end
-                });
-                from = end;
-            }
-            if let Some(body) = text.strip_suffix(CUT_MARK)
-                && let Some(start) = cut_value(body, &form.text)
-            {
-                hidden.push(start..body.len());
-            }
+        let mut hidden = found(&known, text);
+        if let Some(body) = text.strip_suffix(CUT_MARK) {
+            let cut = known.iter().filter_map(|form| cut_value(body, &form.text));
+            hidden.extend(cut.map(|start| start..body.len()));
         }
         if hidden.is_empty() {
             return Cow::Borrowed(text);
@@ -119,17 +105,44 @@ impl Redactor {
             let whole = form.base64 && text.ends_with(form.text.as_str());
             whole.then(|| text.len() - form.text.len())
         };
-        let hold = known
+        let mut hold = known
             .iter()
             .flat_map(|form| [begins(form), ends(form)])
             .flatten()
             .min()
             .unwrap_or(text.len());
+        // What begins inside of a value must not tear it apart.
+        let mut whole = found(&known, text);
+        whole.sort_by_key(|range| std::cmp::Reverse(range.start));
+        for range in whole {
+            if range.contains(&hold) {
+                hold = range.start;
+            }
+        }
         (0..=hold)
             .rev()
             .find(|at| text.is_char_boundary(*at))
             .unwrap_or(0)
     }
+}
+
+/// Where the values are in the text, in no order.
+fn found(known: &[Form], text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for form in known {
+        let mut from = 0;
+        while let Some(at) = text[from..].find(form.text.as_str()) {
+            let start = from + at;
+            let end = start + form.text.len();
+            found.push(if form.base64 {
+                widen_base64(text, start..end)
+            } else {
+                start..end
+            });
+            from = end;
+        }
+    }
+    found
 }
 
 fn learn_whole(value: &str, shortest: usize, forms: &mut Vec<Form>) {
