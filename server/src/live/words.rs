@@ -77,7 +77,7 @@ pub(super) fn unreadable(key: &ObjectKey, error: &KubeError) -> Finding {
     let (kind, name) = (key.kind().word(), key.name());
     let finding = if error.is_not_found() {
         Finding::new(
-            "OBJECT_GONE",
+            "OBJECT_NOT_THERE",
             format!("There is no {kind} {name}"),
             "The cluster does not have it, or not any more.",
         )
