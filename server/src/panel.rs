@@ -163,7 +163,6 @@ impl Panel {
         self.setup.spawn();
         self.assist.spawn();
         self.approvals.spawn();
-        self.desk.spawn();
     }
 
     /// What the server functions act through.

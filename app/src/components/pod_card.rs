@@ -35,6 +35,11 @@ fn Pod(pod: PodRow, watch: Memo<Freshness>, open_logs: Callback<LogSource>) -> i
         .join(" on ");
     let pod_name = pod.name.clone();
     let uid = pod.uid.clone();
+    let of_reason = pod.uid.clone();
+    let why = live.memo(&[Slice::Pods, Slice::Reasons], move |state| {
+        let pod = state.pods.get(&of_reason)?;
+        state.why_not_ready(pod).map(str::to_owned)
+    });
     let label = format!("Pod {}", pod.name);
     let acts = view! { <PodActs pod=pod.clone() /> };
     view! {
@@ -62,7 +67,8 @@ fn Pod(pod: PodRow, watch: Memo<Freshness>, open_logs: Callback<LogSource>) -> i
             </p>
             {pod
                 .why_not_ready
-                .map(|why| {
+                .is_some()
+                .then(|| {
                     view! {
                         <p class="pod-why" dir="auto">
                             {why}

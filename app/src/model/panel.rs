@@ -65,6 +65,10 @@ pub struct PanelState {
     /// What Slipway's own requests to the probes were answered, by the pod's UID.
     #[serde(default)]
     pub own_probes: BTreeMap<String, Vec<OwnProbe>>,
+    /// Why pods are not ready with all that is known, by their UID; those of which no more is known
+    /// than [`PodRow::why_not_ready`] says are not here.
+    #[serde(default)]
+    pub reasons: BTreeMap<String, String>,
     /// Keyed by UID.
     pub events: BTreeMap<String, EventRow>,
     /// How fresh the watches behind components, pods and events are.
@@ -101,6 +105,7 @@ pub enum Slice {
     Components,
     Pods,
     OwnProbes,
+    Reasons,
     Events,
     Watch,
     Findings,
@@ -110,7 +115,7 @@ pub enum Slice {
 }
 
 impl Slice {
-    pub const ALL: [Slice; 23] = [
+    pub const ALL: [Slice; 24] = [
         Self::Project,
         Self::Clusters,
         Self::Cluster,
@@ -128,6 +133,7 @@ impl Slice {
         Self::Components,
         Self::Pods,
         Self::OwnProbes,
+        Self::Reasons,
         Self::Events,
         Self::Watch,
         Self::Findings,
@@ -201,6 +207,8 @@ pub enum PanelEvent {
     PodsReplaced(Vec<PodRow>),
     /// The newest answers to Slipway's own requests.
     OwnProbes(Vec<OwnProbe>),
+    /// All of [`PanelState::reasons`].
+    Reasons(BTreeMap<String, String>),
     Event(Box<EventRow>),
     EventGone {
         uid: String,
@@ -240,6 +248,7 @@ impl PanelEvent {
             Self::Component(_) | Self::ComponentGone(_) => &[Slice::Components],
             Self::Pod(_) | Self::PodGone { .. } | Self::PodsReplaced(_) => &[Slice::Pods],
             Self::OwnProbes(_) => &[Slice::OwnProbes],
+            Self::Reasons(_) => &[Slice::Reasons],
             Self::Event(_) | Self::EventGone { .. } => &[Slice::Events],
             Self::Watch(_) => &[Slice::Watch],
             Self::Findings(_) => &[Slice::Findings],
@@ -272,6 +281,7 @@ impl PanelEvent {
             | Self::PodGone { .. }
             | Self::PodsReplaced(_)
             | Self::OwnProbes(_)
+            | Self::Reasons(_)
             | Self::Event(_)
             | Self::EventGone { .. }
             | Self::Ownership(_)
@@ -401,6 +411,7 @@ impl PanelState {
                 self.own_probes.retain(|pod, _| self.pods.contains_key(pod));
             }
             PanelEvent::OwnProbes(answers) => self.add_own_probes(answers),
+            PanelEvent::Reasons(reasons) => self.reasons.clone_from(reasons),
             PanelEvent::Event(event) => self.add_event(event),
             PanelEvent::EventGone { uid } => {
                 self.events.remove(uid);
@@ -429,6 +440,26 @@ impl PanelState {
         of_kind()
             .find(|run| run.is_going())
             .or_else(|| of_kind().next())
+    }
+
+    /// Why a pod is not ready, in one sentence; none when it is.
+    pub fn why_not_ready<'a>(&'a self, pod: &'a PodRow) -> Option<&'a str> {
+        let plain = pod.why_not_ready.as_deref()?;
+        Some(self.reasons.get(&pod.uid).map_or(plain, String::as_str))
+    }
+
+    /// Why a component is not ready: what its first pod of the newest template says, or of any.
+    pub fn why_component_waits(&self, component: &ComponentName) -> Option<&str> {
+        let waiting = || {
+            self.pods.values().filter(|pod| {
+                pod.component.as_ref() == Some(component)
+                    && !pod.terminating
+                    && pod.phase != "Failed"
+                    && pod.why_not_ready.is_some()
+            })
+        };
+        let pod = waiting().find(|pod| pod.current).or(waiting().next())?;
+        self.why_not_ready(pod)
     }
 
     fn choose_cluster(&mut self, cluster: Option<&ClusterView>) {
@@ -461,6 +492,7 @@ impl PanelState {
         self.components.clear();
         self.pods.clear();
         self.own_probes.clear();
+        self.reasons.clear();
         self.events.clear();
         self.watch = Freshness::default();
         self.findings.clear();

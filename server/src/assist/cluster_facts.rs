@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::kube::follow::{News, Scope, follow};
+use crate::secrets::reads::{SecretRead, secret_reads};
 
 /// Services and Deployments of the project's namespace, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +57,7 @@ pub struct DeploymentFacts {
     pub init: BTreeSet<String>,
     /// The hosts its environment names in URLs.
     pub calls: Vec<Call>,
+    pub reads_secrets: Vec<SecretRead>,
     /// The message of a true `ReplicaFailure` condition: its pods are refused.
     pub replica_failure: Option<String>,
 }
@@ -288,6 +290,7 @@ pub fn deployment_facts(deployment: &Deployment) -> DeploymentFacts {
             .flat_map(|spec| spec.init_containers.iter().flatten())
             .map(|container| container.name.clone())
             .collect(),
+        reads_secrets: template.spec.as_ref().map(secret_reads).unwrap_or_default(),
         calls: template
             .spec
             .iter()

@@ -13,7 +13,9 @@ mod pack;
 pub mod reading;
 mod rules;
 pub mod tools;
+mod why;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -98,8 +100,15 @@ impl AssistRoom {
 
     /// What is wrong at this moment, without waiting for it to last.
     pub fn diagnose_now(&self) -> Vec<Finding> {
-        self.inner.diagnose().0
+        self.inner.look().findings
     }
+}
+
+/// What is wrong, why pods are not ready, and the voice to say it with.
+struct Look {
+    findings: Vec<Finding>,
+    reasons: BTreeMap<String, String>,
+    voice: Voice,
 }
 
 impl Inner {
@@ -148,13 +157,20 @@ impl Inner {
         let mut era = 0;
         loop {
             changed.mark_unchanged();
-            let (findings, voice) = self.diagnose();
+            let Look {
+                findings,
+                reasons,
+                voice,
+            } = self.look();
             if era != voice.era() {
                 debounce.forget();
                 era = voice.era();
             }
             let (findings, next) = debounce.lasting(findings, Instant::now());
-            voice.publish(PanelEvent::Findings(findings));
+            voice.publish_all(vec![
+                PanelEvent::Findings(findings),
+                PanelEvent::Reasons(reasons),
+            ]);
             let ripe = async {
                 match next {
                     Some(at) => tokio::time::sleep_until(at).await,
@@ -172,29 +188,36 @@ impl Inner {
         }
     }
 
-    /// What is wrong, and the voice to say it with.
-    fn diagnose(&self) -> (Vec<Finding>, Voice) {
+    fn look(&self) -> Look {
         // The era first: the facts are emptied before it moves on.
         let era = self.era.load(Ordering::Acquire);
         let (cluster_facts, logs) = (self.cluster_facts.read(), self.logs.read());
         let (nothing, no_logs) = (ClusterFacts::default(), LogTails::new());
-        let (mut findings, voice) = self.core.hub.read_to_tell(|state| {
+        let ((mut findings, mut reasons), voice) = self.core.hub.read_to_tell(|state| {
             let seen = state.cluster.as_ref().map_or(0, |cluster| cluster.era);
             // Just after a choice the facts may still be the old cluster's.
             let ours = era == seen;
-            diagnose(&Facts {
+            let facts = Facts {
                 state,
                 cluster: if ours { &cluster_facts } else { &nothing },
                 logs: if ours { &logs } else { &no_logs },
                 now: clock::now(),
-            })
+            };
+            (diagnose(&facts), why::reasons(&facts))
         });
+        for reason in reasons.values_mut() {
+            *reason = self.core.redactor.redact(reason).into_owned();
+        }
         for finding in &mut findings {
             finding.why = self.core.redactor.redact(&finding.why).into_owned();
             for evidence in &mut finding.evidence {
                 evidence.text = self.core.redactor.redact(&evidence.text).into_owned();
             }
         }
-        (findings, voice)
+        Look {
+            findings,
+            reasons,
+            voice,
+        }
     }
 }

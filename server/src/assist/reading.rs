@@ -104,7 +104,7 @@ pub fn steps(state: &PanelState) -> String {
 pub fn pods(state: &PanelState) -> String {
     let one = |pod: &PodRow| {
         let ready = if pod.ready { "ready" } else { "not ready" };
-        let why = pod.why_not_ready.as_deref().unwrap_or_default();
+        let why = state.why_not_ready(pod).unwrap_or_default();
         let containers: Vec<String> = pod
             .containers
             .iter()

@@ -314,6 +314,7 @@ fn is_news(state: &PanelState, event: &PanelEvent) -> bool {
         PanelEvent::Viewers(viewers) => state.viewers != *viewers,
         PanelEvent::Sharing(sharing) => state.sharing != *sharing,
         PanelEvent::OwnProbes(answers) => !answers.is_empty(),
+        PanelEvent::Reasons(reasons) => &state.reasons != reasons,
         PanelEvent::RunLog { lines, .. } => !lines.is_empty(),
         PanelEvent::BuildSteps { steps, .. } => !steps.is_empty(),
         PanelEvent::ClusterChosen(_)

@@ -78,6 +78,11 @@ fn Tile(component: ComponentName, is_fresh: Memo<bool>) -> impl IntoView {
     let lights = live.memo(&[Slice::Pods, Slice::OwnProbes], move |state| {
         light::lights(state, &of_lights)
     });
+    let of_why = component.clone();
+    let why = live.memo(
+        &[Slice::Components, Slice::Pods, Slice::Reasons],
+        move |state| state.why_component_waits(&of_why).map(str::to_owned),
+    );
     let facts = live.memo(&[Slice::Components, Slice::Pods], move |state| {
         let up_since = light::up_since(state, &component);
         state
@@ -112,7 +117,11 @@ fn Tile(component: ComponentName, is_fresh: Memo<bool>) -> impl IntoView {
                     })
                     .collect_view()}
             </ul>
-            <Show when=is_there>
+            // The sentence takes the place of the facts: both would be too much to read from afar.
+            <p class="demo-why" dir="auto" hidden=move || why.with(Option::is_none)>
+                {why}
+            </p>
+            <Show when=move || is_there() && why.with(Option::is_none)>
                 <dl class="demo-facts">
                     <Fact name="Up" value=Signal::derive(up) />
                     <Fact name="Pods" value=Signal::derive(move || facts.get().pods) />

@@ -33,6 +33,8 @@ use super::facts::Facts;
 use super::order::order;
 
 pub use code::{Code, page};
+pub use config::{Complaint, complaint};
+pub use last_words::told_by;
 
 type Rule = fn(&Facts<'_>) -> Vec<Finding>;
 

@@ -1,8 +1,8 @@
 //! The project's secrets: not set, changed behind our back, read by nobody, or older in the pods.
 
 use app::model::{
-    ContainerRow, ContainerState, Finding, NextAction, Remedy, Rollout, SecretOrigin, SecretState,
-    StepId, Subject,
+    ComponentName, ContainerRow, ContainerState, Finding, NextAction, Remedy, Rollout, SecretKey,
+    SecretOrigin, SecretState, StepId, Subject,
 };
 
 use super::code::{Code, NOT_STARTED, START, UPKEEP};
@@ -151,27 +151,40 @@ pub fn drifted(facts: &Facts<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// SECRET_NOT_READ: `slipway.toml` says who reads it, and neither the manifests nor the pods do.
+/// SECRET_NOT_READ: `slipway.toml` says who reads it, and neither the manifests nor what runs does.
 pub fn not_read(facts: &Facts<'_>) -> Vec<Finding> {
     let secret_name = facts
         .project()
         .map_or("", |project| project.secret_name.as_str());
+    let deployments = &facts.cluster.deployments;
+    // Also those that somebody else deployed.
+    let is_read = |key: &SecretKey| {
+        let mut reads = deployments.values().flat_map(|own| &own.reads_secrets);
+        reads.any(|read| {
+            let is_it = |name: &String| name == key.as_str();
+            read.secret == secret_name && read.key.as_ref().is_none_or(is_it)
+        })
+    };
     facts
         .state
         .secrets
         .iter()
         .filter(|secret| secret.origin == SecretOrigin::Declared)
         .filter(|secret| secret.state.is_set() && secret.users.is_empty())
+        .filter(|secret| !is_read(&secret.key))
         .filter_map(|secret| {
-            let has_pods = |component| facts.pods().any(|(of, _)| of == component);
+            let is_deployed = |component: &ComponentName| {
+                deployments.contains_key(component.as_str())
+                    && facts.pods().any(|(of, _)| of == component)
+            };
             let reader = secret.components.first()?;
-            secret.components.iter().all(has_pods).then_some(())?;
+            secret.components.iter().all(is_deployed).then_some(())?;
             let key = &secret.key;
             Some(
                 SECRET_NOT_READ
                     .finding(
                         format!("Nothing reads {key}"),
-                        format!("slipway.toml says that {reader} reads it, and neither its manifests nor its pods do."),
+                        format!("slipway.toml names it for {reader}, and neither manifests nor pods read it."),
                     )
                     .about(Subject::Secret { key: key.clone() })
                     .next(NextAction::Patch {

@@ -1,7 +1,9 @@
 //! Stands in for somebody's app in tests of what is live: it answers HTTP on a port and does what a
 //! path says. `/health` is well; `/ready` is as `/ready/on` and `/ready/off` left it; `/crash` ends
-//! it; `/say/N/TEXT` prints N lines; `/hostile` prints what nobody should print. A `TOKEN` that begins
-//! with `refused` keeps it from getting ready, one that begins with `crash` ends it at once.
+//! it; `/say/N/TEXT` prints N lines; `/hostile` prints what nobody should print; `/status/N` answers
+//! that; `/slow` answers nothing for long. A `TOKEN` that begins with `refused` keeps it from getting
+//! ready, one that begins with `crash` ends it at once. It prints `SAY` at its start, takes `TAKE`
+//! megabytes of memory, and ends at once with the exit code `END`.
 
 use std::io::{BufWriter, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,6 +14,13 @@ static READY: AtomicBool = AtomicBool::new(true);
 fn main() {
     let port = std::env::args().nth(1).unwrap_or_else(|| "8000".to_owned());
     let token = std::env::var("TOKEN").unwrap_or_default();
+    if let Ok(text) = std::env::var("SAY") {
+        eprintln!("{text}");
+    }
+    let taken = take_memory();
+    if let Ok(code) = std::env::var("END") {
+        std::process::exit(code.parse().unwrap_or(1));
+    }
     if token.starts_with("crash") {
         eprintln!("ERROR cannot work with {token}");
         std::process::exit(3);
@@ -22,6 +31,15 @@ fn main() {
     for stream in listener.incoming().flatten() {
         std::thread::spawn(move || answer(stream));
     }
+    drop(taken);
+}
+
+/// As many megabytes as `TAKE` says, all of them written to.
+fn take_memory() -> Vec<u8> {
+    let megabytes = std::env::var("TAKE")
+        .ok()
+        .and_then(|take| take.parse().ok());
+    vec![1; megabytes.unwrap_or(0usize) << 20]
 }
 
 fn answer(mut stream: TcpStream) {
@@ -30,7 +48,16 @@ fn answer(mut stream: TcpStream) {
     let text = String::from_utf8_lossy(&request[..read]).into_owned();
     let path = text.split(' ').nth(1).unwrap_or("/").to_owned();
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let asked_for;
     let status = match parts.as_slice() {
+        ["status", code] => {
+            asked_for = format!("{code} As Asked");
+            asked_for.as_str()
+        }
+        ["slow"] => {
+            std::thread::sleep(std::time::Duration::from_secs(30));
+            "200 OK"
+        }
         ["ready"] if !READY.load(Ordering::SeqCst) => "503 Service Unavailable",
         ["ready", state] => {
             READY.store(*state == "on", Ordering::SeqCst);
