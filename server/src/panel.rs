@@ -163,6 +163,7 @@ impl Panel {
         self.setup.spawn();
         self.assist.spawn();
         self.approvals.spawn();
+        self.desk.spawn();
     }
 
     /// What the server functions act through.

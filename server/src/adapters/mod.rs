@@ -10,5 +10,6 @@ pub mod kube;
 pub mod kubectl;
 pub mod kubectl_ai;
 pub mod listed_image;
+pub mod local_http;
 pub mod minikube;
 pub mod openai;

@@ -142,8 +142,20 @@ pub(super) async fn end(panel: &Panel) {
 pub(super) async fn end_with(core: &Core, panel: Option<&Panel>) {
     core.state_dir.forget_server_file();
     core.runs.cancel_all();
-    if timeout(RUNS_STOP, core.runs.idle()).await.is_err() {
+    let desk = async {
+        if let Some(panel) = panel {
+            panel.desk.end().await;
+        }
+    };
+    let (runs, desk) = tokio::join!(
+        timeout(RUNS_STOP, core.runs.idle()),
+        timeout(RUNS_STOP, desk)
+    );
+    if runs.is_err() {
         tracing::warn!("a run did not stop in time");
+    }
+    if desk.is_err() {
+        tracing::warn!("an assistant did not end in time");
     }
     core.shutdown.cancel();
     core.tasks.close();

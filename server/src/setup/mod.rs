@@ -24,7 +24,7 @@ use crate::minikube::{Demand, MinikubeRoom};
 use crate::process::Surroundings;
 use crate::project::Project;
 
-pub use fixes::{allow_docker, start_docker};
+pub use fixes::{allow_docker, install, start_docker};
 pub use machine::{OsFamily, memory as machine_memory};
 pub use tool::{Reading, Tool, first_lines, look_at};
 

@@ -1,4 +1,10 @@
-//! kubectl-ai: only whether it is here; nothing short of a real query proves that its key works.
+//! kubectl-ai: whether it is here, how its web mode is started, and what that says. Nothing short of a
+//! real query proves that its key works.
+
+pub mod client;
+pub mod providers;
+pub mod serve;
+pub mod web;
 
 use std::time::Duration;
 

@@ -1,9 +1,12 @@
 //! The desk: who can be asked, what goes to them, and what comes back. Assistants look; what they want
 //! to change becomes a card, and only a person's yes makes Slipway carry it out.
 
+mod child;
 mod conversation;
 mod endpoint;
 mod kit;
+mod kubectl_ai;
+pub mod looker;
 mod outgoing;
 mod settings;
 mod teller;
@@ -25,6 +28,9 @@ use futures::stream::BoxStream;
 use self::conversation::Conversation;
 use self::endpoint::Endpoint;
 pub use self::kit::Kit;
+use self::kubectl_ai::KubectlAi;
+pub use self::kubectl_ai::Patience;
+use self::looker::Lookers;
 use self::outgoing::Shown;
 pub use self::settings::Settings;
 pub use self::teller::Teller;
@@ -82,24 +88,53 @@ struct Inner {
     conversation: Conversation,
     shown: Shown,
     assistants: Vec<Arc<dyn Assistant>>,
+    lookers: Lookers,
 }
 
 impl DeskRoom {
     pub fn new(kit: Kit) -> Self {
-        let assistants: Vec<Arc<dyn Assistant>> = vec![Arc::new(Endpoint::new(kit.clone()))];
-        Self::with(kit, assistants)
+        Self::patient(kit, Patience::default())
     }
 
-    /// A desk with these assistants and no others.
-    pub fn with(kit: Kit, assistants: Vec<Arc<dyn Assistant>>) -> Self {
+    /// With other limits for the silences of assistants that are programs.
+    pub fn patient(kit: Kit, patience: Patience) -> Self {
+        let lookers = Lookers::new(
+            kit.core.clone(),
+            Arc::clone(&kit.project),
+            kit.cluster.clone(),
+        );
+        let assistants: Vec<Arc<dyn Assistant>> = vec![
+            Arc::new(KubectlAi::new(kit.clone(), lookers.clone(), patience)),
+            Arc::new(Endpoint::new(kit.clone())),
+        ];
         Self {
             inner: Arc::new(Inner {
                 kit,
                 conversation: Conversation::default(),
                 shown: Shown::default(),
                 assistants,
+                lookers,
             }),
         }
+    }
+
+    /// Removes what a Slipway that was killed left behind in a cluster, as soon as it is in use.
+    pub fn spawn(&self) {
+        let lookers = self.inner.lookers.clone();
+        let core = &self.inner.kit.core;
+        let stop = core.shutdown.clone();
+        core.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = lookers.sweep_always() => {}
+            }
+        });
+    }
+
+    /// Ends everything that was kept for conversations, as long as the cluster can still be reached.
+    pub async fn end(&self) {
+        self.inner.conversation.forget();
+        join_all(self.inner.assistants.iter().map(|one| one.forget())).await;
     }
 
     fn assistant(&self, id: AssistantId) -> Result<Arc<dyn Assistant>, Finding> {
@@ -291,8 +326,7 @@ impl Assistants for DeskRoom {
     }
 
     async fn forget(&self) -> Result<(), Failure> {
-        self.inner.conversation.forget();
-        join_all(self.inner.assistants.iter().map(|one| one.forget())).await;
+        self.end().await;
         Ok(())
     }
 
