@@ -10,12 +10,12 @@ use futures::stream::BoxStream;
 use crate::model::{
     AdoptPreview, AdoptWish, ApprovalId, AssistantSetting, AuditPage, AuditQuestion, Builder,
     ChangeProposal, ClusterChoice, ComponentName, ContextName, ContextPack, DeployMode, DeployPlan,
-    Desk, DeskFrame, DrillWish, Failure, GoingRuns, Handover, InClusterReport, LiveObject,
-    LiveTestReport, LogFile, LogFrame, LogLine, LogPage, LogQuestion, LogWish, NewCluster,
-    ObjectDiff, ObjectKey, Outgoing, PlanChoices, ProfileAct, ProfileName, PromptIdea, Question,
-    Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison, RevisionDetail,
-    RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey, ShareLink, Timeline,
-    TurnId, UnixMillis, ValueEdit, ValuesForm, Written,
+    Desk, DeskFrame, DrillWish, Failure, ForwardView, GoingRuns, Handover, InClusterReport,
+    LiveObject, LiveTestReport, LogFile, LogFrame, LogLine, LogPage, LogQuestion, LogWish,
+    NewCluster, ObjectDiff, ObjectKey, Outgoing, PlanChoices, ProfileAct, ProfileName, PromptIdea,
+    Question, Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison,
+    RevisionDetail, RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey,
+    ShareLink, Timeline, TurnId, UnixMillis, ValueEdit, ValuesForm, Written,
 };
 
 /// A folder without a `slipway.toml`. The one port there is before the project, so it stands alone:
@@ -211,6 +211,16 @@ pub trait Live: Send + Sync {
     async fn delete_pod(&self, uid: String) -> Result<RunId, Failure>;
 }
 
+/// Ports of this machine that lead into the cluster in use, and end with it.
+#[async_trait]
+pub trait Forwards: Send + Sync {
+    /// Opens one to a port of a Service; one that is open already is the answer. Every connection goes
+    /// to a pod that is ready then.
+    async fn open(&self, service: String, port: u16) -> Result<ForwardView, Failure>;
+    /// Closes it and every connection through it; one that is not open is left alone.
+    async fn close(&self, service: String, port: u16) -> Result<(), Failure>;
+}
+
 /// Proposed changes, and the one hand that carries them out.
 #[async_trait]
 pub trait Approvals: Send + Sync {
@@ -291,6 +301,7 @@ pub struct Ports {
     pub rollouts: Arc<dyn Rollouts>,
     pub drills: Arc<dyn Drills>,
     pub live: Arc<dyn Live>,
+    pub forwards: Arc<dyn Forwards>,
     pub approvals: Arc<dyn Approvals>,
     pub assistants: Arc<dyn Assistants>,
     pub runs: Arc<dyn RunBook>,

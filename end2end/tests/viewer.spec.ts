@@ -82,6 +82,8 @@ const FUNCTIONS: Record<string, unknown> = {
   'share/open': {},
   'share/revoke': {},
   'live/timeline': { from: 0, to: 1 },
+  'forwards/open': { service: 'backend', port: 8000 },
+  'forwards/close': { service: 'backend', port: 8000 },
   'live/object': { key: 'Deployment/backend', everything: false },
   'live/delete-pod': { uid: 'any' },
   'live/log-file': { wish: { component: 'backend', pod: null, container: null, previous: false, text: '', level: null, tail: 10 } },

@@ -181,6 +181,7 @@ impl Panel {
             rollouts: self.deploys.clone(),
             drills: self.deploys.clone(),
             live: self.live.clone(),
+            forwards: self.live.clone(),
             approvals: Arc::new(self.approvals.clone()),
             assistants: Arc::new(self.desk.clone()),
             runs: Arc::new(RunsPort(self.core.runs.clone())),

@@ -425,6 +425,7 @@ pub fn component(text: &str, rollout: Rollout, ready: u32) -> ComponentLive {
                 LoadBalancer::No
             },
             open_url: (text == "frontend").then(|| "http://127.0.0.1:39017/".into()),
+            ways: vec![],
         }),
     }
 }

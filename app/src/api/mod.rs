@@ -8,6 +8,7 @@ mod client;
 pub mod clusters;
 pub mod deploys;
 pub mod drills;
+pub mod forwards;
 pub mod handovers;
 pub mod images;
 pub mod live;

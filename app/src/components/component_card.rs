@@ -2,12 +2,14 @@
 
 use leptos::prelude::*;
 
-use super::{DataAge, RestartButton, RollBackButton, ScaleField, YamlButton, words};
+use super::{
+    DataAge, OpenButton, Reach, RestartButton, RollBackButton, ScaleField, YamlButton, words,
+};
 use crate::live::Live;
 use crate::model::{
     ComponentLive, ComponentName, LoadBalancer, ObjectKind, Rollout, ServiceRow, Slice,
 };
-use crate::ui::{ButtonKind, EmptyMessage, Icon, IconShape, LinkButton, StatusBadge, Tone};
+use crate::ui::{EmptyMessage, StatusBadge, Tone};
 
 /// Follows the component of this name.
 #[component]
@@ -25,10 +27,7 @@ pub fn ComponentCard(component: ComponentName) -> impl IntoView {
                 .is_none_or(|row| row.rollout == Rollout::Absent)
         })
     });
-    let open_url =
-        Memo::new(move |_| row.with(|row| row.as_ref()?.service.as_ref()?.open_url.clone()));
     let label = format!("Component {component}");
-    let opened = component.clone();
     let restarted = component.clone();
     let yaml_of = component.clone();
     let service_name =
@@ -52,20 +51,11 @@ pub fn ComponentCard(component: ComponentName) -> impl IntoView {
             <p class="card-hint" hidden=move || is_absent.get()>
                 <DataAge watch />
             </p>
+            <div class="component-reach" hidden=move || is_absent.get()>
+                <Reach row />
+            </div>
             <div class="component-acts" hidden=move || is_absent.get()>
-                {move || {
-                    let name = opened.clone();
-                    open_url
-                        .get()
-                        .map(|url| {
-                            view! {
-                                <LinkButton kind=ButtonKind::Primary href=url outside=true>
-                                    {format!("Open {name}")}
-                                    <Icon shape=IconShape::External />
-                                </LinkButton>
-                            }
-                        })
-                }}
+                <OpenButton row />
                 // Outside of what is drawn anew with every change, or its question would vanish.
                 <Show when=move || live.is_operator() && !is_absent.get()>
                     <RestartButton component=restarted.clone() />

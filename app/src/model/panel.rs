@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Adoption, Approval, BuildStep, BuildView, Check, ClusterOption, ClusterView, ComponentLive,
     ComponentName, DeployPlan, DeployRevision, DeployedView, DriftedObject, Ending, EventRow,
-    Finding, Freshness, Handover, HelmView, ImageReport, ImageView, KubeconfigFile, LogLine,
-    MinikubeView, OwnProbe, OwnershipView, Planning, PodRow, ProjectView, RunId, RunView,
+    Finding, ForwardView, Freshness, Handover, HelmView, ImageReport, ImageView, KubeconfigFile,
+    LogLine, MinikubeView, OwnProbe, OwnershipView, Planning, PodRow, ProjectView, RunId, RunView,
     SecretObjectView, SecretView, SharingView, StageState, StepId, StepState,
 };
 
@@ -69,6 +69,9 @@ pub struct PanelState {
     /// than [`PodRow::why_not_ready`] says are not here.
     #[serde(default)]
     pub reasons: BTreeMap<String, String>,
+    /// Ports of this machine that lead into the cluster in use.
+    #[serde(default)]
+    pub forwards: Vec<ForwardView>,
     /// Keyed by UID.
     pub events: BTreeMap<String, EventRow>,
     /// How fresh the watches behind components, pods and events are.
@@ -106,6 +109,7 @@ pub enum Slice {
     Pods,
     OwnProbes,
     Reasons,
+    Forwards,
     Events,
     Watch,
     Findings,
@@ -115,7 +119,7 @@ pub enum Slice {
 }
 
 impl Slice {
-    pub const ALL: [Slice; 24] = [
+    pub const ALL: [Slice; 25] = [
         Self::Project,
         Self::Clusters,
         Self::Cluster,
@@ -134,6 +138,7 @@ impl Slice {
         Self::Pods,
         Self::OwnProbes,
         Self::Reasons,
+        Self::Forwards,
         Self::Events,
         Self::Watch,
         Self::Findings,
@@ -209,6 +214,7 @@ pub enum PanelEvent {
     OwnProbes(Vec<OwnProbe>),
     /// All of [`PanelState::reasons`].
     Reasons(BTreeMap<String, String>),
+    Forwards(Vec<ForwardView>),
     Event(Box<EventRow>),
     EventGone {
         uid: String,
@@ -249,6 +255,7 @@ impl PanelEvent {
             Self::Pod(_) | Self::PodGone { .. } | Self::PodsReplaced(_) => &[Slice::Pods],
             Self::OwnProbes(_) => &[Slice::OwnProbes],
             Self::Reasons(_) => &[Slice::Reasons],
+            Self::Forwards(_) => &[Slice::Forwards],
             Self::Event(_) | Self::EventGone { .. } => &[Slice::Events],
             Self::Watch(_) => &[Slice::Watch],
             Self::Findings(_) => &[Slice::Findings],
@@ -282,6 +289,7 @@ impl PanelEvent {
             | Self::PodsReplaced(_)
             | Self::OwnProbes(_)
             | Self::Reasons(_)
+            | Self::Forwards(_)
             | Self::Event(_)
             | Self::EventGone { .. }
             | Self::Ownership(_)
@@ -412,6 +420,7 @@ impl PanelState {
             }
             PanelEvent::OwnProbes(answers) => self.add_own_probes(answers),
             PanelEvent::Reasons(reasons) => self.reasons.clone_from(reasons),
+            PanelEvent::Forwards(forwards) => self.forwards.clone_from(forwards),
             PanelEvent::Event(event) => self.add_event(event),
             PanelEvent::EventGone { uid } => {
                 self.events.remove(uid);
@@ -493,6 +502,7 @@ impl PanelState {
         self.pods.clear();
         self.own_probes.clear();
         self.reasons.clear();
+        self.forwards.clear();
         self.events.clear();
         self.watch = Freshness::default();
         self.findings.clear();

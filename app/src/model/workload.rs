@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ComponentName, UnixMillis};
+use super::{ComponentName, UnixMillis, WayTried};
 
 /// A component's Deployment and Service as the cluster has them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +61,9 @@ pub struct ServiceRow {
     pub load_balancer: LoadBalancer,
     /// Where the operator can open it from this machine, if anything works.
     pub open_url: Option<String>,
+    /// The ways from this machine that were looked at, the best first.
+    #[serde(default)]
+    pub ways: Vec<WayTried>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

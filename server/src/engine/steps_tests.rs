@@ -106,6 +106,7 @@ fn healthy() -> PanelState {
                 ready_endpoints: 1,
                 load_balancer: LoadBalancer::No,
                 open_url: None,
+                ways: vec![],
             }),
         },
     );

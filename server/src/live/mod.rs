@@ -5,12 +5,14 @@ pub mod asking;
 mod delete_pod;
 pub mod event_facts;
 mod following;
+mod forwarding;
 pub mod image_proof;
 mod logs;
 mod objects;
 pub mod pod_facts;
 pub mod pod_row;
 pub mod probe;
+mod reach;
 pub mod rollout;
 pub mod service_facts;
 pub mod store;
@@ -42,6 +44,7 @@ pub struct LiveRoom {
     project: Arc<Project>,
     cluster: ClusterRoom,
     secrets: Arc<SecretsRoom>,
+    forwards: forwarding::Registry,
 }
 
 impl LiveRoom {
@@ -56,6 +59,7 @@ impl LiveRoom {
             project,
             cluster,
             secrets,
+            forwards: forwarding::Registry::default(),
         }
     }
 

@@ -1,10 +1,12 @@
 //! What is kept of Services and EndpointSlices, and the address a component opens at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use app::model::{ClusterKind, LoadBalancer, ServiceRow};
+use app::model::{ClusterKind, LoadBalancer, ServiceRow, Way, WayTried};
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+
+use super::reach::Address;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceFacts {
@@ -54,12 +56,7 @@ impl ServiceFacts {
         }
     }
 
-    pub fn row(
-        &self,
-        ready_endpoints: u32,
-        kind: &ClusterKind,
-        node_ip: Option<&str>,
-    ) -> ServiceRow {
+    pub fn row(&self, ready_endpoints: u32, outside: &Outside<'_>) -> ServiceRow {
         let load_balancer = match (self.kind.as_str(), self.ingress.first()) {
             ("LoadBalancer", Some(address)) => LoadBalancer::Assigned {
                 address: address.clone(),
@@ -67,48 +64,126 @@ impl ServiceFacts {
             ("LoadBalancer", None) => LoadBalancer::Pending,
             _ => LoadBalancer::No,
         };
+        let ways: Vec<WayTried> = self
+            .ways(outside)
+            .into_iter()
+            .map(|path| path.tried(outside))
+            .collect();
         ServiceRow {
             name: self.name.clone(),
             kind: self.kind.clone(),
             ports: self.ports.iter().map(|port| port.port).collect(),
             ready_endpoints,
             load_balancer,
-            open_url: self.open_url(kind, node_ip),
+            open_url: ways
+                .iter()
+                .find(|way| way.works())
+                .and_then(|way| way.url.clone()),
+            ways,
         }
     }
 
-    /// Where this machine's browser can open it: the load balancer's address, else a node port of a
-    /// node that can be reached from here.
-    fn open_url(&self, kind: &ClusterKind, node_ip: Option<&str>) -> Option<String> {
-        let port = self.ports.first()?;
-        if self.kind == "LoadBalancer"
-            && let Some(address) = self.ingress.first()
-        {
-            return Some(url(address, port.port));
-        }
-        if self.kind != "LoadBalancer" && self.kind != "NodePort" {
-            return None;
-        }
-        let node_port = port.node_port?;
-        let host = match kind {
-            // Desktop apps forward the ports of their machine to this one.
-            ClusterKind::Practice | ClusterKind::Desktop { .. } => "127.0.0.1",
-            ClusterKind::Minikube { .. } | ClusterKind::Kind { .. } | ClusterKind::OtherLocal => {
-                node_ip?
-            }
-            // Its nodes sit behind a proxy container, or far away.
-            ClusterKind::K3d { .. } | ClusterKind::Remote => return None,
+    /// What would have to answer for its ways to work.
+    pub fn addresses(&self, outside: &Outside<'_>) -> Vec<Address> {
+        let ways = self.ways(outside).into_iter();
+        ways.filter_map(|path| path.address.ok()).collect()
+    }
+
+    /// Where this machine's browser could open it: the load balancer's address, then a node port of
+    /// a node that can be reached from here.
+    fn ways(&self, outside: &Outside<'_>) -> Vec<PathIn> {
+        let mut ways = Vec::new();
+        let Some(port) = self.ports.first() else {
+            return ways;
         };
-        Some(url(host, node_port))
+        if self.kind == "LoadBalancer" {
+            ways.push(PathIn {
+                way: Way::LoadBalancer,
+                address: match self.ingress.first() {
+                    Some(address) => Ok((address.clone(), port.port)),
+                    None => Err(no_address(outside.kind)),
+                },
+            });
+        }
+        if let Some(node_port) = port.node_port
+            && (self.kind == "LoadBalancer" || self.kind == "NodePort")
+        {
+            let host = match outside.kind {
+                // Desktop apps forward the ports of their machine to this one.
+                ClusterKind::Practice | ClusterKind::Desktop { .. } => Ok("127.0.0.1"),
+                ClusterKind::Minikube { .. }
+                | ClusterKind::Kind { .. }
+                | ClusterKind::OtherLocal => outside.node_ip.ok_or("no node's address is known"),
+                ClusterKind::K3d { .. } => Err("k3d's nodes are behind a proxy container"),
+                ClusterKind::Remote => Err("its nodes are not on this machine"),
+            };
+            ways.push(PathIn {
+                way: Way::NodePort,
+                address: host.map(|host| (host.to_owned(), node_port)),
+            });
+        }
+        ways
     }
 }
 
-fn url(host: &str, port: u16) -> String {
-    let host = if host.contains(':') {
+/// What decides about the ways besides the Service itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Outside<'a> {
+    pub kind: &'a ClusterKind,
+    pub node_ip: Option<&'a str>,
+    /// Which addresses answer from this machine.
+    pub reached: &'a BTreeMap<Address, bool>,
+}
+
+/// A way before anybody tried it: where it leads, or why nowhere.
+struct PathIn {
+    way: Way,
+    address: Result<Address, &'static str>,
+}
+
+impl PathIn {
+    fn tried(self, outside: &Outside<'_>) -> WayTried {
+        let (url, why_not) = match self.address {
+            Err(why) => (None, Some(why.to_owned())),
+            Ok(address) => {
+                let is_silent = outside.reached.get(&address) == Some(&false);
+                let (host, port) = address;
+                let why = is_silent
+                    .then(|| format!("{} does not answer from this machine", place(&host, port)));
+                (Some(url(&host, port)), why)
+            }
+        };
+        WayTried {
+            way: self.way,
+            url,
+            why_not,
+        }
+    }
+}
+
+fn no_address(kind: &ClusterKind) -> &'static str {
+    match kind {
+        ClusterKind::Minikube { .. } => {
+            "no address was assigned; `minikube tunnel` would assign one"
+        }
+        _ => "no load balancer assigned an address",
+    }
+}
+
+fn bracketed(host: &str) -> String {
+    if host.contains(':') {
         format!("[{host}]")
     } else {
         host.to_owned()
-    };
+    }
+}
+
+fn place(host: &str, port: u16) -> String {
+    format!("{}:{port}", bracketed(host))
+}
+
+fn url(host: &str, port: u16) -> String {
+    let host = bracketed(host);
     match port {
         80 => format!("http://{host}/"),
         443 => format!("https://{host}/"),
@@ -206,16 +281,54 @@ mod tests {
             ),
             (&inner, &minikube, node, None),
         ];
+        let unknown = BTreeMap::new();
+        let outside = |kind, node_ip| Outside {
+            kind,
+            node_ip,
+            reached: &unknown,
+        };
         for (service, kind, node, expected) in cases {
             assert_eq!(
-                service.open_url(kind, node).as_deref(),
+                service.row(1, &outside(kind, node)).open_url.as_deref(),
                 expected,
                 "{kind:?}"
             );
         }
+        let row = pending.row(1, &outside(&minikube, node));
+        assert_eq!(row.load_balancer, LoadBalancer::Pending);
+        let words = row.way_in_words().expect("a way");
+        assert!(words.starts_with("By its node port: no address"), "{words}");
+    }
+
+    #[test]
+    fn an_address_that_does_not_answer_is_not_offered_and_says_so() {
+        let both = service(json!({"metadata": {"name": "web"},
+            "spec": {"type": "LoadBalancer", "ports": [{"port": 3000, "nodePort": 31000}]},
+            "status": {"loadBalancer": {"ingress": [{"ip": "10.1.2.3"}]}}}));
+        let kind = ClusterKind::OtherLocal;
+        let mut reached = BTreeMap::new();
+        let row = |reached: &BTreeMap<Address, bool>| {
+            let outside = Outside {
+                kind: &kind,
+                node_ip: Some("10.0.0.9"),
+                reached,
+            };
+            both.row(1, &outside)
+        };
+        reached.insert(("10.1.2.3".to_owned(), 3000), false);
+        let by_node = row(&reached);
+        assert_eq!(by_node.open_url.as_deref(), Some("http://10.0.0.9:31000/"));
         assert_eq!(
-            pending.row(1, &minikube, node).load_balancer,
-            LoadBalancer::Pending
+            by_node.way_in_words().as_deref(),
+            Some("By its node port: 10.1.2.3:3000 does not answer from this machine")
+        );
+        reached.insert(("10.0.0.9".to_owned(), 31000), false);
+        let by_none = row(&reached);
+        assert_eq!(by_none.open_url, None);
+        assert!(
+            by_none
+                .why_forward()
+                .is_some_and(|why| why.contains("10.0.0.9:31000"))
         );
     }
 

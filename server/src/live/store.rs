@@ -12,8 +12,9 @@ use super::event_facts::{EventFacts, PodEvents};
 use super::image_proof::is_proved;
 use super::pod_facts::{ContainerFacts, PodFacts};
 use super::pod_row::{Surroundings, pod_row};
+use super::reach::Address;
 use super::rollout::DeploymentFacts;
-use super::service_facts::{ServiceFacts, SliceFacts};
+use super::service_facts::{Outside, ServiceFacts, SliceFacts};
 use super::table::{Changed, Table, TableNews};
 use crate::secrets::fingerprint::FingerprintKey;
 use crate::secrets::live_secret::LiveSecret;
@@ -37,6 +38,8 @@ pub enum LiveNews {
     Slices(TableNews<SliceFacts>),
     Events(TableNews<EventFacts>),
     NodeIp(String),
+    /// Which addresses answer from this machine; one that is missing is not known.
+    Reached(BTreeMap<Address, bool>),
 }
 
 /// What the rows need from outside the namespace.
@@ -78,6 +81,7 @@ pub struct LiveStore {
     events: Table<EventFacts>,
     events_of: HashMap<String, PodEvents>,
     node_ip: Option<String>,
+    reached: BTreeMap<Address, bool>,
     dirty_pods: BTreeSet<String>,
     gone_pods: BTreeSet<String>,
     all_pods: bool,
@@ -128,6 +132,7 @@ impl LiveStore {
             }
             LiveNews::Events(news) => self.take_event(news),
             LiveNews::NodeIp(ip) => self.node_ip = Some(ip),
+            LiveNews::Reached(reached) => self.reached = reached,
         }
     }
 
@@ -212,6 +217,23 @@ impl LiveStore {
     /// The probes' requests that somebody else than the kubelet could make now.
     pub fn targets(&self) -> Vec<Target> {
         targets(self.pods.values())
+    }
+
+    /// The addresses at which Services could be opened from this machine.
+    pub fn addresses(&self, kind: &ClusterKind) -> BTreeSet<Address> {
+        let outside = self.outside(kind);
+        let services = self.services.values();
+        services
+            .flat_map(|service| service.addresses(&outside))
+            .collect()
+    }
+
+    fn outside<'a>(&'a self, kind: &'a ClusterKind) -> Outside<'a> {
+        Outside {
+            kind,
+            node_ip: self.node_ip.as_deref(),
+            reached: &self.reached,
+        }
     }
 
     /// Time has passed: verdicts with a clock in them, proofs and secrets may read differently now.
@@ -382,7 +404,7 @@ impl LiveStore {
                     .flat_map(|slice| &slice.ready)
                     .collect();
                 let ready = u32::try_from(ready.len()).unwrap_or(u32::MAX);
-                service.row(ready, context.kind, self.node_ip.as_deref())
+                service.row(ready, &self.outside(context.kind))
             });
         let restarts = pods
             .iter()

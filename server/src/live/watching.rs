@@ -1,5 +1,6 @@
 //! Runs the watches of a namespace and passes what they say to the store, in small batches.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::asking::{self, Target};
 use super::event_facts::EventFacts;
 use super::pod_facts::PodFacts;
+use super::reach::{self, Address};
 use super::rollout::{DeploymentFacts, REVISION};
 use super::service_facts::{ServiceFacts, SliceFacts};
 use super::store::{Connection, Context, LiveNews, LiveStore, ReplicaSetFacts};
@@ -64,11 +66,14 @@ impl LiveRoom {
         let (sender, mut news) = mpsc::unbounded_channel();
         self.start_watches(connected, &namespace, &stop, &sender);
         let (targets, wanted) = watch::channel(Arc::default());
+        let (addresses, tried) = watch::channel(Arc::default());
+        let ask_for = AskFor { targets, addresses };
         let asking = asking::ask(connected, &namespace, wanted, &self.core.redactor);
         tokio::select! {
             () = asking => {}
             () = timeline::record(&self.core, connected) => {}
-            () = self.fold(connected, &mut news, &targets) => {}
+            () = reach::watch(tried, sender.clone()) => {}
+            () = self.fold(connected, &mut news, &ask_for) => {}
         }
     }
 
@@ -77,7 +82,7 @@ impl LiveRoom {
         &self,
         connected: &Connected,
         news: &mut mpsc::UnboundedReceiver<LiveNews>,
-        targets: &watch::Sender<Arc<Vec<Target>>>,
+        ask_for: &AskFor,
     ) {
         let mut store = LiveStore::default();
         let mut ticks = interval(TICK);
@@ -116,11 +121,12 @@ impl LiveRoom {
                     self.publish(&mut store, connected);
                     // On a cluster that may only be looked at, nobody's app is asked anything.
                     let now = if connected.read_only.get() { vec![] } else { store.targets() };
-                    targets.send_if_modified(|known| {
-                        let changed = **known != now;
-                        *known = Arc::new(now);
-                        changed
-                    });
+                    renew(&ask_for.targets, now);
+                    let addresses = match connected.read_only.get() {
+                        true => BTreeSet::new(),
+                        false => store.addresses(&connected.kind),
+                    };
+                    renew(&ask_for.addresses, addresses);
                     self.publish_freshness(&store, connected);
                 }
             }
@@ -238,6 +244,21 @@ impl LiveRoom {
             });
         }
     }
+}
+
+/// What is to be asked from this machine, for those who ask.
+struct AskFor {
+    targets: watch::Sender<Arc<Vec<Target>>>,
+    addresses: watch::Sender<Arc<BTreeSet<Address>>>,
+}
+
+/// Wakes those who wait only for something new.
+fn renew<T: PartialEq>(sender: &watch::Sender<Arc<T>>, now: T) {
+    sender.send_if_modified(|known| {
+        let changed = **known != now;
+        *known = Arc::new(now);
+        changed
+    });
 }
 
 /// What every watch of the namespace shares.

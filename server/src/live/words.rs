@@ -1,5 +1,6 @@
 //! The findings of what is done and looked at on the Live page.
 
+use std::io;
 use std::time::Duration;
 
 use app::model::{Finding, NextAction, ObjectKey, Remedy, StepId, Subject};
@@ -101,4 +102,44 @@ pub(super) fn unreadable(key: &ObjectKey, error: &KubeError) -> Finding {
         )))
     };
     about(finding, kind, name)
+}
+
+fn about_service(finding: Finding, service: &str) -> Finding {
+    about(finding, "Service", service)
+}
+
+pub(super) fn no_such_port(service: &str, port: u16) -> Finding {
+    about_service(
+        Finding::new(
+            "FORWARD_NO_PORT",
+            format!("Service {service} has no port {port}"),
+            "Only a TCP port that the Service names can be forwarded.",
+        )
+        .next(advice(
+            "Look at the Service's ports, and choose one of them",
+        )),
+        service,
+    )
+}
+
+pub(super) fn no_local_port(service: &str, error: &io::Error) -> Finding {
+    about_service(
+        Finding::new(
+            "FORWARD_NOT_OPENED",
+            "No port of this machine could be opened",
+            format!("127.0.0.1 gave none: {error}."),
+        )
+        .next(advice("Close other forwards or programs, and try again")),
+        service,
+    )
+}
+
+pub(super) fn too_many_forwards(most: usize) -> Finding {
+    Finding::new(
+        "FORWARDS_TOO_MANY",
+        format!("{most} ports are forwarded already"),
+        "Slipway opens no more at once.",
+    )
+    .attention()
+    .next(advice("Stop one that is not needed any more"))
 }

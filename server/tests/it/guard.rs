@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use app::model::*;
 use app::ports::{
-    Approvals, Assistants, Clusters, Deploys, Drills, Handovers, Images, Live, Minikube, Ports,
-    Releases, Revisions, Rollouts, RunBook, Secrets, Setup, Sharing,
+    Approvals, Assistants, Clusters, Deploys, Drills, Forwards, Handovers, Images, Live, Minikube,
+    Ports, Releases, Revisions, Rollouts, RunBook, Secrets, Setup, Sharing,
 };
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
@@ -334,6 +334,17 @@ impl Live for Counting {
     }
 }
 #[async_trait]
+impl Forwards for Counting {
+    async fn open(&self, _: String, _: u16) -> Result<ForwardView, Failure> {
+        self.called();
+        Err(Finding::new("X", "x", "x").into())
+    }
+    async fn close(&self, _: String, _: u16) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+}
+#[async_trait]
 impl RunBook for Counting {
     async fn cancel(&self, _: RunId) -> Result<(), Failure> {
         self.called();
@@ -399,6 +410,7 @@ fn bench() -> Bench {
         rollouts: calls.clone(),
         drills: calls.clone(),
         live: calls.clone(),
+        forwards: calls.clone(),
         approvals: calls.clone(),
         assistants: calls.clone(),
         runs: calls.clone(),

@@ -1,7 +1,11 @@
 //! Working with what runs, on a real practice cluster: a pod is deleted and replaced, objects are read.
 
+use std::time::Duration;
+
 use app::model::{ObjectKey, Outcome, RolloutAct};
-use app::ports::{Live, Rollouts};
+use app::ports::{Forwards, Live, Rollouts};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::deploy_world::{finding, succeeded};
 use super::live_world::{LiveWorld, VALUE};
@@ -87,5 +91,91 @@ async fn live_objects_are_shown_without_a_secret_value() {
     assert!(secret.expect("read").hidden >= 1);
     let none = live.object(key("Service/nowhere"), false).await;
     assert_eq!(finding(none.expect_err("not there")).code, "OBJECT_GONE");
+    world.end().await;
+}
+
+/// One request of a client that knows the URL alone; the status line of the answer.
+async fn get(url: &str) -> std::io::Result<String> {
+    let place = url.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = TcpStream::connect(place).await?;
+    let request = format!("GET /health HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forwarded_port_leads_to_the_next_pod_when_its_pod_is_deleted() {
+    let world = LiveWorld::deployed(1).await;
+    let live = &world.panel.live;
+    let none = live.open("app".into(), 8000).await;
+    assert_eq!(
+        finding(none.expect_err("no such port")).code,
+        "FORWARD_NO_PORT"
+    );
+    let none = live.open("../app".into(), 80).await;
+    assert_eq!(finding(none.expect_err("no name")).code, "FORWARD_NO_PORT");
+
+    let forward = live.open("app".into(), 80).await.expect("a port");
+    let url = forward.url();
+    let again = live.open("app".into(), 80).await.expect("the same");
+    assert_eq!(again.url(), url);
+    assert_eq!(get(&url).await.expect("an answer"), "HTTP/1.1 200 OK");
+    let first = world.pod();
+    world
+        .until("the page knows where it leads", |state| {
+            state.forwards.len() == 1 && state.forwards[0].pod.as_ref() == Some(&first.name)
+        })
+        .await;
+
+    let run = live.delete_pod(first.uid.clone()).await.expect("a run");
+    // Asked while the pod goes and none is ready: the connection waits for the next one.
+    world
+        .until("the pod is going", |state| {
+            state.pods.get(&first.uid).is_none_or(|pod| pod.terminating)
+        })
+        .await;
+    assert_eq!(get(&url).await.expect("an answer"), "HTTP/1.1 200 OK");
+    succeeded(world.panel.core.runs.wait(run).await);
+    let second = world.pod();
+    assert_ne!(second.uid, first.uid);
+    world
+        .until("it leads to the next pod", |state| {
+            let forward = &state.forwards[0];
+            forward.pod.as_ref() == Some(&second.name) && forward.problem.is_none()
+        })
+        .await;
+
+    live.close("app".into(), 80).await.expect("closed");
+    world
+        .until("it is off the page", |state| state.forwards.is_empty())
+        .await;
+    let closed = async {
+        while get(&url).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), closed)
+        .await
+        .expect("nothing listens any more");
+
+    // One that is open ends with the cluster.
+    let forward = live.open("app".into(), 80).await.expect("a port");
+    assert_eq!(
+        get(&forward.url()).await.expect("an answer"),
+        "HTTP/1.1 200 OK"
+    );
+    world.panel.cluster.shutdown().await;
+    world.panel.core.shutdown.cancel();
+    let ended = async {
+        while get(&forward.url()).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), ended)
+        .await
+        .expect("it ended with the cluster");
     world.end().await;
 }

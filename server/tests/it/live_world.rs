@@ -163,6 +163,14 @@ spec:
           startupProbe: {{tcpSocket: {{port: 8000}}, periodSeconds: 1}}
           livenessProbe: {{httpGet: {{path: /health, port: 8000}}, periodSeconds: 1}}
           readinessProbe: {{httpGet: {{path: /ready, port: 8000}}, periodSeconds: 1, failureThreshold: 2}}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: app
+spec:
+  selector: {{app: app}}
+  ports: [{{name: http, port: 80, targetPort: 8000}}]
 "#
     );
     fs::write(folder.join("k8s/app.yaml"), deployment).expect("written");

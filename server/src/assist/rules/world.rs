@@ -277,6 +277,7 @@ pub fn live() -> ComponentLive {
             ready_endpoints: 1,
             load_balancer: LoadBalancer::No,
             open_url: None,
+            ways: vec![],
         }),
     }
 }

@@ -126,6 +126,10 @@ fn changing() -> BTreeMap<&'static str, Value> {
         ("/api/drills/heal", json!({"component": "backend"})),
         ("/api/live/delete-pod", json!({"uid": "any"})),
         (
+            "/api/forwards/open",
+            json!({"service": "backend", "port": 8000}),
+        ),
+        (
             "/api/approvals/approve",
             json!({"id": "any", "hash": "any"}),
         ),
@@ -160,6 +164,7 @@ const HARMLESS: &[&str] = &[
     "/api/deploys/plan",
     "/api/deploys/stop-planning",
     "/api/deploys/object-diff",
+    "/api/forwards/close",
     "/api/handovers/plan",
     "/api/handovers/dismiss",
     "/api/images/builder",
