@@ -13,7 +13,7 @@ use crate::model::{
     Desk, DeskFrame, DrillWish, Failure, ForwardView, GoingRuns, Handover, InClusterReport,
     LiveObject, LiveTestReport, LogFile, LogFrame, LogLine, LogPage, LogQuestion, LogWish,
     NewCluster, ObjectDiff, ObjectKey, Outgoing, PlanChoices, ProfileAct, ProfileName, PromptIdea,
-    Question, Rebuild, ReleasePlan, ReleaseWish, RevisionChange, RevisionComparison,
+    Question, Rebuild, ReleasePlan, ReleaseWish, ResourceMap, RevisionChange, RevisionComparison,
     RevisionDetail, RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey,
     ShareLink, Timeline, TurnId, UnixMillis, ValueEdit, ValuesForm, Written,
 };
@@ -207,6 +207,8 @@ pub trait Live: Send + Sync {
     /// An object of the project's namespace as the cluster has it, with every secret value hidden;
     /// `everything` also shows what the server keeps for itself.
     async fn object(&self, key: ObjectKey, everything: bool) -> Result<LiveObject, Failure>;
+    /// What the project is made of in the cluster, and how its objects hang together.
+    async fn map(&self) -> Result<ResourceMap, Failure>;
     /// Deletes the pod of this UID and no other, and waits for the one that takes its place.
     async fn delete_pod(&self, uid: String) -> Result<RunId, Failure>;
 }

@@ -102,6 +102,24 @@ test('healthy', async ({ browser, openai, open, scratch, start }) => {
     await live.button('10 min').click()
     await live.moment().press('End')
   })
+  await take(browser, 'healthy', slipway.link('/live?tab=map'), 'live-map', async (page) => {
+    await expect(new LivePage(page).node('Deployment', 'backend')).toBeVisible()
+  })
+  await take(browser, 'healthy', slipway.link('/live?yaml=Deployment/backend'), 'live-yaml', async (page) => {
+    await expect(new LivePage(page).yaml('Deployment backend').getByRole('region')).toContainText('kind: Deployment')
+  })
+  await take(browser, 'healthy', slipway.link('/live'), 'live-forward', async (page) => {
+    const live = new LivePage(page)
+    await live.expectReady('backend')
+    const forwardButton = live.button('Forward port 8000 of backend')
+    if (await forwardButton.isVisible()) await forwardButton.click()
+    await expect(live.forward('backend').getByRole('link')).toBeVisible()
+  })
+  await take(browser, 'healthy', slipway.link('/live'), 'live-delete', async (page) => {
+    const live = new LivePage(page)
+    await live.pods('backend').getByRole('button', { name: /^Delete pod/ }).click()
+    await expect(page.getByRole('dialog')).toBeVisible()
+  })
   for (const scene of ['rollout', 'events', 'walk']) {
     await take(browser, 'healthy', slipway.link(`/demo?scene=${scene}`), `demo-${scene}`, async (page) => {
       await expect(page.getByRole('heading', { level: 1 })).toBeVisible()

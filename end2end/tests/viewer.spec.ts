@@ -84,6 +84,7 @@ const FUNCTIONS: Record<string, unknown> = {
   'live/timeline': { from: 0, to: 1 },
   'forwards/open': { service: 'backend', port: 8000 },
   'forwards/close': { service: 'backend', port: 8000 },
+  'live/map': {},
   'live/object': { key: 'Deployment/backend', everything: false },
   'live/delete-pod': { uid: 'any' },
   'live/log-file': { wish: { component: 'backend', pod: null, container: null, previous: false, text: '', level: null, tail: 10 } },

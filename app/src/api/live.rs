@@ -4,7 +4,9 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 
 use super::PanelClient;
-use crate::model::{Failure, LiveObject, LogFile, LogWish, ObjectKey, RunId, Timeline, UnixMillis};
+use crate::model::{
+    Failure, LiveObject, LogFile, LogWish, ObjectKey, ResourceMap, RunId, Timeline, UnixMillis,
+};
 
 /// The whole logs that fit a wish, as one text.
 #[server(prefix = "/api", endpoint = "live/log-file", input = Json, output = Json, client = PanelClient)]
@@ -22,6 +24,12 @@ pub async fn read_timeline(from: UnixMillis, to: UnixMillis) -> Result<Timeline,
 #[server(prefix = "/api", endpoint = "live/object", input = Json, output = Json, client = PanelClient)]
 pub async fn read_object(key: ObjectKey, everything: bool) -> Result<LiveObject, Failure> {
     super::ports()?.live.object(key, everything).await
+}
+
+/// What the project is made of in the cluster, and how its objects hang together.
+#[server(prefix = "/api", endpoint = "live/map", input = Json, output = Json, client = PanelClient)]
+pub async fn read_map() -> Result<ResourceMap, Failure> {
+    super::ports()?.live.map().await
 }
 
 /// Deletes exactly the pod of this UID.

@@ -2,10 +2,10 @@
 
 use crate::model::{
     BuildDoing, BuildStepState, Change, CheckState, ClusterKind, ContainerState, ContextState,
-    DeployOutcome, HintSeverity, ImageState, ImageVerdict, Need, Outcome, OwnAnswer, OwnProbe,
-    Owner, PanelState, PodRow, ProbeLive, ProbeVerdict, ProfileAct, ProfileState, ProfileView,
-    Reach, Rollout, RunKind, SecretKind, SecretState, Severity, StageState, StepId, StepState,
-    humanize_bytes,
+    DeployOutcome, HintSeverity, ImageState, ImageVerdict, MapState, Need, Outcome, OwnAnswer,
+    OwnProbe, Owner, PanelState, PodRow, ProbeLive, ProbeVerdict, ProfileAct, ProfileState,
+    ProfileView, Reach, Rollout, RunKind, SecretKind, SecretState, Severity, StageState, StepId,
+    StepState, humanize_bytes,
 };
 use crate::ui::Tone;
 
@@ -460,6 +460,17 @@ pub fn deploy_outcome(outcome: DeployOutcome) -> Said {
         DeployOutcome::Failed => said(Tone::Failed, "Failed"),
         DeployOutcome::Cancelled => said(Tone::Off, "Cancelled"),
         DeployOutcome::Interrupted => said(Tone::Attention, "Interrupted"),
+    }
+}
+
+pub fn map_state(state: &MapState) -> Said {
+    match state {
+        MapState::Well(word) => said(Tone::Ok, word.as_str()),
+        MapState::Working(word) => said(Tone::Working, word.as_str()),
+        MapState::Attention(word) => said(Tone::Attention, word.as_str()),
+        MapState::Failed(word) => said(Tone::Failed, word.as_str()),
+        MapState::Off(word) => said(Tone::Off, word.as_str()),
+        MapState::Unknown(word) => said(Tone::Unknown, word.as_str()),
     }
 }
 

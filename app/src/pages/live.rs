@@ -5,7 +5,7 @@ use leptos_router::hooks::use_query_map;
 
 use crate::components::{
     ComponentCard, DeletePod, DeletePodDialog, EventList, NewestRun, ObjectDialog, PageFrame,
-    PodCard, PodLogs, ShowObject, TimelinePanel, query_writer, value_of,
+    PodCard, PodLogs, ResourceMapPanel, ShowObject, TimelinePanel, query_writer, value_of,
 };
 use crate::live::Live;
 use crate::model::{
@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::ui::{Button, EmptyMessage, StatusBadge, TabPanel, Tabs, Tone};
 
-const TABS: &[&str] = &["Pods", "Events", "Logs", "Timeline"];
+const TABS: &[&str] = &["Pods", "Events", "Logs", "Timeline", "Map"];
 /// Where the logs are among them.
 const LOGS: usize = 2;
 /// Tabs of those who may only look: a viewer's token reads no logs and asks the journal nothing.
@@ -93,6 +93,9 @@ pub fn LivePage() -> impl IntoView {
                     </TabPanel>
                     <TabPanel id="live" at=3 chosen=tab>
                         <TimelinePanel />
+                    </TabPanel>
+                    <TabPanel id="live" at=4 chosen=tab>
+                        <ResourceMapPanel />
                     </TabPanel>
                 </Show>
             </section>

@@ -7,7 +7,7 @@ export class LivePage extends StepPage {
   }
 
   readonly component = (name: string) => this.page.getByRole('article', { name: `Component ${name}`, exact: true })
-  readonly tab = (name: 'Pods' | 'Events' | 'Logs' | 'Timeline') => this.page.getByRole('tab', { name })
+  readonly tab = (name: 'Pods' | 'Events' | 'Logs' | 'Timeline' | 'Map') => this.page.getByRole('tab', { name })
   readonly pods = (component: string) => this.page.getByRole('listitem', { name: new RegExp(`^Pod ${component}-`) })
   readonly probes = (container: string) => this.page.getByRole('list', { name: `Probes of ${container}` })
   readonly probe = (container: string, kind: 'Startup' | 'Liveness' | 'Readiness') =>
@@ -17,12 +17,28 @@ export class LivePage extends StepPage {
   readonly logsOf = () => this.page.getByRole('combobox', { name: 'Logs of' })
   readonly logSearch = () => this.page.getByRole('textbox', { name: 'Only lines with' })
   readonly logLevel = () => this.page.getByRole('combobox', { name: 'Level' })
+  readonly forward = (service: string) => this.component(service).getByRole('listitem', { name: new RegExp(`^Forward of ${service}`) })
+  /** The nodes of the map whose names begin like this. */
+  readonly node = (kind: string, name: string) =>
+    this.page.getByRole('group', { name: 'Map of the objects' }).getByRole('button', { name: new RegExp(`^${kind}\\s*${name}`) })
+  /** The window with an object's YAML. */
+  readonly yaml = (object: string) => this.page.getByRole('dialog', { name: object })
   /** The handle that reads one moment of the timeline. */
   readonly moment = () => this.page.getByRole('slider', { name: 'Moment of the timeline' })
 
   async expectReady(component: string) {
     await expect(this.component(component).getByText('Ready', { exact: true })).toBeVisible()
     await expect(this.component(component)).toContainText('1of 1 pods ready')
+  }
+
+  /** Says yes to the question that is open. */
+  async confirm(yes: string) {
+    await this.page.getByRole('dialog').getByRole('button', { name: yes, exact: true }).click()
+  }
+
+  /** How the newest run of this name ended. */
+  async expectRun(name: string, word: string) {
+    await expect(this.run(name).getByText(word, { exact: true }).first()).toBeVisible({ timeout: 60_000 })
   }
 
   async expectProbesPassing(container: string) {

@@ -13,6 +13,7 @@ pub mod pod_facts;
 pub mod pod_row;
 pub mod probe;
 mod reach;
+mod resource_map;
 pub mod rollout;
 pub mod service_facts;
 pub mod store;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 
 use app::model::{
     BuiltImage, ComponentName, Failure, ImageState, LiveObject, LogFile, LogFrame, LogWish,
-    ObjectKey, PanelState, RunId, Timeline, UnixMillis,
+    ObjectKey, PanelState, ResourceMap, RunId, Timeline, UnixMillis,
 };
 use app::ports::Live;
 use async_trait::async_trait;
@@ -111,6 +112,10 @@ impl Live for LiveRoom {
 
     async fn object(&self, key: ObjectKey, everything: bool) -> Result<LiveObject, Failure> {
         self.read_object(key, everything).await
+    }
+
+    async fn map(&self) -> Result<ResourceMap, Failure> {
+        self.read_map().await
     }
 
     async fn delete_pod(&self, uid: String) -> Result<RunId, Failure> {

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use app::model::{Finding, NextAction, ObjectKey, Remedy, StepId, Subject};
+use app::model::{Finding, NextAction, ObjectKey, ObjectKind, Remedy, StepId, Subject};
 
 use crate::adapters::kube::client::KubeError;
 
@@ -102,6 +102,24 @@ pub(super) fn unreadable(key: &ObjectKey, error: &KubeError) -> Finding {
         )))
     };
     about(finding, kind, name)
+}
+
+pub(super) fn map_unreadable(kind: ObjectKind, error: &KubeError) -> Finding {
+    let kind = kind.word();
+    let finding = if error.is_unreachable() {
+        Finding::new(
+            "CLUSTER_UNREACHABLE",
+            format!("The {kind}s of the project could not be read"),
+            format!("The API server did not answer: {error}."),
+        )
+    } else {
+        Finding::new(
+            "OBJECT_UNREADABLE",
+            format!("The {kind}s of the project may not be read"),
+            format!("The cluster refused: {error}."),
+        )
+    };
+    finding.next(check_again())
 }
 
 fn about_service(finding: Finding, service: &str) -> Finding {

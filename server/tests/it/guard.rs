@@ -328,6 +328,10 @@ impl Live for Counting {
         self.called();
         Err(Finding::new("X", "x", "x").into())
     }
+    async fn map(&self) -> Result<ResourceMap, Failure> {
+        self.called();
+        Ok(ResourceMap::default())
+    }
     async fn delete_pod(&self, _: String) -> Result<RunId, Failure> {
         self.called();
         Ok(RunId(15))

@@ -179,3 +179,40 @@ async fn a_forwarded_port_leads_to_the_next_pod_when_its_pod_is_deleted() {
         .expect("it ended with the cluster");
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_map_shows_what_owns_reads_and_leads_to_what() {
+    let world = LiveWorld::deployed(2).await;
+    let map = world.panel.live.map().await.expect("a map");
+    let name = |at: usize| map.nodes[at].key.to_string();
+    let pods: Vec<String> = world.panel.core.hub.read(|state| {
+        let rows = state.pods.values();
+        rows.map(|pod| format!("Pod/{}", pod.name)).collect()
+    });
+    let edges: Vec<(String, &str, String)> = map
+        .edges
+        .iter()
+        .map(|edge| (name(edge.from), edge.link.words(), name(edge.to)))
+        .collect();
+    let has = |from: &str, link: &str, to: &str| {
+        edges
+            .iter()
+            .any(|edge| edge.0.starts_with(from) && edge.1 == link && edge.2 == to)
+    };
+    assert!(
+        has("Deployment/app", "reads", "Secret/t-secrets"),
+        "{edges:?}"
+    );
+    assert_eq!(pods.len(), 2);
+    for pod in &pods {
+        assert!(has("ReplicaSet/app-", "owns", pod), "{edges:?}");
+        assert!(has("Service/app", "leads to", pod), "{edges:?}");
+    }
+    let all_well = map
+        .nodes
+        .iter()
+        .all(|node| matches!(node.state, app::model::MapState::Well(_)));
+    assert!(all_well, "{:#?}", map.nodes);
+    assert!(!format!("{map:?}").contains(VALUE));
+    world.end().await;
+}

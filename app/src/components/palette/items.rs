@@ -83,7 +83,7 @@ pub fn items(state: &PanelState, is_operator: bool) -> Vec<Item> {
         }
     }
     if is_operator {
-        for tab in ["Logs", "Timeline"] {
+        for tab in ["Logs", "Timeline", "Map"] {
             let path = format!("/live?tab={}", tab.to_lowercase());
             all.push(item("Page", format!("Live: {tab}"), Deed::Go(path.into())));
         }

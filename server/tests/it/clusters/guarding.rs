@@ -170,6 +170,7 @@ const HARMLESS: &[&str] = &[
     "/api/images/builder",
     "/api/images/cancel",
     "/api/live/log-file",
+    "/api/live/map",
     "/api/live/object",
     "/api/live/timeline",
     "/api/minikube/act",
