@@ -65,11 +65,11 @@ pub fn ComponentCard(component: ComponentName) -> impl IntoView {
             </div>
             <Show when=move || !is_absent.get()>
                 <p class="component-links">
-                    <YamlButton kind=ObjectKind::Deployment name=yaml_of.to_string() />
+                    <YamlButton kind=ObjectKind::Deployment name=yaml_of.to_string() with_kind=true />
                     {move || {
                         service_name
                             .get()
-                            .map(|name| view! { <YamlButton kind=ObjectKind::Service name /> })
+                            .map(|name| view! { <YamlButton kind=ObjectKind::Service name with_kind=true /> })
                     }}
                 </p>
             </Show>

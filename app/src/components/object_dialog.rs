@@ -15,12 +15,22 @@ pub struct ShowObject(pub Callback<ObjectKey>);
 /// A small button that shows an object's YAML. Draws nothing where there is no window for it, or for
 /// somebody who may only look.
 #[component]
-pub fn YamlButton(kind: ObjectKind, #[prop(into)] name: String) -> impl IntoView {
+pub fn YamlButton(
+    kind: ObjectKind,
+    #[prop(into)] name: String,
+    /// Says the kind, too, where several stand side by side.
+    #[prop(optional)]
+    with_kind: bool,
+) -> impl IntoView {
     let live = Live::expect();
     let key = ObjectKey::new(kind, name);
     let both = use_context::<ShowObject>().zip(key);
     both.map(|(show, key)| {
         let label = format!("YAML of {} {}", kind.word(), key.name());
+        let word = match with_kind {
+            true => format!("YAML of {}", kind.word()),
+            false => "YAML".to_owned(),
+        };
         view! {
             <Show when=move || live.is_operator()>
                 <button
@@ -32,7 +42,7 @@ pub fn YamlButton(kind: ObjectKind, #[prop(into)] name: String) -> impl IntoView
                         move |_| show.0.run(key.clone())
                     }
                 >
-                    "YAML"
+                    {word.clone()}
                 </button>
             </Show>
         }

@@ -63,7 +63,7 @@ impl ServiceRow {
             .filter_map(|way| way.why_not.as_deref())
             .collect();
         Some(match why.is_empty() {
-            true => format!("A {} is reached inside the cluster only", self.kind),
+            true => format!("a {} is reached inside the cluster only", self.kind),
             false => why.join(", "),
         })
     }

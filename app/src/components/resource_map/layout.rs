@@ -6,7 +6,7 @@ use crate::model::{MapEdge, MapLink, ObjectKind, ResourceMap};
 
 /// As `.map-node` is wide and high.
 pub const WIDTH: i32 = 180;
-pub const HEIGHT: i32 = 84;
+pub const HEIGHT: i32 = 96;
 const GAP_X: i32 = 44;
 const GAP_Y: i32 = 14;
 /// Between one group and the next.

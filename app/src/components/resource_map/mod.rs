@@ -142,8 +142,8 @@ fn Picture(map: ResourceMap, is_fresh: Memo<bool>) -> impl IntoView {
             </div>
         </div>
         <p class="map-legend">
-            <span>"Solid: owns"</span>
-            <span>"Dashed: reads or leads to"</span>
+            <span class="map-key">"Solid: owns"</span>
+            <span class="map-key">"Dashed: reads or leads to"</span>
             <span>"Read " <Age at=map.read /></span>
         </p>
     }
