@@ -136,7 +136,13 @@ impl Place {
             write: query_writer("/live"),
         };
         // Both ways: a link opens a tab, and a tab that was opened can be linked to.
-        Effect::new(move |_| this.tab.set(named.get()));
+        Effect::new(move |_| {
+            let named = named.get();
+            // Setting what is set already would draw the tab anew, and lose what it holds.
+            if this.tab.get_untracked() != named {
+                this.tab.set(named);
+            }
+        });
         Effect::new(move |_| {
             if this.tab.get() != named.get_untracked() {
                 this.show(this.object.get_untracked());

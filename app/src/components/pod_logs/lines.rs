@@ -43,9 +43,9 @@ pub fn LogLines(
     Effect::new(move |_| {
         version.track();
         if follow.get() && pane.get().is_some() {
-            // After the new height is in the document.
+            // After the new height is in the document; the tab may be left before.
             request_animation_frame(move || {
-                if let Some(pane) = pane.get_untracked() {
+                if let Some(pane) = pane.try_get_untracked().flatten() {
                     pane.set_scroll_top(pane.scroll_height());
                     look();
                 }
