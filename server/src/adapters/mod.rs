@@ -2,6 +2,8 @@
 //! an adapter knows its tool and the model, and no room.
 
 pub mod docker;
+pub mod docker_agent;
+pub mod docker_plugin;
 pub mod gordon;
 pub mod helm;
 pub mod kagent;

@@ -10,6 +10,8 @@ mod deploy_faults;
 mod deploy_on_practice;
 mod deploy_steering;
 mod deploy_world;
+mod desk_docker_agent;
+mod desk_kagent;
 mod desk_kubectl_ai;
 mod desk_world;
 mod docker_builds;

@@ -1,73 +1,20 @@
-//! Gordon (`docker ai`): a plugin that comes with Docker Desktop. Found by its file and its plugin
-//! handshake, which starts nothing; whether it is signed in and ready cannot be asked.
+//! Gordon (`docker ai`): a plugin that comes with Docker Desktop. Whether it is signed in and ready cannot
+//! be asked, and it answers in a terminal only: what it does there is between it and the person.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use serde::Deserialize;
+/// The plugin's file.
+pub const PLUGIN: &str = "docker-ai";
 
-use crate::process::CommandSpec;
-
-const SYSTEM_FOLDERS: [&str; 4] = [
-    "/usr/local/lib/docker/cli-plugins",
-    "/usr/local/libexec/docker/cli-plugins",
-    "/usr/lib/docker/cli-plugins",
-    "/usr/libexec/docker/cli-plugins",
-];
-
-/// What is at the plugin's places.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
-    Nothing,
-    /// A link to nowhere: Docker Desktop was removed and the link stayed.
-    Dangling(PathBuf),
-    Plugin(PathBuf),
+/// The command that starts it with a question, for a person to run in a terminal.
+pub fn command(folder: &Path, question: &str) -> String {
+    let folder = folder.display().to_string();
+    format!("docker ai -C {} {}", quoted(&folder), quoted(question))
 }
 
-/// Looks for the plugin file, the user's folder first.
-pub fn find(home: Option<&Path>, docker_config: Option<&Path>) -> Found {
-    let own = docker_config
-        .map(Path::to_owned)
-        .or_else(|| home.map(|home| home.join(".docker")))
-        .map(|folder| folder.join("cli-plugins"));
-    find_in(
-        own.into_iter()
-            .chain(SYSTEM_FOLDERS.iter().map(PathBuf::from)),
-    )
-}
-
-fn find_in(folders: impl Iterator<Item = PathBuf>) -> Found {
-    let mut dangling = None;
-    for folder in folders {
-        let file = folder.join("docker-ai");
-        if file.is_file() {
-            return Found::Plugin(file);
-        }
-        if file.is_symlink() {
-            dangling.get_or_insert(file);
-        }
-    }
-    dangling.map_or(Found::Nothing, Found::Dangling)
-}
-
-/// The plugin handshake.
-pub fn metadata(plugin: &Path) -> CommandSpec {
-    CommandSpec::new(plugin.as_os_str())
-        .arg("docker-cli-plugin-metadata")
-        .deadline(Duration::from_secs(8))
-        .grace(Duration::from_secs(1))
-}
-
-/// Reads the version from the handshake's answer.
-pub fn parse_metadata(stdout: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Output {
-        vendor: String,
-        version: String,
-    }
-    let output: Output = serde_json::from_str(stdout.trim()).ok()?;
-    (!output.vendor.is_empty()).then_some(output.version)
+/// One word for every POSIX shell, whatever is in it.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -75,26 +22,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_to_nowhere_is_not_a_plugin() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let plugins = folder.path().join(".docker/cli-plugins");
-        std::fs::create_dir_all(&plugins).expect("created");
-        assert_eq!(find_in([plugins.clone()].into_iter()), Found::Nothing);
-        let link = plugins.join("docker-ai");
-        std::os::unix::fs::symlink("/nowhere/docker-ai", &link).expect("linked");
-        assert_eq!(
-            find_in([plugins.clone()].into_iter()),
-            Found::Dangling(link.clone())
+    fn a_question_stays_one_word_whatever_is_in_it() {
+        let command = command(
+            Path::new("/my project"),
+            "why isn't $(reboot) \"ready\"; ls?",
         );
-        std::fs::remove_file(&link).expect("removed");
-        std::fs::write(&link, "x").expect("written");
-        assert_eq!(find_in([plugins].into_iter()), Found::Plugin(link));
-    }
-
-    #[test]
-    fn the_handshake_names_the_version() {
-        let stdout = r#"{"SchemaVersion":"0.1.0","Vendor":"Docker Inc.","Version":"v1.9.11","ShortDescription":"Docker AI Agent"}"#;
-        assert_eq!(parse_metadata(stdout).as_deref(), Some("v1.9.11"));
-        assert_eq!(parse_metadata("{}"), None);
+        assert_eq!(
+            command,
+            r#"docker ai -C '/my project' 'why isn'\''t $(reboot) "ready"; ls?'"#
+        );
+        let shell = command.replacen("docker ai", "printf '%s|'", 1);
+        let said = std::process::Command::new("sh")
+            .args(["-c", &shell])
+            .output()
+            .expect("a shell");
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        assert_eq!(said, "-C|/my project|why isn't $(reboot) \"ready\"; ls?|");
     }
 }

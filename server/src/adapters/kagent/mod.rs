@@ -1,4 +1,10 @@
-//! kagent: its CLI on this machine. Whether its agents run is a question to the cluster.
+//! kagent: its CLI on this machine, its agents as custom resources, and A2A as it speaks it. Whether its
+//! agents run is a question to the cluster.
+
+pub mod a2a;
+pub mod agents;
+#[cfg(test)]
+mod recorded_tests;
 
 use std::time::Duration;
 

@@ -3,11 +3,16 @@
 
 mod child;
 mod conversation;
+mod docker_agent;
 mod endpoint;
+mod gordon;
+mod kagent;
+mod keep;
 mod kit;
 mod kubectl_ai;
 pub mod looker;
 mod outgoing;
+mod scratch;
 mod settings;
 mod teller;
 mod words;
@@ -26,12 +31,16 @@ use futures::future::join_all;
 use futures::stream::BoxStream;
 
 use self::conversation::Conversation;
+use self::docker_agent::DockerAgent;
 use self::endpoint::Endpoint;
+use self::gordon::Gordon;
+use self::kagent::Kagent;
 pub use self::kit::Kit;
 use self::kubectl_ai::KubectlAi;
 pub use self::kubectl_ai::Patience;
 use self::looker::Lookers;
 use self::outgoing::Shown;
+use self::scratch::Scratch;
 pub use self::settings::Settings;
 pub use self::teller::Teller;
 use crate::engine::clock;
@@ -98,13 +107,18 @@ impl DeskRoom {
 
     /// With other limits for the silences of assistants that are programs.
     pub fn patient(kit: Kit, patience: Patience) -> Self {
+        let scratch = Scratch::new(kit.core.state_dir.path());
         let lookers = Lookers::new(
             kit.core.clone(),
             Arc::clone(&kit.project),
             kit.cluster.clone(),
+            scratch.clone(),
         );
         let assistants: Vec<Arc<dyn Assistant>> = vec![
             Arc::new(KubectlAi::new(kit.clone(), lookers.clone(), patience)),
+            Arc::new(Kagent::new(kit.clone(), patience)),
+            Arc::new(Gordon::new(kit.clone())),
+            Arc::new(DockerAgent::new(kit.clone(), scratch, patience)),
             Arc::new(Endpoint::new(kit.clone())),
         ];
         Self {
@@ -206,6 +220,21 @@ impl DeskRoom {
         // The answer is on the screen already; a journal that cannot be written says so itself.
         let _ = kit.core.journal.audit(assistant.id().title(), &what).await;
     }
+}
+
+/// What was said before, for somebody who has not heard it.
+fn with_earlier(asked: &Asked) -> String {
+    if asked.earlier.is_empty() {
+        return asked.text.clone();
+    }
+    let mut text = String::from("This was asked and answered before:\n");
+    for earlier in &asked.earlier {
+        text += &format!(
+            "\nQuestion: {}\nAnswer: {}\n",
+            earlier.question, earlier.answer
+        );
+    }
+    text + "\nThe question now: " + &asked.text
 }
 
 fn failed(finding: Finding) -> TurnOutcome {

@@ -121,6 +121,11 @@ impl Teller {
         self.tell(TurnEvent::Notice { text: text.into() });
     }
 
+    /// A text of somebody's as it may be shown: for what becomes the evidence of a finding.
+    pub fn hidden(&self, text: &str) -> String {
+        shown(text, &self.kit.core.redactor)
+    }
+
     /// Which model or agent answers.
     pub fn model(&self, name: &str) {
         let name = shown(name, &self.kit.core.redactor);

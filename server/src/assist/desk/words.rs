@@ -20,6 +20,21 @@ pub fn cannot_be_asked(id: AssistantId) -> Finding {
     .next(advice("Copy its command, or ask another assistant"))
 }
 
+pub fn no_key(id: AssistantId, variable: &str) -> Finding {
+    Finding::new(
+        "ASSISTANT_KEY_MISSING",
+        format!("{} has no key", id.title()),
+        format!("None was entered, and the variable {variable} is not set."),
+    )
+    .attention()
+    .next(advice(
+        "Enter the key here: it is kept in memory until Slipway ends",
+    ))
+    .next(advice(
+        "Or start Slipway from a terminal in which the variable is set",
+    ))
+}
+
 pub fn does_not_answer(id: AssistantId) -> Finding {
     Finding::new(
         "ASSISTANT_SILENT",

@@ -1,39 +1,37 @@
 //! Gordon, the plugin of Docker Desktop.
 
-use std::path::PathBuf;
-
 use app::model::{CheckState, Finding};
 
 use super::Context;
-use crate::adapters::gordon::{self, Found};
+use crate::adapters::docker_plugin::{self, Found};
+use crate::adapters::gordon::PLUGIN;
 use crate::setup::fixes;
 use crate::setup::tool::{Reading, Tool, about, look_at};
 
 pub(super) async fn check(context: &Context) -> CheckState {
     let (os, around) = (context.os, &context.around);
-    let variable = |name: &str| around.var(name).map(PathBuf::from);
-    let found = gordon::find(
-        variable("HOME").as_deref(),
-        variable("DOCKER_CONFIG").as_deref(),
-    );
+    let found = docker_plugin::find(PLUGIN, around);
     let adds = "can be asked about docker matters";
     match found {
         Found::Plugin(path) => {
             let tool = Tool {
                 name: "gordon",
                 adds,
-                ask: gordon::metadata(&path),
+                ask: docker_plugin::metadata(&path),
             };
             // Nothing can tell whether it is signed in, so nothing more is claimed.
-            look_at(&tool, os, around, |captured| {
-                match gordon::parse_metadata(&captured.stdout) {
+            look_at(
+                &tool,
+                os,
+                around,
+                |captured| match docker_plugin::parse_metadata(&captured.stdout) {
                     Some(version) => Reading::Ok(format!(
                         "{} installed; whether it is signed in is not known",
                         version.trim_start_matches('v')
                     )),
                     None => Reading::Nonsense,
-                }
-            })
+                },
+            )
             .await
         }
         Found::Nothing | Found::Dangling(_) => {

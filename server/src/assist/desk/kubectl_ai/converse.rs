@@ -141,7 +141,7 @@ async fn ask(
         }
     }
     match (hearing.said, hearing.error) {
-        (_, Some(error)) => Err(words::failed(&error)),
+        (_, Some(error)) => Err(words::failed(&teller.hidden(&error))),
         (true, None) => Ok(()),
         (false, None) => Err(words::silent(&session.last_words())),
     }

@@ -8,28 +8,25 @@ mod words;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::sync::Arc;
-use std::time::Duration;
 
 use app::model::{
     AssistantId, AssistantView, ChoiceField, Destination, Finding, KeyState, Standing,
 };
 use async_trait::async_trait;
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 pub use self::converse::Patience;
 use self::session::Session;
+use super::keep::Keep;
 use super::looker::{Lookers, role_in_words};
 use super::settings::is_here;
-use super::{Asked, Assistant, Kit, Teller};
+use super::{Asked, Assistant, Kit, Teller, with_earlier};
 use crate::adapters::kubectl_ai::providers::{self, Provider};
 use crate::adapters::kubectl_ai::serve::Serve;
 use crate::adapters::kubectl_ai::{parse_version, version};
 use crate::process;
 
 const ID: AssistantId = AssistantId::KubectlAi;
-/// A conversation that nobody goes on with is let go of; the next question starts a new process.
-const IDLE: Duration = Duration::from_secs(15 * 60);
 /// What it sees of Slipway's environment beside its provider's variables.
 const ENVIRONMENT: [&str; 13] = [
     "PATH",
@@ -52,15 +49,7 @@ pub struct KubectlAi {
     kit: Kit,
     lookers: Lookers,
     patience: Patience,
-    /// Empty while a question is being answered: whoever stops that drops the process with it.
-    conversation: Arc<Mutex<Option<Kept>>>,
-}
-
-#[derive(Debug)]
-struct Kept {
-    session: Session,
-    /// Grows with every question, for who looks whether it is still idle.
-    questions: u64,
+    conversation: Keep<Session>,
 }
 
 /// Everything that was chosen, as it is now.
@@ -71,11 +60,12 @@ struct Setting {
 
 impl KubectlAi {
     pub fn new(kit: Kit, lookers: Lookers, patience: Patience) -> Self {
+        let conversation = Keep::new(kit.core.clone());
         Self {
             kit,
             lookers,
             patience,
-            conversation: Arc::default(),
+            conversation,
         }
     }
 
@@ -205,54 +195,20 @@ impl KubectlAi {
         Session::start(&self.kit.core, serve, looker.clone()).await
     }
 
-    /// The running conversation when it can be gone on with, else a new one, and which of them.
-    async fn session(&self) -> Result<(Kept, bool), Finding> {
-        let kept = self.conversation.lock().await.take();
-        let cluster = self
-            .kit
-            .cluster
-            .current()
-            .map(|connected| connected.id.clone());
-        let usable = kept.filter(|kept| {
-            cluster
-                .as_deref()
-                .is_some_and(|cluster| kept.session.is_usable(cluster))
-        });
-        match usable {
-            Some(kept) => {
-                kept.session.looker.renew().await?;
-                Ok((kept, false))
+    /// The running conversation when it can be gone on with, else a new one, and whether it is new.
+    async fn session(&self) -> Result<(Session, bool), Finding> {
+        let kept = self.conversation.take().await;
+        let connected = self.kit.cluster.current();
+        let cluster = connected.map(|connected| connected.id.clone());
+        let is_usable =
+            |session: &Session| cluster.as_deref().is_some_and(|id| session.is_usable(id));
+        match kept.filter(is_usable) {
+            Some(session) => {
+                session.looker.renew().await?;
+                Ok((session, false))
             }
-            None => {
-                let session = self.start().await?;
-                let questions = 0;
-                Ok((Kept { session, questions }, true))
-            }
+            None => Ok((self.start().await?, true)),
         }
-    }
-
-    /// Keeps the process for the next question, for a while.
-    async fn keep(&self, mut kept: Kept) {
-        kept.questions += 1;
-        let (questions, name) = (kept.questions, kept.session.looker.name().to_owned());
-        *self.conversation.lock().await = Some(kept);
-        let conversation = Arc::downgrade(&self.conversation);
-        let stop = self.kit.core.shutdown.clone();
-        self.kit.core.tasks.spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(IDLE) => {}
-            }
-            let Some(conversation) = conversation.upgrade() else {
-                return;
-            };
-            let mut kept = conversation.lock().await;
-            let is_idle =
-                |kept: &Kept| kept.questions == questions && kept.session.looker.name() == name;
-            if stop.is_cancelled() || kept.as_ref().is_some_and(is_idle) {
-                *kept = None;
-            }
-        });
     }
 
     async fn installed(&self) -> Option<String> {
@@ -262,21 +218,6 @@ impl KubectlAi {
             .ok()?;
         parse_version(&captured.stdout)
     }
-}
-
-/// What was said before, for a process that has not heard it.
-fn with_earlier(asked: &Asked) -> String {
-    if asked.earlier.is_empty() {
-        return asked.text.clone();
-    }
-    let mut text = String::from("This was asked and answered before:\n");
-    for earlier in &asked.earlier {
-        text += &format!(
-            "\nQuestion: {}\nAnswer: {}\n",
-            earlier.question, earlier.answer
-        );
-    }
-    text + "\nThe question now: " + &asked.text
 }
 
 #[async_trait]
@@ -323,7 +264,7 @@ impl Assistant for KubectlAi {
     }
 
     async fn answer(&self, asked: &Asked, teller: &Teller) -> Result<(), Finding> {
-        let (kept, is_new) = self.session().await?;
+        let (session, is_new) = self.session().await?;
         if is_new {
             let setting = self.setting()?;
             let model = setting.model.as_deref().unwrap_or("its usual model");
@@ -333,16 +274,15 @@ impl Assistant for KubectlAi {
             true => with_earlier(asked),
             false => asked.text.clone(),
         };
-        converse::converse(&kept.session, &text, teller, self.patience).await?;
-        self.keep(kept).await;
+        converse::converse(&session, &text, teller, self.patience).await?;
+        self.conversation.put(session).await;
         Ok(())
     }
 
     async fn forget(&self) {
-        let kept = self.conversation.lock().await.take();
-        if let Some(kept) = kept {
-            let removed = kept.session.looker.removed();
-            drop(kept);
+        if let Some(session) = self.conversation.take().await {
+            let removed = session.looker.removed();
+            drop(session);
             removed.cancelled().await;
         }
     }

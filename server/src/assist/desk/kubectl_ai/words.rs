@@ -51,18 +51,7 @@ pub fn no_model(provider: &str) -> Finding {
 }
 
 pub fn no_key(variable: &str) -> Finding {
-    Finding::new(
-        "ASSISTANT_KEY_MISSING",
-        "kubectl-ai has no key",
-        format!("None was entered, and the variable {variable} is not set."),
-    )
-    .attention()
-    .next(advice(
-        "Enter the key here: it is kept in memory until Slipway ends",
-    ))
-    .next(advice(
-        "Or start Slipway from a terminal in which the variable is set",
-    ))
+    super::super::words::no_key(super::ID, variable)
 }
 
 pub fn not_started(why: &str, last_words: &str) -> Finding {

@@ -6,10 +6,8 @@ mod role;
 mod words;
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use app::model::{Failure, Finding, UnixMillis};
@@ -24,6 +22,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 pub use self::role::in_words as role_in_words;
+use super::scratch::Scratch;
 use crate::adapters::kube::client::{KubeError, REQUEST_LIMIT, within};
 use crate::adapters::kube::times::parse_rfc3339;
 use crate::cluster::{ClusterRoom, Connected};
@@ -35,8 +34,6 @@ const TOKEN_LIFE: Duration = Duration::from_secs(30 * 60);
 /// A question begins with a token that lives at least this long: longer than any answer takes.
 const LEAST_LIFE: Duration = Duration::from_secs(15 * 60);
 const REMOVAL_LIMIT: Duration = Duration::from_secs(3);
-/// Scratch folders in the state folder.
-const FOLDER: &str = "desk";
 
 /// Makes lookers; clones share what they know of them.
 #[derive(Clone, Debug)]
@@ -46,8 +43,7 @@ pub struct Lookers {
     cluster: ClusterRoom,
     /// Names of those that are in use: everything else of ours was left behind.
     living: Arc<Mutex<BTreeSet<String>>>,
-    /// Scratch folders of a Slipway that was killed go before the first one is made.
-    fresh: Arc<Once>,
+    scratch: Scratch,
 }
 
 /// One account with its kubeconfig and a scratch folder. Dropping it removes everything.
@@ -80,13 +76,13 @@ impl std::fmt::Debug for Looker {
 }
 
 impl Lookers {
-    pub fn new(core: Core, project: Arc<Project>, cluster: ClusterRoom) -> Self {
+    pub fn new(core: Core, project: Arc<Project>, cluster: ClusterRoom, scratch: Scratch) -> Self {
         Self {
             core,
             project,
             cluster,
             living: Arc::default(),
-            fresh: Arc::new(Once::new()),
+            scratch,
         }
     }
 
@@ -157,7 +153,10 @@ impl Lookers {
         let place = kubeconfig::Place::of(&connected, &namespace)
             .await
             .map_err(|why| words::not_made(&why))?;
-        let folder = self.scratch().map_err(|error| words::no_folder(&error))?;
+        let folder = self
+            .scratch
+            .folder("looker-")
+            .map_err(|error| words::no_folder(&error))?;
         let name = format!("slipway-looker-{:08x}", rand::random::<u32>());
         let told = format!("made the account {name} for {for_whom}: it can look in {namespace}");
         self.core.journal.audit("Slipway", &told).await?;
@@ -220,20 +219,6 @@ impl Lookers {
     fn owner(&self) -> String {
         let path = self.core.state_dir.path().as_os_str().as_encoded_bytes();
         hex::encode(&Sha256::digest(path)[..8])
-    }
-
-    /// A private folder inside the state folder.
-    fn scratch(&self) -> std::io::Result<TempDir> {
-        let all = self.core.state_dir.path().join(FOLDER);
-        self.fresh.call_once(|| {
-            // There may be none; what cannot be removed is private all the same.
-            let _ = fs::remove_dir_all(&all);
-        });
-        DirBuilder::new().recursive(true).mode(0o700).create(&all)?;
-        tempfile::Builder::new()
-            .prefix("looker-")
-            .permissions(fs::Permissions::from_mode(0o700))
-            .tempdir_in(&all)
     }
 }
 

@@ -1,0 +1,260 @@
+//! kagent on a practice cluster: its kinds and agents are custom resources, its controller a stand-in in a
+//! pod, reached through the API server's proxy as on any cluster.
+
+use std::fs;
+use std::time::Duration;
+
+use app::model::{AssistantId, AssistantView, Standing, TurnItem, Usage};
+use app::ports::Assistants;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Api;
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::{Value, json};
+
+use super::deploy_world::{Setting, VALUE, World, succeeded, write_project};
+use super::desk_world::{DeskWorld, answered, failure, short_patience, tools};
+use super::standin_minikube::{Machine, standin};
+
+const ID: AssistantId = AssistantId::Kagent;
+
+/// A deployed project whose only pod is kagent's controller.
+async fn world() -> (World, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = folder.path().join("project");
+    write_project(&project, "t");
+    fs::copy(standin("standin-kagent"), project.join("app/program")).expect("it was built");
+    let toml = fs::read_to_string(project.join("slipway.toml")).expect("read");
+    let toml = toml
+        .replace("\"sh\", \"-c\", \"cp /bin/sleep program\"", "\"true\"")
+        .replace("args = [\"3600\"]", "args = [\"8000\"]");
+    fs::write(project.join("slipway.toml"), toml).expect("written");
+    let manifest = project.join("k8s/app.yaml");
+    let text = fs::read_to_string(&manifest).expect("read");
+    let probe = "          ports: [{containerPort: 8000}]\n          readinessProbe: {httpGet: {path: /health, port: 8000}, periodSeconds: 1}\n";
+    let text = text.replace("          ports: [{containerPort: 8000}]\n", probe);
+    fs::write(&manifest, text).expect("written");
+    let world = World::open(Setting {
+        root: folder.path().to_owned(),
+        cluster: None,
+    })
+    .await;
+    world.build().await;
+    world.set(VALUE).await.expect("stored");
+    succeeded(world.deploy().await);
+    (world, folder)
+}
+
+fn kind(name: &str, plural: &str) -> ApiResource {
+    let kind = GroupVersionKind::gvk("kagent.dev", "v1alpha2", name);
+    ApiResource::from_gvk_with_plural(&kind, plural)
+}
+
+async fn define(world: &World, name: &str, plural: &str) {
+    let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let definition = json!({
+        "metadata": {"name": format!("{plural}.kagent.dev")},
+        "spec": {
+            "group": "kagent.dev", "scope": "Namespaced",
+            "names": {"kind": name, "plural": plural, "singular": name.to_lowercase()},
+            "versions": [{"name": "v1alpha2", "served": true, "storage": true,
+                "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": open, "status": open}}}}]
+        }
+    });
+    let definition: CustomResourceDefinition =
+        serde_json::from_value(definition).expect("a definition");
+    let all: Api<CustomResourceDefinition> = Api::all(world.client());
+    all.create(&PostParams::default(), &definition)
+        .await
+        .expect("defined");
+    let served: Api<DynamicObject> = Api::all_with(world.client(), &kind(name, plural));
+    let serves = async {
+        while served.list(&Default::default()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), serves)
+        .await
+        .expect("served");
+}
+
+async fn agent(world: &World, name: &str, tools: Value, ready: &str) {
+    let agents: Api<DynamicObject> =
+        Api::namespaced_with(world.client(), "t", &kind("Agent", "agents"));
+    let agent = json!({
+        "apiVersion": "kagent.dev/v1alpha2", "kind": "Agent", "metadata": {"name": name},
+        "spec": {"type": "Declarative", "description": "Knows Kubernetes",
+            "declarative": {"modelConfig": "default-model-config", "tools": tools}}
+    });
+    let agent = serde_json::from_value(agent).expect("an agent");
+    agents
+        .create(&PostParams::default(), &agent)
+        .await
+        .expect("made");
+    let status = json!({"status": {"conditions": [
+        {"type": "Accepted", "status": "True"},
+        {"type": "Ready", "status": ready, "reason": "DeploymentReady"}
+    ]}});
+    agents
+        .patch_status(name, &PatchParams::default(), &Patch::Merge(status))
+        .await
+        .expect("set");
+}
+
+fn tool_server(names: &[&str], asks: &[&str]) -> Value {
+    json!([{"type": "McpServer", "mcpServer": {
+        "apiGroup": "kagent.dev", "kind": "RemoteMCPServer", "name": "kagent-tool-server",
+        "toolNames": names, "requireApproval": asks
+    }}])
+}
+
+async fn model(world: &World, provider: &str) {
+    let configs: Api<DynamicObject> =
+        Api::namespaced_with(world.client(), "t", &kind("ModelConfig", "modelconfigs"));
+    let config = json!({
+        "apiVersion": "kagent.dev/v1alpha2", "kind": "ModelConfig",
+        "metadata": {"name": "default-model-config"}, "spec": {"provider": provider, "model": "gpt-4.1-mini"}
+    });
+    let config = serde_json::from_value(config).expect("a config");
+    configs
+        .create(&PostParams::default(), &config)
+        .await
+        .expect("made");
+}
+
+async fn service(world: &World) {
+    let services: Api<Service> = Api::namespaced(world.client(), "t");
+    let service = json!({
+        "metadata": {"name": "kagent-controller"},
+        "spec": {"selector": {"app": "app"}, "ports": [{"port": 8083, "targetPort": 8000}]}
+    });
+    let service = serde_json::from_value(service).expect("a service");
+    services
+        .create(&PostParams::default(), &service)
+        .await
+        .expect("made");
+}
+
+fn code(view: &AssistantView) -> &str {
+    match &view.standing {
+        Standing::Missing { finding } => &finding.code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_agents_are_asked_and_what_they_want_to_change_is_refused_by_name() {
+    let (world, folder) = world().await;
+    let desk = DeskWorld::around(world, Machine::bare(), &[], short_patience());
+    assert_eq!(code(&desk.view(ID).await), "KAGENT_MISSING");
+    define(&desk.world, "Agent", "agents").await;
+    define(&desk.world, "ModelConfig", "modelconfigs").await;
+    assert_eq!(code(&desk.view(ID).await), "KAGENT_NO_CONTROLLER");
+    service(&desk.world).await;
+    assert_eq!(code(&desk.view(ID).await), "KAGENT_NO_READY_AGENT");
+    let writes = ["k8s_get_resources", "k8s_delete_resource"];
+    agent(&desk.world, "k8s-agent", tool_server(&writes, &[]), "True").await;
+    agent(
+        &desk.world,
+        "not-yet",
+        tool_server(&writes, &writes[1..]),
+        "False",
+    )
+    .await;
+    model(&desk.world, "OpenAI").await;
+    let view = until_ready(&desk).await;
+    assert_eq!(view.version.as_deref(), Some("0.9.12"));
+    assert_eq!(view.agents.len(), 2);
+    let of = |name: &str| {
+        view.agents
+            .iter()
+            .find(|agent| agent.name == name)
+            .expect("listed")
+    };
+    assert_eq!(of("t/k8s-agent").unasked, ["k8s_delete_resource"]);
+    assert!(!of("t/not-yet").is_ready && of("t/not-yet").unasked.is_empty());
+    assert!(
+        view.notes
+            .iter()
+            .any(|note| note.contains("without asking anybody")),
+        "{view:#?}"
+    );
+    assert_eq!(
+        view.destination,
+        app::model::Destination::Cloud {
+            to: "OpenAI".to_owned()
+        }
+    );
+
+    // A tool, its answer, and the text once: not in pieces, and not from the artifact again.
+    let turn = desk.ask(ID, "look at the logs").await;
+    answered(&turn);
+    assert_eq!(turn.said(), "The pod has no route.", "{turn:#?}");
+    assert!(
+        matches!(&tools(&turn)[..], [(arguments, answer, false)] if arguments.contains("web-0") && answer.contains("no route to host")),
+        "{turn:#?}"
+    );
+    assert_eq!(
+        turn.usage,
+        Some(Usage {
+            input: 120,
+            output: 7
+        })
+    );
+    assert!(turn.items.iter().any(
+        |item| matches!(item, TurnItem::Notice { text } if text.contains("k8s_delete_resource"))
+    ));
+    let turn = desk.ask(ID, "in the artifact").await;
+    assert_eq!(turn.said(), "Only in the artifact.");
+
+    // Both calls are refused by name, and the plain one becomes a card.
+    let turn = desk.ask(ID, "delete it all").await;
+    answered(&turn);
+    assert_eq!(turn.said(), "I left everything as it is.", "{turn:#?}");
+    assert!(
+        turn.items.iter().any(
+            |item| matches!(item, TurnItem::Refused { what, .. } if what.contains("helm_uninstall"))
+        ),
+        "{turn:#?}"
+    );
+    let cards = desk.cards();
+    let card = cards.last().expect("a card");
+    assert!(card.line.contains("delete configmap/extra"), "{card:#?}");
+
+    // One context as long as the conversation lasts.
+    let which = async || desk.ask(ID, "which context?").await.said();
+    assert_eq!(which().await, "context 1, question 4");
+    desk.desk.forget().await.expect("forgotten");
+    assert_eq!(which().await, "context 2, question 1");
+    assert_eq!(which().await, "context 2, question 2");
+
+    let turn = desk.ask(ID, "fail").await;
+    let finding = failure(&turn);
+    assert_eq!(finding.code, "KAGENT_FAILED");
+    assert!(
+        finding.evidence[0].text.contains("invalid api key"),
+        "{finding:#?}"
+    );
+    desk.end().await;
+    drop(folder);
+}
+
+/// The Service needs a moment until it has endpoints.
+async fn until_ready(desk: &DeskWorld) -> AssistantView {
+    let ready = async {
+        loop {
+            let view = desk.view(ID).await;
+            if view.standing == Standing::Ready {
+                return view;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let ready = tokio::time::timeout(Duration::from_secs(30), ready).await;
+    match ready {
+        Ok(view) => view,
+        Err(_) => panic!("{:#?}", desk.view(ID).await),
+    }
+}
