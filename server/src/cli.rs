@@ -40,6 +40,9 @@ pub enum Command {
     Check(CheckArgs),
     /// Run only the practice cluster; prints the path of its kubeconfig.
     Practice(PracticeArgs),
+    /// Let another assistant look, over MCP on standard input and output: read-only tools of the
+    /// Slipway that serves, and proposals that become cards there.
+    Mcp,
 }
 
 impl Command {
@@ -49,7 +52,7 @@ impl Command {
             Self::Up(args) => Some(&mut args.target),
             Self::Down(args) => Some(&mut args.target),
             Self::Check(args) => Some(&mut args.target),
-            Self::Practice(_) => None,
+            Self::Practice(_) | Self::Mcp => None,
         }
     }
 }

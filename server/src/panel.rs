@@ -10,6 +10,7 @@ use crate::adapters;
 use crate::assist::AssistRoom;
 use crate::assist::approvals::ApprovalsRoom;
 use crate::assist::desk::{DeskRoom, Kit, Settings};
+use crate::assist::mcp::McpServer;
 use crate::assist::tools::Tools;
 use crate::cluster::{ClusterOptions, ClusterRoom};
 use crate::deploy::helm::ReleasesRoom;
@@ -41,6 +42,7 @@ pub struct Panel {
     pub sharing: Sharing,
     pub approvals: ApprovalsRoom,
     pub desk: DeskRoom,
+    pub mcp: McpServer,
 }
 
 impl Panel {
@@ -122,6 +124,7 @@ impl Panel {
             Arc::clone(&assist),
             deploys.clone(),
         );
+        let mcp = McpServer::new(core.clone(), tools.clone(), approvals.clone());
         let desk = DeskRoom::new(Kit {
             core: core.clone(),
             project: Arc::clone(&project),
@@ -147,6 +150,7 @@ impl Panel {
             sharing,
             approvals,
             desk,
+            mcp,
         })
     }
 

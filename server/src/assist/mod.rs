@@ -8,6 +8,7 @@ mod crash_logs;
 mod debounce;
 pub mod desk;
 mod facts;
+pub mod mcp;
 mod order;
 mod pack;
 pub mod reading;

@@ -192,6 +192,15 @@ impl Tools {
         })
     }
 
+    /// The key of the finding that a model means by its code.
+    pub fn finding_key(&self, code: &str) -> Option<String> {
+        self.core.hub.read(|state| {
+            let mut findings = state.findings.iter();
+            let found = findings.find(|finding| finding.code == code || finding.key() == code);
+            found.map(app::model::Finding::key)
+        })
+    }
+
     async fn logs(&self, given: &Map<String, Value>) -> Result<String, ToolError> {
         let of = word(given, "of");
         let lines = given.get("lines").and_then(Value::as_i64).unwrap_or(LINES);

@@ -3,6 +3,7 @@
 mod check;
 mod down;
 mod example;
+mod mcp;
 mod practice;
 mod print;
 mod secrets_from;
@@ -65,6 +66,7 @@ pub fn main(cli: Cli) -> ExitCode {
             Command::Down(args) => down::run(args, state_dir).await,
             Command::Check(args) => check::run(args, state_dir).await,
             Command::Practice(args) => practice::run(state_dir, args).await,
+            Command::Mcp => mcp::run(state_dir).await,
         }
     });
     // A thread may hang in an outside call; the process does not wait for it.

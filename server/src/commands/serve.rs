@@ -99,6 +99,7 @@ pub(super) async fn run(args: ServeArgs, state_dir: Option<&Path>) -> Result<(),
 fn start(panel: &Panel, ports: &PortsSlot) -> JoinHandle<()> {
     ports.fill(panel.ports());
     panel.spawn();
+    panel.mcp.spawn();
     let cluster = panel.cluster.clone();
     tokio::spawn(async move { cluster.start_default().await })
 }

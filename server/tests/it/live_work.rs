@@ -90,7 +90,10 @@ async fn live_objects_are_shown_without_a_secret_value() {
     let secret = live.object(key("Secret/t-secrets"), false).await;
     assert!(secret.expect("read").hidden >= 1);
     let none = live.object(key("Service/nowhere"), false).await;
-    assert_eq!(finding(none.expect_err("not there")).code, "OBJECT_NOT_THERE");
+    assert_eq!(
+        finding(none.expect_err("not there")).code,
+        "OBJECT_NOT_THERE"
+    );
     world.end().await;
 }
 

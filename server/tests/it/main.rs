@@ -3,6 +3,7 @@
 mod adopt;
 mod approvals;
 mod assist_docs;
+mod assistants;
 mod cli;
 mod clusters;
 mod crash;

@@ -22,7 +22,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::AssistRoom;
-use super::command::{Class, Command, classify, joined};
+use super::command::{Class, Command, classify, joined, split};
+use super::reading::shown;
 use crate::cluster::{ClusterRoom, Connected};
 use crate::deploy::preview::mask::hide;
 use crate::engine::{Core, clock};
@@ -187,6 +188,43 @@ impl ApprovalsRoom {
         Ok(id)
     }
 
+    /// Makes a card of a command line that an assistant wrote. Why there is none comes back in words
+    /// for the assistant to read; nothing is run.
+    pub async fn propose_line(
+        &self,
+        assistant: &str,
+        line: &str,
+        why: &str,
+        heals: Option<String>,
+    ) -> Result<ApprovalId, String> {
+        let namespace = self.inner.project.spec().namespace.to_string();
+        let read = split(line).map_err(|denied| denied.to_string());
+        let read = read.and_then(|argv| self.understood(&argv, &namespace).map(|_| argv));
+        let argv = match read {
+            Ok(argv) => argv,
+            // No card: many of them would hide those a person can say yes to.
+            Err(why) => {
+                let shown = shown(line, &self.inner.core.redactor);
+                let what = format!("denied: {shown}: {why}");
+                let audited = self.inner.core.journal.audit(assistant, &what).await;
+                return Err(audited.err().map_or(why, |finding| finding.what));
+            }
+        };
+        let origin = Origin::Assistant {
+            name: assistant.to_owned(),
+        };
+        let proposal = ChangeProposal {
+            argv,
+            why: why.to_owned(),
+            heals,
+        };
+        match self.propose_as(origin, proposal).await {
+            Ok(id) => Ok(id),
+            Err(Failure::Finding(finding)) => Err(finding.what),
+            Err(Failure::Transport(why)) => Err(why),
+        }
+    }
+
     fn shortened(&self, mut proposal: ChangeProposal) -> ChangeProposal {
         let why = self.inner.core.redactor.redact(&proposal.why).into_owned();
         proposal.why = match why.char_indices().nth(LONGEST_WHY) {
@@ -339,13 +377,6 @@ impl ApprovalsRoom {
         }
         self.show();
         Ok(())
-    }
-
-    /// A card as it is shown, whichever cluster it is for.
-    pub fn find_card(&self, id: &ApprovalId) -> Option<Approval> {
-        let cards = self.cards();
-        let card = cards.iter().find(|card| card.view.id == *id)?;
-        Some(card.view.clone())
     }
 
     fn find(&self, connected: &Connected, id: &ApprovalId) -> Result<Card, Failure> {

@@ -4,14 +4,10 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use app::model::{
-    ApprovalId, AssistantId, ChangeProposal, Classification, Failure, Origin, ToolAnswer,
-    TurnEvent, TurnId, Usage,
-};
+use app::model::{AssistantId, ToolAnswer, TurnEvent, TurnId, Usage};
 
 use super::Kit;
 use super::conversation::Conversation;
-use crate::assist::command::{joined, split};
 use crate::assist::reading::shown;
 
 /// What a tool said, as far as it is shown.
@@ -148,75 +144,35 @@ impl Teller {
     /// Makes a card of a command line. What comes back is for the assistant to read: that there is a
     /// card now, or why there is none. Nothing is run.
     pub async fn propose(&self, line: &str, why: &str, heals: Option<String>) -> String {
-        let words = match split(line) {
-            Ok(words) => words,
-            Err(denied) => {
-                let why = denied.to_string();
-                self.refused(line, &why);
-                return format!("Denied, no card was made: {why}");
-            }
-        };
-        self.propose_words(words, why, heals).await
-    }
-
-    /// As [`Teller::propose`], with the words of the command apart.
-    pub async fn propose_words(
-        &self,
-        argv: Vec<String>,
-        why: &str,
-        heals: Option<String>,
-    ) -> String {
         self.flush();
-        let line = joined(&argv);
         let count = {
             let mut state = self.state();
             state.proposals += 1;
             state.proposals
         };
-        if count > MOST_PROPOSALS {
-            let why = "too many changes were asked for in one answer";
-            self.refused(&line, why);
-            return format!("Denied, no card was made: {why}");
-        }
-        let origin = Origin::Assistant {
-            name: self.assistant.title().to_owned(),
-        };
-        let proposal = ChangeProposal {
-            argv,
-            why: why.to_owned(),
-            heals,
-        };
-        match self.kit.approvals.propose_as(origin, proposal).await {
-            Ok(id) => self.card(id, &line),
-            Err(Failure::Finding(finding)) => {
-                self.refused(&line, &finding.why);
-                format!("No card was made: {}", finding.what)
+        let made = match count > MOST_PROPOSALS {
+            true => Err("too many changes were asked for in one answer".to_owned()),
+            false => {
+                let name = self.assistant.title();
+                self.kit
+                    .approvals
+                    .propose_line(name, line, why, heals)
+                    .await
             }
-            Err(Failure::Transport(why)) => {
-                self.refused(&line, &why);
-                "No card was made".to_owned()
-            }
-        }
-    }
-
-    fn card(&self, approval: ApprovalId, line: &str) -> String {
-        let denied =
-            self.kit
-                .approvals
-                .find_card(&approval)
-                .and_then(|card| match card.classification {
-                    Classification::Denied { why } => Some(why),
-                    Classification::Change { .. } => None,
+        };
+        match made {
+            Ok(approval) => {
+                self.tell(TurnEvent::Proposed {
+                    approval,
+                    line: cut(&shown(line, &self.kit.core.redactor), LONGEST_ARGUMENTS),
                 });
-        if let Some(why) = denied {
-            self.refused(line, &why);
-            return format!("Denied: {why}");
+                "A card was made; a person decides, and Slipway carries it out. Do not wait for it: finish your answer.".to_owned()
+            }
+            Err(why) => {
+                self.refused(line, &why);
+                format!("Denied, nothing was run: {why}")
+            }
         }
-        self.tell(TurnEvent::Proposed {
-            approval,
-            line: shown(line, &self.kit.core.redactor),
-        });
-        "A card was made; a person decides, and Slipway carries it out. Do not wait for it: finish your answer.".to_owned()
     }
 }
 

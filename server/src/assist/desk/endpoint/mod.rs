@@ -23,7 +23,6 @@ const MOST_ROUNDS: usize = 12;
 /// Variables that hold a key for OpenAI's own endpoint.
 const KEY_VARIABLES: [&str; 1] = ["OPENAI_API_KEY"];
 const CLOUD: &str = "api.openai.com";
-pub const PROPOSE: &str = "propose_change";
 
 const SYSTEM: &str = "You are the assistant of Slipway, a panel that deploys one small project to Kubernetes. \
 Answer the person's question about this project. Use the tools to look before you answer; ask `findings` first. \
@@ -94,12 +93,10 @@ impl Endpoint {
                 }
             },
         };
-        if call.name == PROPOSE {
+        if call.name == tools::propose().name {
             let text = |name: &str| arguments[name].as_str().unwrap_or_default().to_owned();
-            let heals = Some(text("finding")).filter(|key| !key.is_empty());
-            let answer = teller
-                .propose(&text("command"), &text("why"), self.heals(heals))
-                .await;
+            let heals = self.kit.tools.finding_key(&text("finding"));
+            let answer = teller.propose(&text("command"), &text("why"), heals).await;
             teller.tool_answered(&call.id, &answer, false);
             return answer;
         }
@@ -115,16 +112,6 @@ impl Endpoint {
                 error.to_string()
             }
         }
-    }
-
-    /// The key of the finding that a model means by its code.
-    fn heals(&self, code: Option<String>) -> Option<String> {
-        let code = code?;
-        self.kit.core.hub.read(|state| {
-            let mut findings = state.findings.iter();
-            let found = findings.find(|finding| finding.code == code || finding.key() == code);
-            found.map(Finding::key)
-        })
     }
 }
 
