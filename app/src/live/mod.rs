@@ -3,15 +3,15 @@
 
 pub mod backoff;
 mod fetch;
+mod followed;
 pub mod frames;
-mod log_stream;
 pub mod sequence;
 mod stream;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use followed::{Followed, Following};
 use leptos::prelude::*;
-pub use log_stream::{FollowedLogs, LogStream};
 
 use crate::model::{Freshness, LiveMessage, PanelState, Role, STALE_AFTER_MS, Slice, UnixMillis};
 

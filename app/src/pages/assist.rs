@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::components::{Approvals, AuditCard, ContextPackCard, FindingCard, PageFrame, content};
+use crate::components::{Approvals, AssistantDesk, AuditCard, FindingCard, PageFrame, content};
 use crate::live::Live;
 use crate::model::{Severity, Slice, StepId, StepState};
 use crate::ui::{EmptyMessage, Tone};
@@ -79,7 +79,7 @@ pub fn AssistPage() -> impl IntoView {
                     />
                 </ul>
             </Show>
-            <ContextPackCard />
+            <AssistantDesk />
             <AuditCard />
         </PageFrame>
     }

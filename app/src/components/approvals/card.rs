@@ -26,7 +26,11 @@ pub fn ApprovalCard(approval: Approval) -> impl IntoView {
     );
     let whole = approval.clone();
     view! {
-        <article class=move || format!("approval {}", said.get().0.class()) aria-label=label>
+        <article
+            id=format!("approval-{}", approval.id)
+            class=move || format!("approval {}", said.get().0.class())
+            aria-label=label
+        >
             <div class="approval-head">
                 {move || {
                     let (tone, word) = said.get();

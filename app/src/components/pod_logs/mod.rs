@@ -12,7 +12,7 @@ use self::lines::LogLines;
 use self::ring::Ring;
 use super::{FailureNote, save_file};
 use crate::api::live::whole_log;
-use crate::live::{FollowedLogs, Live, LogStream};
+use crate::live::{Followed, Following, Live};
 use crate::model::{Failure, LogLevel, LogSource, LogWish, PanelState, Slice};
 use crate::ui::{Button, ButtonKind, CopyButton, SelectField, StatusBadge, TextField, Tone};
 
@@ -56,11 +56,11 @@ pub fn PodLogs(of: RwSignal<String>) -> impl IntoView {
     let held = StoredValue::new(None::<Ring>);
     let paused = RwSignal::new(false);
     let (version, arrived) = (RwSignal::new(0_u32), RwSignal::new(0_u64));
-    let status = RwSignal::new(LogStream::Connecting);
-    let stream = StoredValue::new_local(None::<FollowedLogs>);
+    let status = RwSignal::new(Following::Connecting);
+    let stream = StoredValue::new_local(None::<Followed>);
     Effect::new(move |_| {
         let wish = wish.get();
-        status.set(LogStream::Connecting);
+        status.set(Following::Connecting);
         paused.set(false);
         held.set_value(None);
         let take = move |frame| {
@@ -89,7 +89,8 @@ pub fn PodLogs(of: RwSignal<String>) -> impl IntoView {
                 arrived.set(next);
             }
         };
-        stream.set_value(Some(FollowedLogs::start(wish, status, take)));
+        let once = wish.previous;
+        stream.set_value(Some(Followed::start(&wish, once, status, take)));
     });
     let pause = move |()| {
         if paused.get_untracked() {
@@ -104,11 +105,11 @@ pub fn PodLogs(of: RwSignal<String>) -> impl IntoView {
     };
     let follow = RwSignal::new(true);
     let failure = Signal::derive(move || match status.get() {
-        LogStream::Failed(why) => Some(why),
+        Following::Failed(why) => Some(why),
         _ => None,
     });
     let empty = Signal::derive(move || match (status.get(), previous.get()) {
-        (LogStream::Connecting, _) => "Connecting…".to_owned(),
+        (Following::Connecting, _) => "Connecting…".to_owned(),
         (_, true) => "No container was restarted, or its log is gone".to_owned(),
         _ if wish.with(|wish| !wish.text.is_empty() || wish.level.is_some()) => {
             "No line fits yet".to_owned()
@@ -234,14 +235,14 @@ fn Download(wish: Memo<LogWish>) -> impl IntoView {
     .into_any()
 }
 
-fn stream_words(status: &LogStream, paused: bool) -> (Tone, &'static str) {
+fn stream_words(status: &Following, paused: bool) -> (Tone, &'static str) {
     match status {
         _ if paused => (Tone::Off, "Paused"),
-        LogStream::Connecting => (Tone::Working, "Connecting"),
-        LogStream::Following => (Tone::Ok, "Following"),
-        LogStream::Broken => (Tone::Stale, "Reconnecting"),
-        LogStream::Done => (Tone::Off, "To the end"),
-        LogStream::Failed(_) => (Tone::Failed, "Failed"),
+        Following::Connecting => (Tone::Working, "Connecting"),
+        Following::Following => (Tone::Ok, "Following"),
+        Following::Broken => (Tone::Stale, "Reconnecting"),
+        Following::Done => (Tone::Off, "To the end"),
+        Following::Failed(_) => (Tone::Failed, "Failed"),
     }
 }
 

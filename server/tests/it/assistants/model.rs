@@ -21,7 +21,7 @@ pub enum Reply {
     Chunks(Vec<Value>),
     /// Streams these, and then nothing ever again.
     Hangs(Vec<Value>),
-    /// Streams these, and then the connection is gone.
+    /// Streams these and ends in the middle.
     Breaks(Vec<Value>),
     Status(StatusCode, Value),
     /// The whole answer at once, as endpoints do that cannot stream.
@@ -98,10 +98,7 @@ async fn complete(
             (chunks, done.boxed())
         }
         Reply::Hangs(chunks) => (chunks, futures::stream::pending().boxed()),
-        Reply::Breaks(chunks) => {
-            let gone = futures::stream::iter([Err(std::io::Error::other("gone"))]);
-            (chunks, gone.boxed())
-        }
+        Reply::Breaks(chunks) => (chunks, futures::stream::empty().boxed()),
     };
     let lines: Vec<_> = chunks.iter().map(|chunk| Ok(line(chunk))).collect();
     let body = Body::from_stream(futures::stream::iter(lines).chain(end));

@@ -133,6 +133,7 @@ impl<'a> Web<'a> {
             }
         });
         let mut events = bytes.eventsource();
+        let mut is_done = false;
         while let Some(event) = timeout(PAUSE_LIMIT, events.next()).await.map_err(late)? {
             let event = event.map_err(|error| broken(&error))?;
             let added = answer.take(&event.data).map_err(|error| broken(&error))?;
@@ -140,11 +141,13 @@ impl<'a> Web<'a> {
                 on_text(&added);
             }
             if event.data.trim() == "[DONE]" {
+                is_done = true;
                 break;
             }
         }
-        match answer.finish.is_none() && answer.text.is_empty() && answer.calls.is_empty() {
-            true => Err(broken(&"the stream ended before anything was said")),
+        let is_empty = answer.text.is_empty() && answer.calls.is_empty();
+        match answer.finish.is_none() && (is_empty || !is_done) {
+            true => Err(broken(&"the stream ended in the middle")),
             false => Ok(answer),
         }
     }

@@ -1,4 +1,5 @@
-//! Follows logs: one connection per wish, made anew when it breaks, and silent when nobody looks.
+//! Follows answers that do not end, logs and the desk: one connection each, made anew when it breaks,
+//! and silent when nobody looks.
 
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
@@ -7,16 +8,18 @@ use std::rc::Rc;
 use leptos::prelude::*;
 use leptos::server_fn::error::FromServerFnError;
 use leptos::task::spawn_local;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use web_sys::AbortController;
 
 use super::backoff;
 use super::fetch::{self, End, sleep_ms};
-use crate::model::{Failure, LogFrame, LogWish};
+use crate::model::{DeskFrame, Failure, LogFrame};
 use crate::token;
 
 /// How the stream stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogStream {
+pub enum Following {
     Connecting,
     Following,
     /// It broke and is made anew.
@@ -26,9 +29,33 @@ pub enum LogStream {
     Failed(Failure),
 }
 
+/// What a followed stream is made of.
+pub trait Frame: DeserializeOwned + 'static {
+    /// Where it is asked for.
+    const PATH: &'static str;
+    /// Whether this is the last one.
+    fn is_last(&self) -> bool;
+}
+
+impl Frame for LogFrame {
+    const PATH: &'static str = "/follow/logs";
+
+    fn is_last(&self) -> bool {
+        *self == Self::Done
+    }
+}
+
+impl Frame for DeskFrame {
+    const PATH: &'static str = "/follow/desk";
+
+    fn is_last(&self) -> bool {
+        false
+    }
+}
+
 /// A stream that lives as long as this value is kept.
 #[derive(Debug)]
-pub struct FollowedLogs(Rc<Inner>);
+pub struct Followed(Rc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -36,27 +63,27 @@ struct Inner {
     is_wanted: Cell<bool>,
 }
 
-impl FollowedLogs {
-    /// Connects, and connects again whenever the stream breaks. `take` gets none when a connection
-    /// begins: the newest lines come again, and then what follows.
-    pub fn start(
-        wish: LogWish,
-        status: RwSignal<LogStream>,
-        mut take: impl FnMut(Option<LogFrame>) + 'static,
+impl Followed {
+    /// Connects, and connects again whenever the stream breaks, and when it was done unless `once`.
+    /// `take` gets none when a connection begins: the newest comes again, and then what follows.
+    pub fn start<F: Frame>(
+        wish: &impl Serialize,
+        once: bool,
+        status: RwSignal<Following>,
+        mut take: impl FnMut(Option<F>) + 'static,
     ) -> Self {
         let inner = Rc::new(Inner {
             controller: RefCell::new(None),
             is_wanted: Cell::new(true),
         });
         let this = Self(Rc::clone(&inner));
+        let body = serde_json::to_string(wish);
         spawn_local(async move {
             let mut failed_tries = 0;
             while inner.is_wanted.get() {
-                let (Some(authorization), Ok(abort), Ok(body)) = (
-                    token::authorization(),
-                    AbortController::new(),
-                    serde_json::to_string(&wish),
-                ) else {
+                let (Some(authorization), Ok(abort), Ok(body)) =
+                    (token::authorization(), AbortController::new(), &body)
+                else {
                     return;
                 };
                 inner.controller.replace(Some(abort.clone()));
@@ -69,40 +96,34 @@ impl FollowedLogs {
                     let Some(frame) = frame else {
                         return ControlFlow::Continue(());
                     };
-                    let Ok(frame) = serde_json::from_str::<LogFrame>(frame) else {
+                    let Ok(frame) = serde_json::from_str::<F>(frame) else {
                         return ControlFlow::Break(());
                     };
                     if !std::mem::replace(&mut heard, true) {
                         take(None);
                     }
-                    is_done = frame == LogFrame::Done;
+                    is_done = frame.is_last();
                     status.try_set(if is_done {
-                        LogStream::Done
+                        Following::Done
                     } else {
-                        LogStream::Following
+                        Following::Following
                     });
                     take(Some(frame));
                     ControlFlow::Continue(())
                 };
-                let end = fetch::frames(
-                    "/follow/logs",
-                    &authorization,
-                    Some(&body),
-                    &abort,
-                    on_frame,
-                )
-                .await;
-                if !inner.is_wanted.get() || (is_done && wish.previous) {
+                let end =
+                    fetch::frames(F::PATH, &authorization, Some(body), &abort, on_frame).await;
+                if !inner.is_wanted.get() || (is_done && once) {
                     return;
                 }
                 match end {
                     End::Refused => return,
                     End::NoStream(text) => {
                         let why = Failure::de(text.into_bytes().into());
-                        status.try_set(LogStream::Failed(why));
+                        status.try_set(Following::Failed(why));
                     }
                     End::Over => {
-                        status.try_set(LogStream::Broken);
+                        status.try_set(Following::Broken);
                     }
                 }
                 failed_tries = if heard { 0 } else { failed_tries + 1 };
@@ -113,7 +134,7 @@ impl FollowedLogs {
     }
 }
 
-impl Drop for FollowedLogs {
+impl Drop for Followed {
     fn drop(&mut self) {
         self.0.is_wanted.set(false);
         if let Some(controller) = self.0.controller.take() {
