@@ -9,6 +9,9 @@ export class AssistPage extends StepPage {
   readonly nothingWrong = () => this.page.getByText('Nothing is wrong', { exact: true }).first()
   /** The card of a proposal, such as `Scale: Deployment backend`. */
   readonly proposal = (title: string) => this.page.getByRole('article', { name: `Proposal: ${title}` }).first()
+  readonly desk = () => this.page.getByRole('region', { name: 'Ask an assistant' })
+  readonly question = () => this.desk().getByRole('textbox', { name: 'Your question' })
+  readonly answer = (who: string) => this.desk().getByRole('article', { name: `Answer of ${who}` })
 
   /** How the newest run of this name ended. */
   async expectRun(name: string, word: string, withinMs?: number) {
