@@ -1,12 +1,14 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Browser, Page } from '@playwright/test'
+import { AssistPage } from '../tests/pages/assist-page.ts'
 import { Palette } from '../tests/pages/palette.ts'
 import { SecretsPage } from '../tests/pages/secrets-page.ts'
 import { AdoptPage } from '../tests/pages/adopt-page.ts'
 import { WalkBar } from '../tests/pages/walk-bar.ts'
 import { TodoApp } from '../tests/pages/todo-app.ts'
 import { LivePage } from '../tests/pages/live-page.ts'
+import { scriptedModel } from '../tests/support/model.ts'
 import { Panel } from '../tests/support/panel.ts'
 import { changeFile, exampleProject } from '../tests/support/slipway.ts'
 import { expect, test } from '../tests/support/test.ts'
@@ -134,11 +136,31 @@ test('healthy', async ({ browser, openai, open, scratch, start }) => {
     await page.getByRole('button', { name: 'Break and heal' }).click()
     await expect(page.getByRole('dialog')).toBeVisible()
   })
-  await take(browser, 'healthy', slipway.link('/assist'), 'assist-gathered', async (page) => {
-    const desk = page.getByRole('region', { name: 'Ask an assistant' })
-    await desk.getByRole('button', { name: 'Gather', exact: true }).click()
-    await expect(desk.getByText('Read the whole text')).toBeVisible()
+  const answer = [
+    { calls: [['findings', {}], ['logs', { of: 'backend', lines: 40 }]] as [string, object][] },
+    { calls: [['propose_change', { command: 'kubectl scale deployment/backend --replicas=2', why: 'One replica is a single point of failure.' }]] as [string, object][] },
+    { says: ['## Nothing is broken\n\nBoth Deployments are ready. What is **fragile**: `backend` runs once, so every rollout has a moment with one pod.\n\n1. Look at it:\n\n```sh\nkubectl get deployment backend --namespace=todo\n```\n\n2. Approve the card above, which makes it two.\n\n| part | replicas |\n|---|---|\n| backend | 1 |\n| frontend | 1 |\n'] },
+  ]
+  const model = await scriptedModel(Array.from({ length: 20 }, () => answer).flat())
+  await take(browser, 'healthy', slipway.link('/assist'), 'assist-asked', async (page) => {
+    const desk = new AssistPage(page).desk()
+    await desk.getByText('Plain assistant', { exact: true }).click()
+    const settings = desk.getByText('Settings', { exact: true })
+    const address = desk.getByRole('textbox', { name: 'Address of the API' })
+    await expect(settings).toBeVisible()
+    if (!(await address.isVisible())) await settings.click()
+    await address.fill(model.url)
+    await desk.getByRole('button', { name: 'Save the settings' }).click()
+    await desk.getByRole('combobox', { name: 'Model' }).selectOption('scripted-1')
+    await desk.getByRole('button', { name: 'Save the settings' }).click()
+    await expect(desk.getByText('Model scripted-1')).toBeVisible()
+    await new AssistPage(page).question().fill('What is fragile about this project?')
+    await desk.getByRole('button', { name: 'Ask Plain assistant' }).click()
+    const newest = new AssistPage(page).answer('Plain assistant').first()
+    await expect(newest.getByText('Answered', { exact: true })).toBeVisible({ timeout: 30_000 })
+    await newest.scrollIntoViewIfNeeded()
   })
+  model.close()
   await take(browser, 'healthy', slipway.viewerLink('/live'), 'live-as-viewer', steps('Done'))
 })
 
