@@ -104,7 +104,7 @@ test('what the diagnosis proposes is seen, approved, heals, and is undone', asyn
     const answer = assist.answer('Plain assistant')
     await expect(answer.getByText('Answered', { exact: true })).toBeVisible({ timeout: 30_000 })
     await expect(answer).toContainText('The frontend is scaled to zero.')
-    await expect(answer).toContainText('1200 tokens in, 80 out')
+    await expect(answer).toContainText('3600 tokens in, 240 out')
     await expect(answer.getByText('<script>'), 'markup is text').toBeVisible()
     expect(await page.title()).not.toBe('x')
     await answer.getByText('findings', { exact: true }).click()

@@ -115,7 +115,7 @@ fn Item(item: Memo<Option<TurnItem>>) -> impl IntoView {
             });
             let state = move || match answer.get() {
                 None => "is used",
-                Some(answer) if answer.failed => "was refused",
+                Some(answer) if answer.failed => "failed",
                 Some(_) => "was used",
             };
             view! {
