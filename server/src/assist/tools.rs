@@ -216,7 +216,10 @@ impl Tools {
             state.pods.values().filter(is_meant).cloned().collect()
         });
         let spec = self.project.spec();
-        let is_component = spec.components.iter().any(|known| known.name.as_str() == of);
+        let is_component = spec
+            .components
+            .iter()
+            .any(|known| known.name.as_str() == of);
         if pods.is_empty() && is_component {
             return Ok(format!("{of} has no pods now, so there are no logs"));
         }

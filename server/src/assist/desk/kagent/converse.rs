@@ -14,6 +14,7 @@ use super::{id, words};
 use crate::adapters::kagent::a2a::{
     ASK_USER, Asked, Heard, Part, TaskState, Update, question, read, rejection,
 };
+use crate::assist::command::joined;
 use crate::engine::Core;
 
 /// How often an agent is told No for one question.
@@ -194,7 +195,7 @@ impl Hearing<'_> {
             match asked.kubectl() {
                 Some(words) => {
                     let why = "kagent asked to do it";
-                    self.teller.propose_words(words, why, None).await;
+                    self.teller.propose(&joined(&words), why, None).await;
                 }
                 None => {
                     let what = format!("{} {}", asked.name, asked.arguments);
