@@ -28,7 +28,7 @@ impl Connection {
         let _ = client.set_nodelay(true);
         let deadline = Instant::now() + PATIENCE;
         let mut pod_stream = loop {
-            match self.into_pod().await {
+            match self.dial_pod().await {
                 Ok((pod, stream)) => {
                     self.forward.note(Some(&pod), None);
                     break stream;
@@ -46,7 +46,7 @@ impl Connection {
         let _ = copy_bidirectional(&mut client, &mut pod_stream).await;
     }
 
-    async fn into_pod(
+    async fn dial_pod(
         &self,
     ) -> Result<(String, impl AsyncRead + AsyncWrite + Unpin + Send + 'static), String> {
         let forward = &self.forward;
