@@ -306,7 +306,7 @@ pub fn in_cluster(state: &PanelState, component: &str) -> bool {
     })
 }
 
-/// Processes of ours that still build.
+/// Processes of ours that still build; those that only ask for a version do not.
 pub fn builders() -> Vec<String> {
     let mine = std::process::id().to_string();
     fs::read_dir("/proc")
@@ -321,7 +321,8 @@ pub fn builders() -> Vec<String> {
                 .nth(1)?
                 .to_owned();
             let command = fs::read_to_string(entry.path().join("cmdline")).ok()?;
-            (parent == mine && command.contains("docker")).then_some(command)
+            let builds = command.contains("docker") && !command.contains("\0version\0");
+            (parent == mine && builds).then_some(command)
         })
         .collect()
 }
