@@ -108,7 +108,7 @@ test('what the diagnosis proposes is seen, approved, heals, and is undone', asyn
     await expect(answer.getByText('<script>'), 'markup is text').toBeVisible()
     expect(await page.title()).not.toBe('x')
     await answer.getByText('findings', { exact: true }).click()
-    await expect(answer).toContainText('SCALED_TO_ZERO (failed)')
+    await expect(answer).toContainText('SCALED_TO_ZERO (attention)')
     await expectAccessible(page)
     for (const body of model.asked) expect(body).not.toContain(key)
     await answer.getByRole('link', { name: 'Look at the card' }).click()
