@@ -211,9 +211,15 @@ impl World {
     }
 
     pub async fn deploy(&self) -> Outcome {
-        let plan = self.plan().await;
-        let run = self.deploys.deploy(plan.hash, true).await.expect("a run");
-        self.core.runs.wait(run).await
+        // News of what was just stored may come between the plan and the yes; a person reads again.
+        for _ in 0..5 {
+            let plan = self.plan().await;
+            match self.deploys.deploy(plan.hash, true).await {
+                Ok(run) => return self.core.runs.wait(run).await,
+                Err(why) => assert_eq!(finding(why).code, "PLAN_OUTDATED"),
+            }
+        }
+        panic!("the plan never stays as it is")
     }
 
     pub async fn until(&self, what: &str, wanted: impl Fn(&PanelState) -> bool) {
