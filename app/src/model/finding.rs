@@ -118,6 +118,12 @@ pub enum NextAction {
     Advice { text: String },
 }
 
+impl NextAction {
+    pub fn advice(text: impl Into<String>) -> Self {
+        Self::Advice { text: text.into() }
+    }
+}
+
 /// What Slipway can do itself with one press; the server checks again whether it may.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]

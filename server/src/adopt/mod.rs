@@ -148,9 +148,9 @@ pub fn write_wish(root: &Path, wish: &AdoptWish, hash: &str) -> Result<Written, 
             "What would be written now is not what the page showed. Nothing was written.",
         )
         .attention()
-        .next(NextAction::Advice {
-            text: "Look at the preview again, then say yes to that".to_owned(),
-        }));
+        .next(NextAction::advice(
+            "Look at the preview again, then say yes to that",
+        )));
     }
     let files = chosen_files(&preview, wish);
     write::write(root, &files).map(|files| Written { files })

@@ -84,19 +84,18 @@ fn not_written(path: &str, error: &io::Error) -> Finding {
             format!("{path} is there already"),
             "It was made meanwhile, and Slipway overwrites nothing. Nothing was written.",
         )
-        .next(NextAction::Advice {
-            text: "Look at the folder again: the proposal will then take the file into account"
-                .to_owned(),
-        });
+        .next(NextAction::advice(
+            "Look at the folder again: the proposal will then take the file into account",
+        ));
     }
     Finding::new(
         "ADOPT_NOT_WRITTEN",
         format!("{path} could not be written"),
         format!("The system refused it: {error}. What was written before it was taken back."),
     )
-    .next(NextAction::Advice {
-        text: "Check that your user may write in this folder and that the disk has room".to_owned(),
-    })
+    .next(NextAction::advice(
+        "Check that your user may write in this folder and that the disk has room",
+    ))
 }
 
 #[cfg(test)]

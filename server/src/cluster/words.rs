@@ -30,10 +30,6 @@ fn command(command: String, why: &str) -> NextAction {
     }
 }
 
-fn advice(text: impl Into<String>) -> NextAction {
-    NextAction::Advice { text: text.into() }
-}
-
 pub(super) fn no_cluster() -> Finding {
     or_another(Finding::new(
         "NO_CLUSTER",
@@ -74,7 +70,7 @@ fn trouble(choice: &ClusterChoice, kind: &ClusterKind, server: &str, symptom: &S
                 "{server} answers, and does not accept the credentials of the kubeconfig: they ended, were taken back, or belong to a cluster that was made anew."
             ),
         )
-        .next(advice("Log in again, or renew the context; Slipway notices it by itself")),
+        .next(NextAction::advice("Log in again, or renew the context; Slipway notices it by itself")),
         Symptom::NoLogin(why) => Finding::new(
             "LOGIN_FAILED",
             format!("Logging in to {name} failed"),
@@ -94,7 +90,7 @@ fn trouble(choice: &ClusterChoice, kind: &ClusterKind, server: &str, symptom: &S
             format!("The name in {server} cannot be looked up: the network or a VPN is missing, or the cluster is gone."),
         )
         .evidence("Name look-up", why.clone())
-        .next(advice("Connect to the network or VPN that this cluster is in")),
+        .next(NextAction::advice("Connect to the network or VPN that this cluster is in")),
         Symptom::NotReady(why) => Finding::new(
             "CLUSTER_NOT_READY",
             format!("{name} is not ready"),
@@ -196,7 +192,7 @@ pub(super) fn no_daemon(kind: &ClusterKind, problem: DaemonProblem, said: &str) 
         .next(if cfg!(target_os = "linux") {
             command("sudo systemctl start docker".to_owned(), "Starts docker")
         } else {
-            advice("Start Docker Desktop")
+            NextAction::advice("Start Docker Desktop")
         }),
     };
     or_another(finding.evidence("docker", first_lines(said)))
@@ -228,9 +224,9 @@ fn start(kind: &ClusterKind) -> Option<NextAction> {
         ClusterKind::K3d { name } => format!("k3d cluster start {}", shell_word(name)),
         ClusterKind::Desktop { app } => {
             return Some(match app {
-                DesktopApp::DockerDesktop => {
-                    advice("Start Docker Desktop and turn Kubernetes on in its settings")
-                }
+                DesktopApp::DockerDesktop => NextAction::advice(
+                    "Start Docker Desktop and turn Kubernetes on in its settings",
+                ),
                 DesktopApp::RancherDesktop => {
                     command("rdctl start".to_owned(), "Starts Rancher Desktop")
                 }
@@ -282,7 +278,7 @@ fn go_on(kind: &ClusterKind) -> NextAction {
             format!("docker unpause {}", shell_word(&k3d_node(name))),
             why,
         ),
-        _ => advice("Let it go on where it was paused"),
+        _ => NextAction::advice("Let it go on where it was paused"),
     }
 }
 
@@ -360,7 +356,7 @@ pub(super) fn unusable_context(
                 _ => repair(kind),
             },
         )
-        .next(advice("Or get a new kubeconfig from whoever runs the cluster")),
+        .next(NextAction::advice("Or get a new kubeconfig from whoever runs the cluster")),
         ConnectError::AuthProvider(provider) => {
             let how = match provider.as_str() {
                 "gcp" => "gcloud components install gke-gcloud-auth-plugin && gcloud container clusters get-credentials CLUSTER",
@@ -406,8 +402,8 @@ fn login_failed(name: &ContextName, error: &LoginError) -> Finding {
                 format!("{program} is needed to log in to {name}"),
                 format!("{why} The kubeconfig names it for getting credentials."),
             );
-            with(finding, hint.as_ref().map(|hint| advice(hint.clone())))
-                .next(advice(format!("Install {program}, or put it on the PATH that Slipway was started with")))
+            with(finding, hint.as_ref().map(|hint| NextAction::advice(hint.clone())))
+                .next(NextAction::advice(format!("Install {program}, or put it on the PATH that Slipway was started with")))
         }
         LoginError::Failed { stderr, .. } => {
             let finding =
@@ -428,7 +424,7 @@ fn login_failed(name: &ContextName, error: &LoginError) -> Finding {
             format!("Logging in to {name} needs a terminal"),
             format!("{why} The kubeconfig says interactiveMode: Always for {program}, and Slipway has no terminal to lend."),
         )
-        .next(advice("Set interactiveMode: IfAvailable and log in once in a terminal, so that it has a session to use")),
+        .next(NextAction::advice("Set interactiveMode: IfAvailable and log in once in a terminal, so that it has a session to use")),
         LoginError::TokenFile { .. } => Finding::new(
             "CREDENTIALS_UNREADABLE",
             format!("The token of {name} cannot be read"),
@@ -508,7 +504,7 @@ pub(super) fn run_in_the_way(run: RunId, kind: RunKind, wanted: &ClusterChoice) 
             },
             label: "Cancel it and switch".to_owned(),
         })
-        .next(advice("Or wait for it to end")),
+        .next(NextAction::advice("Or wait for it to end")),
     )
 }
 

@@ -71,7 +71,7 @@ async fn uninstall(
         return Ok(false);
     }
     let hub = &panel.core.hub;
-    up::until(hub, |state| state.helm.release.is_some()).await;
+    hub.until(|state| state.helm.release.is_some()).await;
     let release = hub.read(|state| state.helm.release.clone());
     let Some(release) = release.filter(app::model::ReleaseView::is_there) else {
         return Ok(false);

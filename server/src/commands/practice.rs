@@ -46,10 +46,9 @@ pub(super) async fn run(state_dir: Option<&Path>, args: PracticeArgs) -> Result<
 async fn load(cluster: &PracticeCluster, archive: PathBuf) -> Result<(), Finding> {
     let what = format!("The images of {} were not loaded", archive.display());
     let failed = |why: String| {
-        Finding::new("PRACTICE_IMAGES_NOT_LOADED", what, why).next(NextAction::Advice {
-            text: "Name an archive that `docker save` or another builder of OCI images wrote"
-                .to_owned(),
-        })
+        Finding::new("PRACTICE_IMAGES_NOT_LOADED", what, why).next(NextAction::advice(
+            "Name an archive that `docker save` or another builder of OCI images wrote",
+        ))
     };
     let Some(store) = cluster.images().cloned() else {
         return Err(failed("This machine runs no node.".to_owned()));

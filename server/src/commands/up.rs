@@ -87,7 +87,7 @@ async fn deploy(panel: &Panel, asked: Option<Via>, prune: bool) -> Result<(), St
         Some(via) => via,
         None if spec.deploy.chart.is_none() => Via::Raw,
         None => {
-            until(hub, |state| state.helm.release.is_some()).await;
+            hub.until(|state| state.helm.release.is_some()).await;
             let is_there = hub.read(|state| {
                 let release = state.helm.release.as_ref();
                 release.is_some_and(ReleaseView::is_there)
@@ -106,7 +106,7 @@ async fn deploy(panel: &Panel, asked: Option<Via>, prune: bool) -> Result<(), St
         }
         Via::Helm => {
             // The plan counts the revisions it has seen.
-            until(hub, |state| state.helm.release.is_some()).await;
+            hub.until(|state| state.helm.release.is_some()).await;
             let wish = ReleaseWish::Deploy {
                 edits: Vec::new(),
                 adopt: false,
@@ -139,7 +139,7 @@ async fn deletes_with_a_yes(plan: &DeployPlan) -> bool {
 async fn enter_secrets(panel: &Panel, args: &UpArgs, is_practice: bool) -> Result<(), Stop> {
     let hub = &panel.core.hub;
     let has_none = panel.project.spec().secrets.is_empty();
-    until(hub, |state| {
+    hub.until(|state| {
         let is_known =
             |known: &app::model::SecretView| !matches!(known.state, SecretState::Unknown { .. });
         has_none || (!state.secrets.is_empty() && state.secrets.iter().all(is_known))
@@ -211,31 +211,16 @@ async fn healthy(hub: &Hub) -> Result<(), Stop> {
             .cloned()
     };
     loop {
-        until(hub, |state| is_live(state) || broken(state).is_some()).await;
+        hub.until(|state| is_live(state) || broken(state).is_some())
+            .await;
         let Some(finding) = hub.read(broken) else {
             return Ok(());
         };
         // A start has hiccups: only what lasts is the answer.
         let key = finding.key();
-        let gone = until(hub, |state| {
-            broken(state).is_none_or(|other| other.key() != key)
-        });
+        let gone = hub.until(|state| broken(state).is_none_or(|other| other.key() != key));
         if tokio::time::timeout(FINDING_STANDS, gone).await.is_err() {
             return Err(finding.into());
-        }
-    }
-}
-
-/// Waits until the state is as wished; the caller sets the limit.
-pub(super) async fn until(hub: &Hub, is_so: impl Fn(&PanelState) -> bool) {
-    let mut changed = hub.changed();
-    loop {
-        changed.mark_unchanged();
-        if hub.read(&is_so) {
-            return;
-        }
-        if changed.changed().await.is_err() {
-            return;
         }
     }
 }

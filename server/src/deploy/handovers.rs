@@ -1,8 +1,8 @@
 //! The room's side of a change of hands: what is there, the plan of a switch, and the run.
 
 use app::model::{
-    DeployMode, Failure, Finding, Handover, ObjectId, OwnedObject, OwnershipView, PanelEvent,
-    RunId, RunKind, Severity,
+    DeployMode, Failure, Finding, Handover, NextAction, ObjectId, OwnedObject, OwnershipView,
+    PanelEvent, RunId, RunKind, Severity,
 };
 use app::ports::Handovers;
 use async_trait::async_trait;
@@ -217,7 +217,7 @@ fn no_chart() -> Failure {
         "The project has no chart",
         "slipway.toml names none, so there is no release to switch to.",
     )
-    .next(words::advice(
+    .next(NextAction::advice(
         "Add [deploy] chart = \"chart\" to slipway.toml",
     ))
     .into()

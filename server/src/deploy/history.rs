@@ -327,7 +327,7 @@ fn going_elsewhere(elsewhere: &Elsewhere) -> Finding {
         )
         .attention(),
     )
-    .next(words::advice("Wait until it has ended, then look at the new plan"))
+    .next(NextAction::advice("Wait until it has ended, then look at the new plan"))
 }
 
 fn not_recorded(revision: u64) -> Finding {
@@ -336,7 +336,7 @@ fn not_recorded(revision: u64) -> Finding {
         format!("The objects of revision {revision} are not recorded"),
         "The record was removed, or the objects were too large for one.",
     ))
-    .next(words::advice(
+    .next(NextAction::advice(
         "Check the manifests of that time out and deploy them",
     ))
 }
@@ -350,7 +350,7 @@ fn going_back(revision: u64) -> Finding {
         )
         .attention(),
     )
-    .next(words::advice(
+    .next(NextAction::advice(
         "Refresh the plan to go by the manifests again",
     ))
 }
@@ -362,7 +362,7 @@ fn masked(revision: u64, objects: &[String]) -> Finding {
         "A secret value stood in its objects in the clear. It was masked in the record, so the value is not known any more.",
     ))
     .evidence("Masked", objects.join("\n"))
-    .next(words::advice("Move the value into a secret, and deploy the manifests"))
+    .next(NextAction::advice("Move the value into a secret, and deploy the manifests"))
 }
 
 fn secrets_stay(names: &[String]) -> Finding {
@@ -383,7 +383,7 @@ fn image_gone(image: &str) -> Finding {
         format!("The image {image} is not in the cluster any more"),
         "The revision ran it, and no node lists it; its pods could not start.",
     ))
-    .next(words::advice(
+    .next(NextAction::advice(
         "Build that version again, or go back to a revision whose images are there",
     ))
 }

@@ -238,7 +238,7 @@ fn nothing_known() -> Finding {
         "The Secret is not there or cannot be read, so nothing can be compared with it.",
     )
     .attention()
-    .next(words::advice(
+    .next(NextAction::advice(
         "Restart the workloads by hand on the Deploy page",
     ))
 }

@@ -331,7 +331,7 @@ fn paused(component: &ComponentName) -> Finding {
             "A change to the pods would wait until it is resumed.",
         )
         .attention()
-        .next(words::advice("Resume it first")),
+        .next(NextAction::advice("Resume it first")),
         component,
     )
 }
@@ -347,7 +347,7 @@ fn no_revision(component: &ComponentName, revision: u64, sets: &[OwnedSet]) -> F
                 known.join(", ")
             ),
         )
-        .next(words::advice(
+        .next(NextAction::advice(
             "Choose one that is left, or raise revisionHistoryLimit in the manifest",
         )),
         component,

@@ -22,17 +22,15 @@ pub(super) fn about(finding: Finding, kind: &str, name: &str) -> Finding {
     })
 }
 
-pub(super) fn advice(text: impl Into<String>) -> NextAction {
-    NextAction::Advice { text: text.into() }
-}
-
 pub(super) fn no_manifests_named() -> Finding {
     about_deploy(Finding::new(
         "MANIFESTS_MISSING",
         "The project has no manifests",
         "slipway.toml names none, so there is nothing to apply.",
     ))
-    .next(advice("Add [deploy] manifests = \"k8s\" to slipway.toml"))
+    .next(NextAction::advice(
+        "Add [deploy] manifests = \"k8s\" to slipway.toml",
+    ))
 }
 
 pub(super) fn image_not_proven(component: &ComponentName) -> Finding {
@@ -64,7 +62,7 @@ pub(super) fn component_not_deployed(component: &ComponentName) -> Finding {
     .about(Subject::Component {
         component: component.clone(),
     })
-    .next(advice(format!(
+    .next(NextAction::advice(format!(
         "Add a Deployment named {component}, or take it out of slipway.toml"
     )))
 }
@@ -86,7 +84,7 @@ pub(super) fn other_namespace(manifest: &Manifest, found: &str, wanted: &str) ->
         manifest.kind(),
         manifest.name(),
     )
-    .next(advice(
+    .next(NextAction::advice(
         "Remove metadata.namespace there, or change namespace in slipway.toml",
     ))
 }
@@ -106,7 +104,7 @@ pub(super) fn kind_unknown(manifest: &Manifest) -> Finding {
         manifest.kind(),
         manifest.name(),
     )
-    .next(advice(
+    .next(NextAction::advice(
         "Check apiVersion and kind, or install what brings this kind",
     ))
 }
@@ -121,7 +119,7 @@ pub(super) fn namespace_terminating(namespace: &str) -> Finding {
         "Namespace",
         namespace,
     )
-    .next(advice("Wait a moment, then plan again"))
+    .next(NextAction::advice("Wait a moment, then plan again"))
 }
 
 /// Somebody deleted it while the project was deployed into it.
@@ -135,7 +133,7 @@ pub(super) fn namespace_deleted(namespace: &str) -> Finding {
         "Namespace",
         namespace,
     )
-    .next(advice("Wait until it is gone, enter the secrets again, and deploy: the namespace is made anew"))
+    .next(NextAction::advice("Wait until it is gone, enter the secrets again, and deploy: the namespace is made anew"))
 }
 
 pub(super) fn kept(kind: &str, name: &str) -> Finding {
@@ -236,7 +234,7 @@ pub(super) fn refused(kind: &str, name: &str, source: &str, error: &KubeError) -
             format!("The cluster's rules do not let {kind} {name} in"),
             format!("{source}: {error}."),
         )
-        .next(advice(
+        .next(NextAction::advice(
             "Ask for less, remove what is not needed any more, or give the manifest what the rule asks for",
         ))
     } else if error.is_forbidden() {
@@ -245,7 +243,7 @@ pub(super) fn refused(kind: &str, name: &str, source: &str, error: &KubeError) -
             format!("You may not change {kind} {name}"),
             format!("The cluster refused: {error}."),
         )
-        .next(advice(
+        .next(NextAction::advice(
             "Ask for the right in this namespace, or use another cluster",
         ))
     } else {
@@ -254,7 +252,7 @@ pub(super) fn refused(kind: &str, name: &str, source: &str, error: &KubeError) -
             format!("{kind} {name} is not accepted"),
             format!("{source}: {error}."),
         )
-        .next(advice(
+        .next(NextAction::advice(
             "Mend the manifest; deleting the object helps where a field cannot be changed",
         ))
     };
@@ -311,7 +309,7 @@ fn held_by_others(kind: &str, name: &str, conflicts: &[FieldConflict]) -> Findin
         kind,
         name,
     )
-    .next(advice(
+    .next(NextAction::advice(
         "Choose Force in the plan to take the fields over, take them out of the manifest, or give them the value they have",
     ))
 }
@@ -345,7 +343,7 @@ pub(super) fn planning_stopped() -> Finding {
         )
         .attention(),
     )
-    .next(advice("Make the plan again when you like"))
+    .next(NextAction::advice("Make the plan again when you like"))
 }
 
 pub(super) fn cluster_says_no(what: &str, error: &KubeError) -> Finding {

@@ -222,6 +222,16 @@ impl Hub {
         self.shared.changed.subscribe()
     }
 
+    /// Waits until the state is as wished; the caller sets the limit. Also ends with the store.
+    pub async fn until(&self, is_so: impl Fn(&PanelState) -> bool) {
+        let mut changed = self.changed();
+        while !self.read(&is_so) {
+            if changed.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     fn snapshot(&self) -> (Delivery, broadcast::Receiver<Arc<Published>>) {
         let store = self.lock();
         let receiver = self.shared.sender.subscribe();

@@ -367,9 +367,9 @@ fn journal_broken(why: &str) -> Finding {
         "The journal cannot be used",
         format!("Its database in the state folder answered: {why}."),
     )
-    .next(NextAction::Advice {
-        text: "Check that the disk has room and that the state folder is yours".to_owned(),
-    })
+    .next(NextAction::advice(
+        "Check that the disk has room and that the state folder is yours",
+    ))
     .next(NextAction::Command {
         command: "slipway --state-dir ANOTHER_FOLDER".to_owned(),
         why: "Starts with a fresh journal".to_owned(),

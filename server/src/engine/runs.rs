@@ -323,9 +323,7 @@ fn in_progress(run: RunId, kind: RunKind) -> Finding {
         ),
     )
     .attention()
-    .next(NextAction::Advice {
-        text: "Wait for it to end".to_owned(),
-    })
+    .next(NextAction::advice("Wait for it to end"))
     .next(NextAction::Do {
         action: Remedy::CancelRun { run },
         label: "Cancel it".to_owned(),

@@ -114,9 +114,7 @@ fn second_slipway(path: &Path, first: Option<ServerFile>) -> Finding {
                 first.address
             ),
         }),
-        None => finding.next(NextAction::Advice {
-            text: "Wait until it has ended, or stop it".to_owned(),
-        }),
+        None => finding.next(NextAction::advice("Wait until it has ended, or stop it")),
     };
     finding.next(NextAction::Command {
         command: "slipway --state-dir ANOTHER_FOLDER".to_owned(),

@@ -51,9 +51,7 @@ pub fn cannot_load() -> Finding {
         "Slipway cannot put images into this cluster",
         "It can hand images to practice, minikube, kind, k3d and desktop clusters. Others pull their images from a registry, and slipway.toml names none.",
     )
-    .next(NextAction::Advice {
-        text: "Write registry = \"ghcr.io/my-team\" into [project] of slipway.toml; docker must be logged in there".to_owned(),
-    })
+    .next(NextAction::advice("Write registry = \"ghcr.io/my-team\" into [project] of slipway.toml; docker must be logged in there"))
     .next(NextAction::Do {
         action: Remedy::UsePractice,
         label: "Use the practice cluster".to_owned(),
@@ -76,9 +74,7 @@ pub fn not_in_cluster(component: &ComponentName, image: &BuiltImage, what: &str)
     )
     .about(about(component))
     .next(again())
-    .next(NextAction::Advice {
-        text: "See whether the cluster's node is running and has space".to_owned(),
-    })
+    .next(NextAction::advice("See whether the cluster's node is running and has space"))
     .evidence("Image", format!("{} {}", image.reference, image.id))
 }
 
@@ -93,9 +89,7 @@ pub fn no_probe_pod(component: &ComponentName, image: &BuiltImage, why: &str) ->
     )
     .about(about(component))
     .next(again())
-    .next(NextAction::Advice {
-        text: "See whether pods can be created and scheduled in the project's namespace".to_owned(),
-    })
+    .next(NextAction::advice("See whether pods can be created and scheduled in the project's namespace"))
     .evidence("Image", format!("{} {}", image.reference, image.id))
 }
 
@@ -126,9 +120,7 @@ pub fn no_pusher(component: &ComponentName) -> Finding {
         "Images reach this cluster through a registry, docker pushes them there, and docker does not answer on this machine.",
     )
     .about(about(component))
-    .next(NextAction::Advice {
-        text: "Start docker, then build again".to_owned(),
-    })
+    .next(NextAction::advice("Start docker, then build again"))
 }
 
 pub fn push_failed(
@@ -217,9 +209,7 @@ pub fn secret_needs_buildkit(component: &ComponentName, id: &str) -> Finding {
         "Only BuildKit hands a secret to a build without leaving it in a layer, and the docker CLI here cannot use it.",
     )
     .about(about(component))
-    .next(NextAction::Advice {
-        text: "Install docker's buildx plugin (Debian 13: apt install docker-buildx), and do not set DOCKER_BUILDKIT=0".to_owned(),
-    })
+    .next(NextAction::advice("Install docker's buildx plugin (Debian 13: apt install docker-buildx), and do not set DOCKER_BUILDKIT=0"))
     .next(again())
 }
 
@@ -230,9 +220,9 @@ pub fn build_secret_missing(component: &ComponentName, id: &str, why: &str) -> F
         format!("{}.", first_upper(why)),
     )
     .about(about(component))
-    .next(NextAction::Advice {
-        text: "Set it where Slipway is started, or correct [[component.build_secret]]".to_owned(),
-    })
+    .next(NextAction::advice(
+        "Set it where Slipway is started, or correct [[component.build_secret]]",
+    ))
     .next(again())
 }
 
@@ -291,10 +281,9 @@ pub fn over_budget(component: &ComponentName, size: u64, budget: u64) -> Finding
     )
     .attention()
     .about(about(component))
-    .next(NextAction::Advice {
-        text: "Leave out what the program does not need, or raise size_budget in slipway.toml"
-            .to_owned(),
-    })
+    .next(NextAction::advice(
+        "Leave out what the program does not need, or raise size_budget in slipway.toml",
+    ))
 }
 
 pub fn spawn_failed(component: &ComponentName, error: &SpawnError) -> Finding {
@@ -411,10 +400,9 @@ pub fn no_binary(component: &ComponentName, binary: &Path) -> Finding {
         ),
     )
     .about(about(component))
-    .next(NextAction::Advice {
-        text: "Correct `binary` or `build` in [component.pack]; both see the project's folder"
-            .to_owned(),
-    })
+    .next(NextAction::advice(
+        "Correct `binary` or `build` in [component.pack]; both see the project's folder",
+    ))
 }
 
 pub fn pack_failed(component: &ComponentName, error: &dyn std::fmt::Display) -> Finding {

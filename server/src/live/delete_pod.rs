@@ -115,14 +115,7 @@ impl Waiting<'_> {
         what: &str,
         holds: impl Fn(&PanelState) -> bool,
     ) -> Result<(), RunError> {
-        let mut changed = self.core.hub.changed();
-        let seen = async {
-            while !self.core.hub.read(&holds) {
-                if changed.changed().await.is_err() {
-                    return;
-                }
-            }
-        };
+        let seen = self.core.hub.until(holds);
         tokio::select! {
             () = self.run.cancelled().cancelled() => {
                 stage.log("Cancelled: the cluster goes on by itself");

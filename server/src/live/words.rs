@@ -14,10 +14,6 @@ fn about(finding: Finding, kind: &str, name: &str) -> Finding {
     })
 }
 
-fn advice(text: impl Into<String>) -> NextAction {
-    NextAction::Advice { text: text.into() }
-}
-
 fn check_again() -> NextAction {
     NextAction::Do {
         action: Remedy::Recheck,
@@ -32,7 +28,7 @@ pub(super) fn pod_gone() -> Finding {
         "It ended or was replaced since the page showed it. Nothing was deleted.",
     )
     .attention()
-    .next(advice("Look at the pods there are now"))
+    .next(NextAction::advice("Look at the pods there are now"))
 }
 
 pub(super) fn not_deleted(name: &str, error: &KubeError) -> Finding {
@@ -48,7 +44,7 @@ pub(super) fn not_deleted(name: &str, error: &KubeError) -> Finding {
     let finding = if error.is_unreachable() {
         finding.next(check_again())
     } else {
-        finding.next(advice(
+        finding.next(NextAction::advice(
             "Ask for the right to delete pods in this namespace, or use another cluster",
         ))
     };
@@ -83,7 +79,9 @@ pub(super) fn unreadable(key: &ObjectKey, error: &KubeError) -> Finding {
             "The cluster does not have it, or not any more.",
         )
         .attention()
-        .next(advice("Close this and look at what is there now"))
+        .next(NextAction::advice(
+            "Close this and look at what is there now",
+        ))
     } else if error.is_unreachable() {
         Finding::new(
             "CLUSTER_UNREACHABLE",
@@ -97,7 +95,7 @@ pub(super) fn unreadable(key: &ObjectKey, error: &KubeError) -> Finding {
             format!("{kind} {name} may not be read"),
             format!("The cluster refused: {error}."),
         )
-        .next(advice(format!(
+        .next(NextAction::advice(format!(
             "Ask for the right to get this {kind} in this namespace"
         )))
     };
@@ -133,7 +131,7 @@ pub(super) fn no_such_port(service: &str, port: u16) -> Finding {
             format!("Service {service} has no port {port}"),
             "Only a TCP port that the Service names can be forwarded.",
         )
-        .next(advice(
+        .next(NextAction::advice(
             "Look at the Service's ports, and choose one of them",
         )),
         service,
@@ -147,7 +145,9 @@ pub(super) fn no_local_port(service: &str, error: &io::Error) -> Finding {
             "No port of this machine could be opened",
             format!("127.0.0.1 gave none: {error}."),
         )
-        .next(advice("Close other forwards or programs, and try again")),
+        .next(NextAction::advice(
+            "Close other forwards or programs, and try again",
+        )),
         service,
     )
 }
@@ -159,5 +159,5 @@ pub(super) fn too_many_forwards(most: usize) -> Finding {
         "Slipway opens no more at once.",
     )
     .attention()
-    .next(advice("Stop one that is not needed any more"))
+    .next(NextAction::advice("Stop one that is not needed any more"))
 }

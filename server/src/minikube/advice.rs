@@ -6,12 +6,6 @@ use app::model::{NextAction, ProfileName, Remedy};
 use crate::adapters::minikube::events::Fatal;
 use crate::setup::{OsFamily, allow_docker, start_docker};
 
-fn advice(text: &str) -> NextAction {
-    NextAction::Advice {
-        text: text.to_owned(),
-    }
-}
-
 fn command(command: String, why: &str) -> NextAction {
     NextAction::Command {
         command,
@@ -46,7 +40,7 @@ pub(super) fn next(
 
 fn by_id(id: &str, profile: &ProfileName, os: OsFamily) -> Vec<NextAction> {
     match id {
-        "DRV_NOT_DETECTED" | "PROVIDER_DOCKER_NOT_FOUND" => vec![advice(
+        "DRV_NOT_DETECTED" | "PROVIDER_DOCKER_NOT_FOUND" => vec![NextAction::advice(
             "Install Docker, the simplest of minikube's drivers; the Docker check on this page says how",
         )],
         // A catch-all of minikube: the daemon may also be too old, too slow or of another kind.
@@ -54,35 +48,35 @@ fn by_id(id: &str, profile: &ProfileName, os: OsFamily) -> Vec<NextAction> {
             vec![start_docker(os)]
         }
         "PROVIDER_DOCKER_NEWGRP" => vec![allow_docker(os)],
-        "DRV_AS_ROOT" => vec![advice(
+        "DRV_AS_ROOT" => vec![NextAction::advice(
             "Run Slipway as an ordinary user: minikube refuses to run its docker driver as root",
         )],
-        "RSRC_INSUFFICIENT_CORES" | "RSRC_DOCKER_CORES" => vec![advice(
+        "RSRC_INSUFFICIENT_CORES" | "RSRC_DOCKER_CORES" => vec![NextAction::advice(
             "Give Docker at least 2 processors (Docker Desktop: Settings, Resources), or use the practice cluster",
         )],
         "RSRC_INSUFFICIENT_REQ_MEMORY"
         | "RSRC_INSUFFICIENT_SYS_MEMORY"
         | "RSRC_INSUFFICIENT_CONTAINER_MEMORY"
         | "RSRC_DOCKER_MEMORY" => vec![
-            advice("Ask for less memory, or close other programs"),
-            advice("With Docker Desktop, give it more memory in Settings, Resources"),
+            NextAction::advice("Ask for less memory, or close other programs"),
+            NextAction::advice("With Docker Desktop, give it more memory in Settings, Resources"),
         ],
         "RSRC_DOCKER_STORAGE" | "GUEST_PROVISION_NOSPACE" => vec![command(
             "docker system prune".to_owned(),
             "Frees what docker keeps and nobody uses; it asks first",
         )],
-        "GUEST_DRIVER_MISMATCH" => vec![advice(&format!(
+        "GUEST_DRIVER_MISMATCH" => vec![NextAction::advice(format!(
             "The profile {profile} was made with another driver: start it as it is, or delete it and create it anew"
         ))],
         "GUEST_PROVISION_CONTAINER_EXITED" | "PR_DOCKER_NO_SSH" | "GUEST_PROVISION" => {
-            vec![advice(&format!(
+            vec![NextAction::advice(format!(
                 "Delete the profile {profile} and create it anew; the node did not boot"
             ))]
         }
-        "K8S_DOWNGRADE_UNSUPPORTED" => vec![advice(
+        "K8S_DOWNGRADE_UNSUPPORTED" => vec![NextAction::advice(
             "Ask for the version the cluster has or a newer one; for an older one, delete it first",
         )],
-        "K8S_OLD_UNSUPPORTED" | "K8S_NEW_UNSUPPORTED" => vec![advice(
+        "K8S_OLD_UNSUPPORTED" | "K8S_NEW_UNSUPPORTED" => vec![NextAction::advice(
             "Choose a version this minikube knows, or leave the field empty for its default",
         )],
         "HOST_HOME_PERMISSION" => vec![command(
@@ -93,7 +87,7 @@ fn by_id(id: &str, profile: &ProfileName, os: OsFamily) -> Vec<NextAction> {
             "sudo chown -R $USER $HOME/.kube && chmod 600 $HOME/.kube/config".to_owned(),
             "The kubeconfig belongs to root, after a run with sudo",
         )],
-        "GUEST_MISSING_CONNTRACK" => vec![advice(
+        "GUEST_MISSING_CONNTRACK" => vec![NextAction::advice(
             "Install conntrack with your system's package manager",
         )],
         _ if id.starts_with("INET_") => by_range(40),
@@ -107,29 +101,33 @@ fn by_range(exit: i32) -> Vec<NextAction> {
         label: "Use the practice cluster".to_owned(),
     };
     match exit {
-        10..=19 => vec![advice("Change the settings and try again")],
+        10..=19 => vec![NextAction::advice("Change the settings and try again")],
         20..=29 => vec![
-            advice("Ask for less memory, processors or disk, or free some"),
+            NextAction::advice("Ask for less memory, processors or disk, or free some"),
             practice(),
         ],
-        30..=39 => vec![advice("Mend what it names on this machine, then try again")],
+        30..=39 => vec![NextAction::advice(
+            "Mend what it names on this machine, then try again",
+        )],
         40..=49 => vec![
-            advice(
+            NextAction::advice(
                 "Check the connection, VPN and proxy variables (the Network check on this page), then try again",
             ),
             practice(),
         ],
         50..=69 => vec![
-            advice("See the Docker check on this page, or choose another driver"),
+            NextAction::advice("See the Docker check on this page, or choose another driver"),
             practice(),
         ],
-        70..=79 => vec![advice(
+        70..=79 => vec![NextAction::advice(
             "Look for a VPN or another network that uses the same addresses; `docker network prune` removes unused ones",
         )],
-        80..=109 => vec![advice(
+        80..=109 => vec![NextAction::advice(
             "Try once more; if it fails again, delete the profile and create it anew",
         )],
-        _ => vec![advice("Try once more, and look at the log below")],
+        _ => vec![NextAction::advice(
+            "Try once more, and look at the log below",
+        )],
     }
 }
 

@@ -252,9 +252,9 @@ impl MinikubeRoom {
             format!("It was stopped after {} minutes.", seconds / 60),
         )
         .about(families::subject(profile))
-        .next(NextAction::Advice {
-            text: "Look at the last lines below for what it waited for, then try again".to_owned(),
-        })
+        .next(NextAction::advice(
+            "Look at the last lines below for what it waited for, then try again",
+        ))
         .evidence("The last lines", said.last_lines());
         if let Some(stage) = said.stage() {
             stage.fail(finding.clone());
@@ -401,7 +401,5 @@ fn describe(found: Option<&(ProfileState, ContextState)>) -> String {
 fn refused(what: &str, why: String, profile: &ProfileName) -> Finding {
     Finding::new("MINIKUBE_NOT_STARTED", what, why)
         .about(families::subject(profile))
-        .next(NextAction::Advice {
-            text: "Change the settings and try again".to_owned(),
-        })
+        .next(NextAction::advice("Change the settings and try again"))
 }

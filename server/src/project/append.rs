@@ -73,9 +73,9 @@ fn not_added(error: &io::Error) -> Finding {
         "slipway.toml was not changed",
         format!("The system refused: {error}."),
     )
-    .next(NextAction::Advice {
-        text: "Make the file and its folder writable, or add the [[secret]] by hand".to_owned(),
-    })
+    .next(NextAction::advice(
+        "Make the file and its folder writable, or add the [[secret]] by hand",
+    ))
 }
 
 #[cfg(test)]

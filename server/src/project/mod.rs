@@ -176,8 +176,6 @@ fn not_found(folder: &Path, error: &std::io::Error) -> Finding {
             format!("{FILE} cannot be read"),
             format!("Reading it in {} failed: {error}.", folder.display()),
         )
-        .next(NextAction::Advice {
-            text: "Check that the file is a UTF-8 text and that your user may read it".to_owned(),
-        }),
+        .next(NextAction::advice("Check that the file is a UTF-8 text and that your user may read it")),
     }
 }

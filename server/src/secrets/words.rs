@@ -56,7 +56,7 @@ pub(super) fn cannot_be_tested(key: &SecretKey) -> Finding {
             format!("{key} cannot be tried out"),
             "Only Postgres URLs, URLs and keys of OpenAI-compatible APIs can be asked for real.",
         )
-        .next(advice(
+        .next(NextAction::advice(
             "For another API that lists models, name its base URL as `test_url` in slipway.toml",
         )),
         key,
@@ -124,7 +124,7 @@ pub(super) fn immutable(key: &SecretKey, secret: &str) -> Finding {
             format!("{key} cannot be changed"),
             format!("The Secret {secret} is marked immutable: Kubernetes lets nobody change its values."),
         )
-        .next(advice(
+        .next(NextAction::advice(
             "Delete the Secret and enter the values again, or let `secret` in slipway.toml name another one",
         )),
         key,
@@ -150,7 +150,7 @@ pub(super) fn owned_elsewhere(key: &SecretKey, secret: &str, owner: &SecretOwner
             format!("{key} was not changed"),
             why,
         )
-        .next(advice(
+        .next(NextAction::advice(
             "Change it where it comes from, or adopt the Secret first",
         )),
         key,
@@ -175,12 +175,6 @@ pub(super) fn not_adopted(secret: &str, error: &KubeError) -> Finding {
         kind: "Secret".to_owned(),
         name: secret.to_owned(),
     })
-}
-
-fn advice(text: &str) -> NextAction {
-    NextAction::Advice {
-        text: text.to_owned(),
-    }
 }
 
 pub(super) fn not_stored(key: &SecretKey, error: &KubeError) -> Finding {
@@ -215,7 +209,5 @@ pub(super) fn no_fingerprint_key(state_dir: &Path, error: &std::io::Error) -> Fi
             state_dir.join("fingerprint.key").display()
         ),
     )
-    .next(NextAction::Advice {
-        text: "Make the folder writable for you, or name another with --state-dir".to_owned(),
-    })
+    .next(NextAction::advice("Make the folder writable for you, or name another with --state-dir"))
 }

@@ -11,12 +11,6 @@ fn command(command: &str, why: &str) -> NextAction {
     }
 }
 
-fn advice(text: &str) -> NextAction {
-    NextAction::Advice {
-        text: text.to_owned(),
-    }
-}
-
 /// What to do to get a tool, the best first.
 pub fn install(tool: &str, os: OsFamily) -> Vec<NextAction> {
     use OsFamily::{Alpine, Arch, Debian, Fedora, MacOs, OtherLinux, Wsl};
@@ -27,10 +21,12 @@ pub fn install(tool: &str, os: OsFamily) -> Vec<NextAction> {
         ("docker", Arch) => command("sudo pacman -S docker", install),
         ("docker", Alpine) => command("sudo apk add docker docker-cli-buildx", install),
         ("docker", MacOs) => command("brew install --cask docker-desktop", install),
-        ("docker", Wsl) => advice(
+        ("docker", Wsl) => NextAction::advice(
             "Install Docker Desktop on Windows and switch on its integration with this distribution (Settings, Resources, WSL integration)",
         ),
-        ("docker", OtherLinux) => advice("Install docker with your system's package manager"),
+        ("docker", OtherLinux) => {
+            NextAction::advice("Install docker with your system's package manager")
+        }
         ("minikube", Debian | Fedora | Alpine | Wsl | OtherLinux) => command(
             if cfg!(target_arch = "aarch64") {
                 "curl -LO https://github.com/kubernetes/minikube/releases/latest/download/minikube-linux-arm64 && sudo install minikube-linux-arm64 /usr/local/bin/minikube"
@@ -44,7 +40,7 @@ pub fn install(tool: &str, os: OsFamily) -> Vec<NextAction> {
         ("kubectl", Fedora) => command("sudo dnf install kubernetes-client", install),
         ("kubectl", Alpine) => command("sudo apk add kubectl", install),
         ("kubectl", Arch) => command("sudo pacman -S kubectl", install),
-        ("kubectl", Wsl | OtherLinux) => advice(
+        ("kubectl", Wsl | OtherLinux) => NextAction::advice(
             "Install kubectl with your system's package manager; where minikube is installed, `minikube kubectl --` is one",
         ),
         ("helm", Fedora) => command("sudo dnf install helm", install),
@@ -57,21 +53,23 @@ pub fn install(tool: &str, os: OsFamily) -> Vec<NextAction> {
         ("minikube" | "kubectl" | "helm", MacOs) => {
             return vec![command(&format!("brew install {tool}"), install)];
         }
-        ("cargo", _) => advice("Install Rust with rustup, as rustup.rs describes"),
+        ("cargo", _) => NextAction::advice("Install Rust with rustup, as rustup.rs describes"),
         ("kubectl-ai", MacOs) => command("brew install kubectl-ai", install),
         ("kubectl-ai", _) => command(
             "kubectl krew install ai",
             "With krew, the plugin manager of kubectl; the project's releases also have it",
         ),
         ("kagent", MacOs) => command("brew install kagent", install),
-        ("kagent", _) => advice("Follow the kagent project's installation page (kagent.dev)"),
-        ("gordon", MacOs | Wsl) => advice(
+        ("kagent", _) => {
+            NextAction::advice("Follow the kagent project's installation page (kagent.dev)")
+        }
+        ("gordon", MacOs | Wsl) => NextAction::advice(
             "Gordon comes with Docker Desktop 4.74 or newer: install it, sign in, and switch on Settings, AI, Enable Gordon",
         ),
-        ("gordon", _) => advice(
+        ("gordon", _) => NextAction::advice(
             "Gordon comes with Docker Desktop only, not with the docker engine of this system's packages",
         ),
-        _ => advice("Install it with your system's package manager"),
+        _ => NextAction::advice("Install it with your system's package manager"),
     };
     vec![next]
 }
@@ -80,7 +78,7 @@ pub fn install(tool: &str, os: OsFamily) -> Vec<NextAction> {
 pub fn start_docker(os: OsFamily) -> NextAction {
     match os {
         OsFamily::MacOs => command("open -a Docker", "Starts Docker Desktop"),
-        OsFamily::Wsl => advice("Start Docker Desktop on Windows"),
+        OsFamily::Wsl => NextAction::advice("Start Docker Desktop on Windows"),
         OsFamily::Alpine => command("sudo rc-service docker start", "Starts the docker daemon"),
         _ => command("sudo systemctl start docker", "Starts the docker daemon"),
     }

@@ -232,9 +232,9 @@ fn cluster_changed(now: Option<String>) -> Finding {
         format!("The page you pressed it on showed another cluster; {now}. Nothing was done."),
     )
     .attention()
-    .next(NextAction::Advice {
-        text: "Look at the page again, then press it if it is still what you want".to_owned(),
-    })
+    .next(NextAction::advice(
+        "Look at the page again, then press it if it is still what you want",
+    ))
 }
 
 fn key_reused() -> Finding {

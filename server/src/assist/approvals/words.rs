@@ -5,19 +5,13 @@ use app::model::{ApprovalId, Finding, NextAction};
 use crate::adapters::kube::client::KubeError;
 use crate::assist::command::Target;
 
-fn advice(text: &str) -> NextAction {
-    NextAction::Advice {
-        text: text.to_owned(),
-    }
-}
-
 pub fn unknown(id: &ApprovalId) -> Finding {
     Finding::new(
         "APPROVAL_UNKNOWN",
         "There is no such proposal",
         format!("Nothing is known of {id} on the cluster in use. Cards of another cluster come back with it."),
     )
-    .next(advice("Make the proposal again"))
+    .next(NextAction::advice("Make the proposal again"))
 }
 
 pub fn spent() -> Finding {
@@ -27,7 +21,9 @@ pub fn spent() -> Finding {
         "A yes is for one time: what was approved, declined or denied is not asked again.",
     )
     .attention()
-    .next(advice("Make the proposal again if it is still wanted"))
+    .next(NextAction::advice(
+        "Make the proposal again if it is still wanted",
+    ))
 }
 
 pub fn expired() -> Finding {
@@ -37,7 +33,7 @@ pub fn expired() -> Finding {
         "The card shows the world as it was some minutes ago.",
     )
     .attention()
-    .next(advice("Look again, then decide"))
+    .next(NextAction::advice("Look again, then decide"))
 }
 
 pub fn outdated() -> Finding {
@@ -47,7 +43,7 @@ pub fn outdated() -> Finding {
         "An object is not as it was when the dry run was made. Nothing was run; the card shows how it is now.",
     )
     .attention()
-    .next(advice("Read the card again, then decide"))
+    .next(NextAction::advice("Read the card again, then decide"))
 }
 
 pub fn too_many() -> Finding {
@@ -57,7 +53,7 @@ pub fn too_many() -> Finding {
         "Nobody reads so many cards with care.",
     )
     .attention()
-    .next(advice("Decide about those that wait"))
+    .next(NextAction::advice("Decide about those that wait"))
 }
 
 pub fn missing(target: &Target) -> Finding {
@@ -66,7 +62,9 @@ pub fn missing(target: &Target) -> Finding {
         format!("There is no {target}"),
         "The proposal is about an object that is not in the project's namespace.",
     )
-    .next(advice("Look again when it is there, or decline"))
+    .next(NextAction::advice(
+        "Look again when it is there, or decline",
+    ))
 }
 
 pub fn no_revision(target: &Target) -> Finding {
@@ -75,7 +73,7 @@ pub fn no_revision(target: &Target) -> Finding {
         format!("{target} has no such revision"),
         "The Deployment does not keep the revision it is meant to go back to.",
     )
-    .next(advice(
+    .next(NextAction::advice(
         "Choose a revision in its history on the Deploy page",
     ))
 }
@@ -87,7 +85,7 @@ pub fn refused(what: &str, why: &str) -> Finding {
         format!("{what} would not go through as it is."),
     )
     .evidence("Dry run", why.to_owned())
-    .next(advice(
+    .next(NextAction::advice(
         "Decline it, or look again after what it says is mended",
     ))
 }
@@ -115,7 +113,9 @@ pub fn run_failed(ending: &str, said: &str) -> Finding {
         format!("It ended with {ending}."),
     )
     .evidence("kubectl", said.to_owned())
-    .next(advice("Look at what it says; nothing else was run"))
+    .next(NextAction::advice(
+        "Look at what it says; nothing else was run",
+    ))
 }
 
 pub fn not_healed(code: &str, what: &str) -> Finding {
@@ -124,7 +124,7 @@ pub fn not_healed(code: &str, what: &str) -> Finding {
         "It was done, and the problem is still there",
         format!("{code} was looked for again and found: {what}."),
     )
-    .next(advice(
+    .next(NextAction::advice(
         "Undo the change, or go on from what the diagnosis says now",
     ))
 }
@@ -136,7 +136,9 @@ pub fn nothing_to_undo() -> Finding {
         "The change was not made here, was taken back already, or cannot be taken back.",
     )
     .attention()
-    .next(advice("Look at the card: it says what became of it"))
+    .next(NextAction::advice(
+        "Look at the card: it says what became of it",
+    ))
 }
 
 pub fn undo_outdated(what: &str) -> Finding {
@@ -146,5 +148,5 @@ pub fn undo_outdated(what: &str) -> Finding {
         format!("{what} is not as the approved change left it, so putting back the old values could take back more than that."),
     )
     .attention()
-    .next(advice("Make a new proposal from how it is now"))
+    .next(NextAction::advice("Make a new proposal from how it is now"))
 }

@@ -49,10 +49,9 @@ fn in_a_terminal(command: String) -> Finding {
     )
     .attention();
     match command.len() > LONGEST {
-        true => finding.next(NextAction::Advice {
-            text: "Leave parts out: with all of them the command is too long to be pasted"
-                .to_owned(),
-        }),
+        true => finding.next(NextAction::advice(
+            "Leave parts out: with all of them the command is too long to be pasted",
+        )),
         false => finding.next(NextAction::Command {
             command,
             why: "Starts it with exactly the text that was shown; it goes to Docker's computers"

@@ -4,12 +4,6 @@ use std::time::Duration;
 
 use app::model::{AssistantId, Finding, NextAction};
 
-fn advice(text: &str) -> NextAction {
-    NextAction::Advice {
-        text: text.to_owned(),
-    }
-}
-
 pub fn cannot_be_asked(id: AssistantId) -> Finding {
     Finding::new(
         "ASSISTANT_CANNOT_BE_ASKED",
@@ -17,7 +11,9 @@ pub fn cannot_be_asked(id: AssistantId) -> Finding {
         "It answers in a terminal of its own only, or this Slipway does not know it.",
     )
     .attention()
-    .next(advice("Copy its command, or ask another assistant"))
+    .next(NextAction::advice(
+        "Copy its command, or ask another assistant",
+    ))
 }
 
 pub fn no_key(id: AssistantId, variable: &str) -> Finding {
@@ -27,10 +23,10 @@ pub fn no_key(id: AssistantId, variable: &str) -> Finding {
         format!("None was entered, and the variable {variable} is not set."),
     )
     .attention()
-    .next(advice(
+    .next(NextAction::advice(
         "Enter the key here: it is kept in memory until Slipway ends",
     ))
-    .next(advice(
+    .next(NextAction::advice(
         "Or start Slipway from a terminal in which the variable is set",
     ))
 }
@@ -42,7 +38,7 @@ pub fn does_not_answer(id: AssistantId) -> Finding {
         "Looking how it stands took too long.",
     )
     .attention()
-    .next(advice("Look again"))
+    .next(NextAction::advice("Look again"))
 }
 
 pub fn too_slow(id: AssistantId, limit: Duration) -> Finding {
@@ -51,7 +47,9 @@ pub fn too_slow(id: AssistantId, limit: Duration) -> Finding {
         format!("{} did not finish its answer", id.title()),
         format!("It was stopped after {} minutes.", limit.as_secs() / 60),
     )
-    .next(advice("Ask something smaller, or leave parts out"))
+    .next(NextAction::advice(
+        "Ask something smaller, or leave parts out",
+    ))
 }
 
 pub fn busy() -> Finding {
@@ -61,7 +59,7 @@ pub fn busy() -> Finding {
         "One is answered at a time.",
     )
     .attention()
-    .next(advice("Wait for its end, or stop it"))
+    .next(NextAction::advice("Wait for its end, or stop it"))
 }
 
 pub fn not_seen(id: AssistantId) -> Finding {
@@ -74,7 +72,7 @@ pub fn not_seen(id: AssistantId) -> Finding {
         ),
     )
     .attention()
-    .next(advice("Read what will be sent, then send it"))
+    .next(NextAction::advice("Read what will be sent, then send it"))
 }
 
 pub fn nothing_asked() -> Finding {
@@ -84,7 +82,7 @@ pub fn nothing_asked() -> Finding {
         "The field is empty.",
     )
     .attention()
-    .next(advice(
+    .next(NextAction::advice(
         "Write a question, or take one of those that are offered",
     ))
 }
@@ -96,7 +94,7 @@ pub fn too_long(most: usize) -> Finding {
         format!("A question has at most {most} characters; logs and objects go with it as parts."),
     )
     .attention()
-    .next(advice("Shorten it"))
+    .next(NextAction::advice("Shorten it"))
 }
 
 pub fn bad_prompt(longest_title: usize, longest: usize) -> Finding {
@@ -108,7 +106,7 @@ pub fn bad_prompt(longest_title: usize, longest: usize) -> Finding {
         ),
     )
     .attention()
-    .next(advice("Change it and save it again"))
+    .next(NextAction::advice("Change it and save it again"))
 }
 
 pub fn too_many_prompts(most: usize) -> Finding {
@@ -118,7 +116,7 @@ pub fn too_many_prompts(most: usize) -> Finding {
         format!("A project keeps {most} of them."),
     )
     .attention()
-    .next(advice("Remove one that is not needed any more"))
+    .next(NextAction::advice("Remove one that is not needed any more"))
 }
 
 pub fn bad_key() -> Finding {
@@ -127,7 +125,9 @@ pub fn bad_key() -> Finding {
         "The key cannot be used",
         "It is very long or has a line break in it.",
     )
-    .next(advice("Copy the key alone, without spaces and line breaks"))
+    .next(NextAction::advice(
+        "Copy the key alone, without spaces and line breaks",
+    ))
 }
 
 pub fn bad_choice() -> Finding {
@@ -136,7 +136,7 @@ pub fn bad_choice() -> Finding {
         "The setting was not kept",
         "A provider, model or agent is one word of letters, digits and signs that does not begin with a dash.",
     )
-    .next(advice("Write it as the provider lists it"))
+    .next(NextAction::advice("Write it as the provider lists it"))
 }
 
 pub fn secret_in_choice() -> Finding {
@@ -145,7 +145,7 @@ pub fn secret_in_choice() -> Finding {
         "The setting was not kept",
         "The value of a secret stands in a field that is written down.",
     )
-    .next(advice(
+    .next(NextAction::advice(
         "Put keys into the key field only: it is kept in memory",
     ))
 }
@@ -156,7 +156,7 @@ pub fn bad_address() -> Finding {
         "This is no address of an endpoint",
         "It is something like http://127.0.0.1:11434/v1 or https://api.openai.com/v1, without a password, question mark or hash.",
     )
-    .next(advice("Correct the address"))
+    .next(NextAction::advice("Correct the address"))
 }
 
 pub fn unencrypted() -> Finding {
@@ -165,5 +165,7 @@ pub fn unencrypted() -> Finding {
         "This address would be asked without encryption",
         "Plain http is for this machine alone; on a network everybody could read along.",
     )
-    .next(advice("Use https, or a tunnel that ends on this machine"))
+    .next(NextAction::advice(
+        "Use https, or a tunnel that ends on this machine",
+    ))
 }

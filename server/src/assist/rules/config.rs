@@ -188,9 +188,7 @@ pub fn complained(component: &ComponentName, complaint: &Complaint) -> Option<Fi
                 format!("{name} may not run as root"),
                 "Its manifest says runAsNonRoot, and neither it nor the image names an unprivileged user by number.",
             )
-            .next(NextAction::Advice {
-                text: "Add a line like USER 10001:10001 to its Dockerfile, or runAsUser to its manifest".to_owned(),
-            }),
+            .next(NextAction::advice("Add a line like USER 10001:10001 to its Dockerfile, or runAsUser to its manifest")),
         Complaint::Other => return None,
     };
     Some(finding.about(about(component)))
@@ -218,9 +216,9 @@ pub fn container_config(facts: &Facts<'_>) -> Vec<Finding> {
                         format!("{} cannot be created", capitalized(component)),
                         "The node refuses to create its container as the manifest describes it.",
                     )
-                    .next(NextAction::Advice {
-                        text: "Correct the manifest by the message below, then deploy".to_owned(),
-                    })
+                    .next(NextAction::advice(
+                        "Correct the manifest by the message below, then deploy",
+                    ))
                     .about(about(component))
             });
             Some(finding.evidence(

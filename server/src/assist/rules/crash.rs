@@ -134,9 +134,7 @@ pub fn oom_killed(facts: &Facts<'_>) -> Vec<Finding> {
                         ),
                     )
                     .about(about(component))
-                    .next(NextAction::Advice {
-                        text: "Raise resources.limits.memory in its manifest, then deploy".to_owned(),
-                    })
+                    .next(NextAction::advice("Raise resources.limits.memory in its manifest, then deploy"))
                     .next(NextAction::Open {
                         step: StepId::Live,
                         label: "Look at its pods".to_owned(),
@@ -276,9 +274,6 @@ fn cause(
             next: read_log(),
         };
     }
-    let advice = |text: &str| NextAction::Advice {
-        text: text.to_owned(),
-    };
     if let Some(code) = not_started(end, waiting, log) {
         let (why, text) = match code.code {
             "PROGRAM_NOT_FOUND" => (
@@ -298,7 +293,7 @@ fn cause(
             code,
             what: format!("{name} cannot start its program"),
             why: format!("{why} (exit code {}).", end.exit_code),
-            next: advice(text),
+            next: NextAction::advice(text),
         };
     }
     if let Some(told) = told.filter(|_| end.exit_code != 0) {
@@ -317,7 +312,7 @@ fn cause(
             code: &PROGRAM_ENDS,
             what: format!("{name} ends although it should stay"),
             why: format!("Its program {how}."),
-            next: advice("Run the server in the foreground, or make it a Job"),
+            next: NextAction::advice("Run the server in the foreground, or make it a Job"),
         },
         _ => Cause {
             code: &CRASH_LOOP,

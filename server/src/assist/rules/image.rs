@@ -161,10 +161,7 @@ pub fn as_root(facts: &Facts<'_>) -> Vec<Finding> {
                 )
                 .attention()
                 .about(about(&view.component))
-                .next(NextAction::Advice {
-                    text: "Add a line like USER 10001:10001 to its Dockerfile, or runAsUser to its manifest, then build and deploy"
-                        .to_owned(),
-                })
+                .next(NextAction::advice("Add a line like USER 10001:10001 to its Dockerfile, or runAsUser to its manifest, then build and deploy"))
                 .evidence("Image", format!("{}, user `{}`", image.reference, image.user))
             })
         })
@@ -200,9 +197,7 @@ pub fn over_budget(facts: &Facts<'_>) -> Vec<Finding> {
                     ),
                 )
                 .about(about(&view.component))
-                .next(NextAction::Advice {
-                    text: "Leave out what the program does not need, or raise size_budget in slipway.toml".to_owned(),
-                })
+                .next(NextAction::advice("Leave out what the program does not need, or raise size_budget in slipway.toml"))
             })
         })
         .collect()

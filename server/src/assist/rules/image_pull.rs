@@ -154,13 +154,8 @@ pub fn pull(facts: &Facts<'_>) -> Vec<Finding> {
                 .about(about(component))
                 .evidence(format!("Pod {}, {reason}", pod.name), told);
             Some(match code.code {
-                "IMAGE_NAME_INVALID" => finding.next(deploy()).next(NextAction::Advice {
-                    text: "Correct the image in the manifest or in the chart's values".to_owned(),
-                }),
-                _ => finding.next(build()).next(deploy()).next(NextAction::Advice {
-                    text: "An image that was built here must not be fetched: set imagePullPolicy: Never in the manifest, then deploy"
-                        .to_owned(),
-                }),
+                "IMAGE_NAME_INVALID" => finding.next(deploy()).next(NextAction::advice("Correct the image in the manifest or in the chart's values")),
+                _ => finding.next(build()).next(deploy()).next(NextAction::advice("An image that was built here must not be fetched: set imagePullPolicy: Never in the manifest, then deploy")),
             })
         })
         .collect()

@@ -162,9 +162,7 @@ pub fn selector_matches_nothing(facts: &Facts<'_>) -> Vec<Finding> {
                 why,
             )
             .about(about(component))
-            .next(NextAction::Advice {
-                text: "Make the Service's selector equal to the labels of the pod template".to_owned(),
-            })
+            .next(NextAction::advice("Make the Service's selector equal to the labels of the pod template"))
             .next(edit_and_deploy())
             .evidence(
                 format!("Service {component}"),
@@ -234,9 +232,6 @@ pub fn load_balancer_pending(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 fn pending_on(kind: &ClusterKind) -> (String, Vec<NextAction>) {
-    let advice = |text: &str| NextAction::Advice {
-        text: text.to_owned(),
-    };
     match kind {
         ClusterKind::Minikube { profile } => (
             "On minikube a Service of type LoadBalancer gets an address while `minikube tunnel` runs.".to_owned(),
@@ -247,19 +242,19 @@ fn pending_on(kind: &ClusterKind) -> (String, Vec<NextAction>) {
         ),
         ClusterKind::Kind { .. } => (
             "kind gives no addresses to Services of type LoadBalancer by itself.".to_owned(),
-            vec![advice("Run cloud-provider-kind beside it, or use a Service of type NodePort")],
+            vec![NextAction::advice("Run cloud-provider-kind beside it, or use a Service of type NodePort")],
         ),
         ClusterKind::K3d { .. } => (
             "k3d's load balancer takes each port only once.".to_owned(),
-            vec![advice("See whether another Service already has the same port")],
+            vec![NextAction::advice("See whether another Service already has the same port")],
         ),
         ClusterKind::Practice => (
             "The practice cluster has not given it an address yet.".to_owned(),
-            vec![advice("Look at the Service's events; its port may be taken on this machine")],
+            vec![NextAction::advice("Look at the Service's events; its port may be taken on this machine")],
         ),
         ClusterKind::Desktop { .. } | ClusterKind::OtherLocal | ClusterKind::Remote => (
             "The cluster has not given it an address yet; clouds take a minute or two, clusters without a load balancer never do.".to_owned(),
-            vec![advice("Wait a little; else install a load balancer controller or use type NodePort")],
+            vec![NextAction::advice("Wait a little; else install a load balancer controller or use type NodePort")],
         ),
     }
 }

@@ -218,10 +218,7 @@ pub fn evicted(facts: &Facts<'_>) -> Vec<Finding> {
                     "It ran short of something that the pod used; the node's words are below.",
                 )
                 .about(about(component))
-                .next(NextAction::Advice {
-                    text: "Set requests and limits near what it really uses, and see what else fills the node"
-                        .to_owned(),
-                })
+                .next(NextAction::advice("Set requests and limits near what it really uses, and see what else fills the node"))
                 .next(NextAction::Command {
                     command: format!("kubectl delete pod {}{}", pod.name, facts.namespace_flag()),
                     why: "Removes what is left of it; its place is taken already".to_owned(),

@@ -165,9 +165,9 @@ pub fn not_exposed(facts: &Facts<'_>) -> Vec<Finding> {
                         ),
                     )
                     .about(about(component))
-                    .next(NextAction::Advice {
-                        text: "Set the Service's type to LoadBalancer or NodePort".to_owned(),
-                    })
+                    .next(NextAction::advice(
+                        "Set the Service's type to LoadBalancer or NodePort",
+                    ))
                     .next(mend())
             })
         })

@@ -311,14 +311,7 @@ impl Act<'_> {
         what: &str,
         holds: impl Fn(&PanelState) -> bool,
     ) -> Result<(), RunError> {
-        let mut changed = self.core.hub.changed();
-        let seen = async {
-            while !self.core.hub.read(&holds) {
-                if changed.changed().await.is_err() {
-                    return;
-                }
-            }
-        };
+        let seen = self.core.hub.until(holds);
         tokio::select! {
             () = self.cancel.cancelled() => Err(RunError::Cancelled),
             seen = tokio::time::timeout(limit, seen) => {

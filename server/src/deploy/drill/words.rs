@@ -49,7 +49,7 @@ pub(super) fn unconfirmed(cluster: &str) -> Finding {
          Nothing was done.",
     )
     .attention()
-    .next(deploy::advice(format!("Type {cluster} and start again")))
+    .next(NextAction::advice(format!("Type {cluster} and start again")))
 }
 
 pub(super) fn not_well(component: &ComponentName) -> Finding {
@@ -79,7 +79,7 @@ pub(super) fn not_seen(component: &ComponentName, what: &str, limit: Duration) -
                 limit.as_secs()
             ),
         )
-        .next(deploy::advice("Look at the pods of the component")),
+        .next(NextAction::advice("Look at the pods of the component")),
         component,
     )
 }

@@ -14,10 +14,6 @@ use crate::deploy::words::about_deploy;
 pub(super) const SECRET_PROBLEM: &str =
     "this looks like a secret: set it on the Secrets page, and let the chart refer to the Secret";
 
-fn advice(text: impl Into<String>) -> NextAction {
-    NextAction::Advice { text: text.into() }
-}
-
 fn command(command: impl Into<String>, why: &str) -> NextAction {
     NextAction::Command {
         command: command.into(),
@@ -34,7 +30,7 @@ pub(super) fn helm_missing(program: &OsStr) -> Finding {
             program.to_string_lossy()
         ),
     ))
-    .next(advice(
+    .next(NextAction::advice(
         "Install helm, then check again; or deploy the raw manifests",
     ))
 }
@@ -66,7 +62,9 @@ pub(super) fn no_release_name(why: &str) -> Finding {
         "The project's name cannot be a release's name",
         format!("{why}."),
     ))
-    .next(advice("Give the project a shorter name in slipway.toml"))
+    .next(NextAction::advice(
+        "Give the project a shorter name in slipway.toml",
+    ))
 }
 
 pub(super) fn no_place(path: &Path, error: &std::io::Error) -> Finding {
@@ -91,7 +89,9 @@ pub(super) fn no_chart() -> Finding {
         "The project has no chart",
         "[deploy] of slipway.toml names none.",
     ))
-    .next(advice("Add chart = \"FOLDER\" to [deploy] in slipway.toml"))
+    .next(NextAction::advice(
+        "Add chart = \"FOLDER\" to [deploy] in slipway.toml",
+    ))
 }
 
 pub(super) fn chart_unreadable(error: &ChartError) -> Finding {
@@ -100,7 +100,9 @@ pub(super) fn chart_unreadable(error: &ChartError) -> Finding {
         "The chart cannot be read",
         format!("{}.", first_upper(&error.to_string())),
     ))
-    .next(advice("Mend the file; the chart is read again by itself"))
+    .next(NextAction::advice(
+        "Mend the file; the chart is read again by itself",
+    ))
 }
 
 fn first_upper(text: &str) -> String {
@@ -118,7 +120,9 @@ pub(super) fn values_unreadable(file: &str, why: &str, line: Option<usize>) -> F
         format!("The values in {file} cannot be read"),
         format!("{place}: {why}."),
     ))
-    .next(advice("Mend the file; it is read again by itself"))
+    .next(NextAction::advice(
+        "Mend the file; it is read again by itself",
+    ))
 }
 
 pub(super) fn value_unreadable(path: &str, problem: &str) -> Finding {
@@ -127,7 +131,7 @@ pub(super) fn value_unreadable(path: &str, problem: &str) -> Finding {
         "An edited value cannot be used",
         format!("{path}: {problem}."),
     ))
-    .next(advice("Correct it in the form, or reset it"))
+    .next(NextAction::advice("Correct it in the form, or reset it"))
 }
 
 pub(super) fn secret_in_values(path: &str, file: Option<&str>) -> Finding {
@@ -147,7 +151,7 @@ pub(super) fn secret_in_values(path: &str, file: Option<&str>) -> Finding {
         step: app::model::StepId::Secrets,
         label: "Enter it as a secret".to_owned(),
     })
-    .next(advice(
+    .next(NextAction::advice(
         "Take it out of the values, and let the chart refer to the project's Secret by name and key",
     ))
 }
@@ -174,7 +178,9 @@ pub(super) fn file_changed(file: &str) -> Finding {
         format!("{file} has changed meanwhile"),
         "Someone else wrote to it after the difference was shown, so nothing was saved.",
     ))
-    .next(advice("Look at the new difference, then save again"))
+    .next(NextAction::advice(
+        "Look at the new difference, then save again",
+    ))
 }
 
 pub(super) fn not_saved(file: &str, why: &str) -> Finding {
@@ -183,7 +189,7 @@ pub(super) fn not_saved(file: &str, why: &str) -> Finding {
         format!("{file} could not be written"),
         format!("{why}."),
     ))
-    .next(advice(
+    .next(NextAction::advice(
         "Check that your user may write to the project's folder",
     ))
 }
@@ -214,7 +220,7 @@ pub(super) fn lint(chart: &str, folder: &Path, line: &LintLine) -> Finding {
         name: place.clone(),
     })
     .evidence(format!("helm lint, {place}"), line.text.clone())
-    .next(advice(
+    .next(NextAction::advice(
         "Mend the file; the chart is checked again by itself",
     ));
     if line.level == LintLevel::Error {
@@ -247,10 +253,10 @@ pub(super) fn stuck(
         .attention()
         .evidence("helm", newest.description.clone());
         let finding = match last_good {
-            Some(good) => finding.next(advice(format!("Roll back to revision {good}"))),
+            Some(good) => finding.next(NextAction::advice(format!("Roll back to revision {good}"))),
             None => finding,
         };
-        return about(finding.next(advice(
+        return about(finding.next(NextAction::advice(
             "Or mend the cause and deploy again: helm goes on from there",
         )));
     }
@@ -270,13 +276,13 @@ pub(super) fn stuck(
         format!("{at_work} As long as it stands so, helm refuses every upgrade."),
     );
     let finding = match (holder.is_someone(), last_good) {
-        (true, _) => finding.attention().next(advice("Wait until it has ended")),
+        (true, _) => finding.attention().next(NextAction::advice("Wait until it has ended")),
         (false, Some(good)) => finding
-            .next(advice(format!("Roll back to revision {good}, which was deployed")))
-            .next(advice("Or unlock: only the pending record is deleted, objects stay as they are")),
+            .next(NextAction::advice(format!("Roll back to revision {good}, which was deployed")))
+            .next(NextAction::advice("Or unlock: only the pending record is deleted, objects stay as they are")),
         (false, None) => finding
-            .next(advice("Unlock: only the pending record is deleted; the next deploy takes over its objects"))
-            .next(advice("Or uninstall, which removes what it has made")),
+            .next(NextAction::advice("Unlock: only the pending record is deleted; the next deploy takes over its objects"))
+            .next(NextAction::advice("Or uninstall, which removes what it has made")),
     };
     about(finding)
 }
@@ -291,14 +297,14 @@ pub(super) fn helm_failed(verb: &str, failure: &HelmFailure) -> Finding {
             format!("{verb} is not possible: the release is pending"),
             "Another helm is at work on it, or was killed while it was.",
         )
-        .next(advice("Wait for it, or unlock the release")),
+        .next(NextAction::advice("Wait for it, or unlock the release")),
         F::NotOurs { object, text } => new(
             "RELEASE_NOT_OWNER",
             format!("{object} exists and does not belong to the release"),
             "Helm only touches objects that carry its own marks.",
         )
         .evidence("helm", text.clone())
-        .next(advice("Take it over, or delete it first"))
+        .next(NextAction::advice("Take it over, or delete it first"))
         .next(command(
             "helm upgrade --install … --take-ownership",
             "What taking over does (helm 3.17 and later, and 4)",
@@ -309,14 +315,14 @@ pub(super) fn helm_failed(verb: &str, failure: &HelmFailure) -> Finding {
             "A field that can only be set at its creation would change.",
         )
         .evidence("helm", text.clone())
-        .next(advice("Delete the object, then deploy again; or leave the field as it is")),
+        .next(NextAction::advice("Delete the object, then deploy again; or leave the field as it is")),
         F::FieldConflict { object, text } => new(
             "APPLY_CONFLICT",
             format!("Someone else has set fields of {object}"),
             "Helm 4 applies on the server, and does not take over fields of others silently.",
         )
         .evidence("helm", text.clone())
-        .next(advice("Give the field the value it has, or take it out of the chart")),
+        .next(NextAction::advice("Give the field the value it has, or take it out of the chart")),
         F::TimedOut { text } => new(
             "RELEASE_TIMED_OUT",
             format!("{verb} did not become ready in time"),
@@ -341,7 +347,7 @@ pub(super) fn helm_failed(verb: &str, failure: &HelmFailure) -> Finding {
             "A Job or Pod the chart runs around a deploy did not succeed.",
         )
         .evidence("helm", text.clone())
-        .next(advice("Read the log of its pod")),
+        .next(NextAction::advice("Read the log of its pod")),
         F::ClusterUnreachable { text } => new(
             "CLUSTER_UNREACHABLE",
             format!("{verb} is not possible now"),
@@ -354,7 +360,7 @@ pub(super) fn helm_failed(verb: &str, failure: &HelmFailure) -> Finding {
             "They break the rules in its values.schema.json.",
         )
         .evidence("helm", text.clone())
-        .next(advice("The form shows each rule at its field")),
+        .next(NextAction::advice("The form shows each rule at its field")),
         F::MissingDependencies { names } => missing_dependencies(names),
         F::RemovedApi { text } => new(
             "API_REMOVED",
@@ -362,7 +368,7 @@ pub(super) fn helm_failed(verb: &str, failure: &HelmFailure) -> Finding {
             "Helm cannot compare with the last revision, whose objects are of that API.",
         )
         .evidence("helm", text.clone())
-        .next(advice("Rewrite the old record with the plugin helm-mapkubeapis, or uninstall and deploy anew")),
+        .next(NextAction::advice("Rewrite the old record with the plugin helm-mapkubeapis, or uninstall and deploy anew")),
         F::Template { text } => {
             let place = crate::adapters::helm::output::place_in_text(text);
             let place = place.map_or_else(
@@ -375,7 +381,7 @@ pub(super) fn helm_failed(verb: &str, failure: &HelmFailure) -> Finding {
                 "A template fails with these values.",
             )
             .evidence("helm", text.clone())
-            .next(advice("Mend the template, or the value it needs"))
+            .next(NextAction::advice("Mend the template, or the value it needs"))
         }
         F::ReleaseNotFound => new(
             "RELEASE_NOT_FOUND",
@@ -388,7 +394,7 @@ pub(super) fn helm_failed(verb: &str, failure: &HelmFailure) -> Finding {
             "Helm keeps chart and manifest of each revision in one Secret, which holds at most 1 MiB.",
         )
         .evidence("helm", text.clone())
-        .next(advice("Leave large files out of the chart with .helmignore")),
+        .next(NextAction::advice("Leave large files out of the chart with .helmignore")),
         F::Cancelled => new(
             "RUN_INTERRUPTED",
             format!("{verb} was cancelled"),
@@ -415,7 +421,7 @@ pub(super) fn missing_dependencies(names: &[String]) -> Finding {
         "The chart's dependencies are missing",
         format!("Not in its charts folder: {}.", names.join(", ")),
     ))
-    .next(advice("Get the dependencies"))
+    .next(NextAction::advice("Get the dependencies"))
     .next(command("helm dependency build CHART", "The same by hand"))
 }
 
@@ -430,7 +436,7 @@ pub(super) fn dependencies_failed(failure: &HelmFailure) -> Finding {
         "Helm could not get them from where Chart.yaml says they are.",
     ))
     .evidence("helm dependency build", said)
-    .next(advice(
+    .next(NextAction::advice(
         "Check the repository in Chart.yaml; one that needs a login is added with `helm repo add`",
     ))
 }
@@ -457,7 +463,9 @@ pub(super) fn helm_too_old(version: HelmVersion, needed: HelmVersion) -> Finding
         "This helm cannot take over objects",
         format!("It is {version}, and `--take-ownership` came with {needed}."),
     ))
-    .next(advice("Install a newer helm, or delete the objects first"))
+    .next(NextAction::advice(
+        "Install a newer helm, or delete the objects first",
+    ))
 }
 
 pub(super) fn not_yaml(why: &str) -> Finding {
@@ -481,7 +489,7 @@ pub(super) fn image_unused(component: &app::model::ComponentName, instead: &[Str
     .about(Subject::Component {
         component: component.clone(),
     })
-    .next(advice(format!(
+    .next(NextAction::advice(format!(
         "Name the value that the chart takes it from, under [deploy.image_values] in slipway.toml: {component} = \"PATH.TO.image\""
     )))
 }
@@ -502,7 +510,7 @@ pub(super) fn held(revision: u32, holder: &Holder) -> Finding {
         format!("Somebody is at work on revision {revision}"),
         format!("{who}."),
     ))
-    .next(advice("Wait until it has ended"))
+    .next(NextAction::advice("Wait until it has ended"))
 }
 
 pub(super) fn not_stuck(revision: u32, status: ReleaseStatus) -> Finding {
@@ -533,7 +541,7 @@ pub(super) fn hook_failed(name: &str, text: &str) -> Finding {
         name: name.to_owned(),
     })
     .evidence(format!("Job {name}"), text)
-    .next(advice("Read the log of its pod"))
+    .next(NextAction::advice("Read the log of its pod"))
 }
 
 /// How the release stands after a helm that did not succeed.

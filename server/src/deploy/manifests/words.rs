@@ -15,12 +15,6 @@ fn about(finding: Finding, kind: &str, name: &str) -> Finding {
     })
 }
 
-fn advice(text: &str) -> NextAction {
-    NextAction::Advice {
-        text: text.to_owned(),
-    }
-}
-
 pub(super) fn missing(path: &Path, why: &str) -> Finding {
     Finding::new(
         "MANIFESTS_MISSING",
@@ -30,7 +24,7 @@ pub(super) fn missing(path: &Path, why: &str) -> Finding {
     .about(Subject::Step {
         step: StepId::Deploy,
     })
-    .next(advice(
+    .next(NextAction::advice(
         "Create the folder, or name another with [deploy] manifests = \"…\" in slipway.toml",
     ))
 }
@@ -44,7 +38,9 @@ pub(super) fn none_there(shown: &Path) -> Finding {
     .about(Subject::Step {
         step: StepId::Deploy,
     })
-    .next(advice("Put at least a Deployment and a Service there"))
+    .next(NextAction::advice(
+        "Put at least a Deployment and a Service there",
+    ))
 }
 
 pub(super) fn too_much(path: &Path) -> Finding {
@@ -56,7 +52,7 @@ pub(super) fn too_much(path: &Path) -> Finding {
             path.display()
         ),
     )
-    .next(advice(
+    .next(NextAction::advice(
         "Name the folder that holds only this project's manifests",
     ))
 }
@@ -76,7 +72,7 @@ pub(super) fn broken(shown: &str, at: &Broken, text: &str) -> Finding {
         "File",
         &format!("{shown}:{line}"),
     )
-    .next(advice("Mend the marked line"));
+    .next(NextAction::advice("Mend the marked line"));
     if excerpt.trim().is_empty() {
         finding
     } else {
@@ -110,7 +106,9 @@ pub(super) fn not_kubernetes(source: &str, object: &Value) -> Finding {
         "File",
         source,
     )
-    .next(advice("Move files that are no manifests out of the folder"))
+    .next(NextAction::advice(
+        "Move files that are no manifests out of the folder",
+    ))
 }
 
 pub(super) fn nameless(source: &str, kind: &str) -> Finding {
@@ -123,7 +121,7 @@ pub(super) fn nameless(source: &str, kind: &str) -> Finding {
         "File",
         source,
     )
-    .next(advice("Give it a metadata.name"))
+    .next(NextAction::advice("Give it a metadata.name"))
 }
 
 pub(super) fn nested_kustomization(folder: &str) -> Finding {
@@ -136,7 +134,7 @@ pub(super) fn nested_kustomization(folder: &str) -> Finding {
         "File",
         folder,
     )
-    .next(advice(&format!(
+    .next(NextAction::advice(format!(
         "Name exactly the folder to deploy: [deploy] manifests = \"{folder}\""
     )))
 }
@@ -151,7 +149,7 @@ pub(super) fn no_kubectl(folder: &str) -> Finding {
         "File",
         folder,
     )
-    .next(advice("Install kubectl, or name a folder of plain manifests"))
+    .next(NextAction::advice("Install kubectl, or name a folder of plain manifests"))
 }
 
 pub(super) fn kustomize_failed(folder: &str, why: &str, said: &str) -> Finding {
@@ -187,7 +185,7 @@ pub(super) fn ambiguous(source: &str, word: &str, meaning: &str) -> Finding {
         "File",
         source,
     )
-    .next(advice(&format!(
+    .next(NextAction::advice(format!(
         "Write \"{word}\" in quotes for the text, or {meaning} for the value"
     )))
 }
@@ -209,7 +207,7 @@ pub(super) fn secret_in_manifests(source: &str, name: &str) -> Finding {
         step: StepId::Secrets,
         label: "Enter the values here instead".to_owned(),
     })
-    .next(advice("Then remove it from the manifests"))
+    .next(NextAction::advice("Then remove it from the manifests"))
 }
 
 pub(super) fn double(first: &str, manifest: &Manifest) -> Finding {
@@ -225,5 +223,5 @@ pub(super) fn double(first: &str, manifest: &Manifest) -> Finding {
         manifest.kind(),
         manifest.name(),
     )
-    .next(advice("Remove one of them"))
+    .next(NextAction::advice("Remove one of them"))
 }

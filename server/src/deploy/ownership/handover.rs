@@ -20,7 +20,7 @@ use crate::adapters::kube::client::{KubeError, REQUEST_LIMIT, within};
 use crate::adapters::kube::discovery::Discovery;
 use crate::deploy::identity::RECORD_OF;
 use crate::deploy::inventory::Owned;
-use crate::deploy::words::{advice, refused};
+use crate::deploy::words::refused;
 use crate::engine::{RunError, RunHandle, clock};
 
 /// Not the manager of the applies: it holds the marks only, and no apply fights over them.
@@ -163,7 +163,7 @@ impl Handing {
                     "They are deleted now; pods that need them may fail until the release is installed.",
                 )
                 .attention()
-                .next(advice("Install the release right after the switch")),
+                .next(NextAction::advice("Install the release right after the switch")),
             );
         }
         findings
@@ -405,9 +405,9 @@ async fn forget(
 
 /// What a handover that was broken off says until it is finished.
 pub fn unfinished(handover: &Handover) -> Finding {
-    super::words::unfinished(handover.to).next(NextAction::Advice {
-        text: "What has changed hands already is left as it is".to_owned(),
-    })
+    super::words::unfinished(handover.to).next(NextAction::advice(
+        "What has changed hands already is left as it is",
+    ))
 }
 
 fn hash(handover: &Handover) -> String {

@@ -1,10 +1,10 @@
 //! API versions that this server does not serve any more, or soon will not.
 //! Source: the Deprecated API Migration Guide of kubernetes.io, up to 1.36.
 
-use app::model::Finding;
+use app::model::{Finding, NextAction};
 use serde_json::json;
 
-use super::{Item, World, advice};
+use super::{Item, World};
 
 struct Leaving {
     api_version: &'static str,
@@ -276,7 +276,9 @@ pub(super) fn check(item: &Item<'_>, world: &World<'_>) -> Option<Finding> {
         .about(finding)
         .evidence(item.source, format!("apiVersion: {}", item.api_version()));
     Some(match (row.instead, item.kind()) {
-        ("", _) => finding.next(advice("There is no successor of this kind: take it out")),
+        ("", _) => finding.next(NextAction::advice(
+            "There is no successor of this kind: take it out",
+        )),
         (instead, "Endpoints") => {
             finding.next(item.patch(&json!({"apiVersion": instead, "kind": "EndpointSlice"})))
         }

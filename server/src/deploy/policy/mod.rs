@@ -102,10 +102,6 @@ impl Item<'_> {
     }
 }
 
-fn advice(text: impl Into<String>) -> NextAction {
-    NextAction::Advice { text: text.into() }
-}
-
 /// All containers of a pod, those that run first among them.
 fn containers(spec: &PodSpec) -> impl Iterator<Item = &Container> {
     spec.init_containers
@@ -160,5 +156,5 @@ fn double(kind: &str, name: &str, first: &str, second: &str) -> Finding {
         kind: kind.to_owned(),
         name: name.to_owned(),
     })
-    .next(advice("Remove one of them"))
+    .next(NextAction::advice("Remove one of them"))
 }

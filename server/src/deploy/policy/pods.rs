@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{Container, PodSpec, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Value, json};
 
-use super::{Item, World, advice, containers};
+use super::{Item, World, containers};
 
 pub(super) fn check(item: &Item<'_>, world: &World<'_>) -> Vec<Finding> {
     let Some(spec) = item.pods() else {
@@ -346,7 +346,7 @@ fn host_path(item: &Item<'_>, spec: &PodSpec) -> Option<Finding> {
         .attention()
         .evidence(item.source, evidence.join("\n"))
         .next(item.pod_patch(&json!({"volumes": [{"name": name, "emptyDir": {}}]})))
-        .next(advice("Use a PersistentVolumeClaim where the data has to stay")),
+        .next(NextAction::advice("Use a PersistentVolumeClaim where the data has to stay")),
     )
 }
 

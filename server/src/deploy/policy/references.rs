@@ -6,7 +6,7 @@ use app::model::{Finding, NextAction, SecretKey, StepId, Subject};
 use k8s_openapi::api::core::v1::PodSpec;
 use serde_json::Value;
 
-use super::{Item, World, advice, containers};
+use super::{Item, World, containers};
 
 /// Something a pod reads when it starts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -221,7 +221,7 @@ fn finding(kind: &str, name: &str, key: Option<&str>, by: &str, world: &World<'_
             format!("The pods of {by} read it and cannot start without it."),
         )
         .about(subject)
-        .next(advice(format!(
+        .next(NextAction::advice(format!(
             "Add {key} to the Secret {name}, or mark the reference optional"
         ))),
         (SECRET, None) => Finding::new(
@@ -230,7 +230,7 @@ fn finding(kind: &str, name: &str, key: Option<&str>, by: &str, world: &World<'_
             format!("The pods of {by} read it and cannot start without it."),
         )
         .about(subject)
-        .next(advice(format!(
+        .next(NextAction::advice(format!(
             "Make the Secret {name} in the namespace, or mark the reference optional"
         ))),
         (_, key) => Finding::new(
@@ -242,6 +242,8 @@ fn finding(kind: &str, name: &str, key: Option<&str>, by: &str, world: &World<'_
             format!("The pods of {by} read it and cannot start without it."),
         )
         .about(subject)
-        .next(advice("Add it to the manifests, or correct its name")),
+        .next(NextAction::advice(
+            "Add it to the manifests, or correct its name",
+        )),
     }
 }

@@ -46,7 +46,7 @@ fn selects_nothing(service: &Item<'_>, selector: &Value, items: &[Item<'_>]) -> 
         .find(|item| item.name() == service.name() && item.labels().is_some_and(Value::is_object));
     match meant.and_then(Item::labels) {
         Some(labels) => finding.next(service.patch(&json!({"spec": {"selector": labels}}))),
-        None => finding.next(super::advice(
+        None => finding.next(NextAction::advice(
             "Make the Service's selector equal to the labels of the pod template",
         )),
     }

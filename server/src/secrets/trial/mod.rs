@@ -323,9 +323,9 @@ fn refused(key: &SecretKey, what: &str, error: &KubeError) -> Finding {
     };
     Finding::new(code, format!("{key} was not tried out in the cluster"), why)
         .about(Subject::Secret { key: key.clone() })
-        .next(NextAction::Advice {
-            text: "Test it from this machine, then store it and follow the restart".to_owned(),
-        })
+        .next(NextAction::advice(
+            "Test it from this machine, then store it and follow the restart",
+        ))
 }
 
 fn not_possible(key: &SecretKey, why: &str) -> Finding {

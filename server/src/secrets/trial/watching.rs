@@ -203,9 +203,7 @@ impl Trial {
         .about(Subject::Secret {
             key: self.key.clone(),
         })
-        .next(NextAction::Advice {
-            text: "Mend the value and try again; nothing was stored, and the running pods were not touched".to_owned(),
-        });
+        .next(NextAction::advice("Mend the value and try again; nothing was stored, and the running pods were not touched"));
         if let Some(running) = running {
             let query = LogQuery {
                 pod: running.pod.clone(),

@@ -51,9 +51,9 @@ fn processors_state(has: u64, asked_millis: u64, on_practice: bool) -> CheckStat
     )
     .attention()
     .about(about("processors"))
-    .next(NextAction::Advice {
-        text: "Ask for less CPU in the manifests, or use another machine's cluster".to_owned(),
-    });
+    .next(NextAction::advice(
+        "Ask for less CPU in the manifests, or use another machine's cluster",
+    ));
     CheckState::Broken {
         finding: Box::new(finding),
     }
@@ -95,9 +95,7 @@ fn memory_state(memory: Memory, asked: u64, on_practice: bool) -> CheckState {
     )
     .attention()
     .about(about("memory"))
-    .next(NextAction::Advice {
-        text: "Close programs you do not need".to_owned(),
-    });
+    .next(NextAction::advice("Close programs you do not need"));
     CheckState::Broken {
         finding: Box::new(finding),
     }
@@ -116,12 +114,9 @@ pub(super) async fn disk(paths: &[&Path]) -> CheckState {
                 evidence: format!("{} GB free", gigabytes(free)),
             },
             Some(finding) => CheckState::Broken {
-                finding: Box::new(
-                    finding.about(about("disk")).next(NextAction::Advice {
-                        text: "Free some space; old build folders named target are a good start"
-                            .to_owned(),
-                    }),
-                ),
+                finding: Box::new(finding.about(about("disk")).next(NextAction::advice(
+                    "Free some space; old build folders named target are a good start",
+                ))),
             },
         },
         None => CheckState::Ok {

@@ -77,9 +77,9 @@ fn read_kubectl(client: &str, server: Option<&str>, os: OsFamily) -> Reading {
             .attention()
             .about(about("kubectl"));
             finding.next = fixes::install("kubectl", os);
-            finding.next.push(NextAction::Advice {
-                text: "With minikube, `minikube kubectl --` always fits the cluster".to_owned(),
-            });
+            finding.next.push(NextAction::advice(
+                "With minikube, `minikube kubectl --` always fits the cluster",
+            ));
             Reading::Wrong(finding)
         }
         _ => Reading::Ok(format!("{shown}; fits Kubernetes {server}")),

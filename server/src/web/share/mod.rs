@@ -216,9 +216,7 @@ fn no_address() -> Finding {
          not listen on public addresses.",
     )
     .attention()
-    .next(NextAction::Advice {
-        text: "Connect to the network the viewers are in, then try again".to_owned(),
-    })
+    .next(NextAction::advice("Connect to the network the viewers are in, then try again"))
     .next(NextAction::Command {
         command: "slipway --share=ADDRESS:PORT".to_owned(),
         why: "Shares at an address that you name".to_owned(),

@@ -4,12 +4,6 @@ use std::time::Duration;
 
 use app::model::{Finding, NextAction};
 
-fn advice(text: &str) -> NextAction {
-    NextAction::Advice {
-        text: text.to_owned(),
-    }
-}
-
 fn with_words(finding: Finding, last_words: &str) -> Finding {
     match last_words.trim() {
         "" => finding,
@@ -24,7 +18,7 @@ pub fn not_installed() -> Finding {
         "There is no docker plugin `agent`, and no program `docker-agent` or `cagent` on the PATH.",
     )
     .attention()
-    .next(advice(
+    .next(NextAction::advice(
         "It comes with Docker Desktop 4.74 or newer; with docker's engine alone, install the program of the project docker/docker-agent",
     ))
 }
@@ -36,7 +30,7 @@ pub fn unknown_provider(name: &str, known: &str) -> Finding {
         format!("It knows {known}."),
     )
     .attention()
-    .next(advice("Choose one of these as its provider"))
+    .next(NextAction::advice("Choose one of these as its provider"))
 }
 
 pub fn no_model() -> Finding {
@@ -46,7 +40,9 @@ pub fn no_model() -> Finding {
         "It has no model of its own.",
     )
     .attention()
-    .next(advice("Name a model the way the provider lists it"))
+    .next(NextAction::advice(
+        "Name a model the way the provider lists it",
+    ))
 }
 
 pub fn no_key(variable: &str) -> Finding {
@@ -59,7 +55,9 @@ pub fn not_started(why: &str, last_words: &str) -> Finding {
         "Docker Agent did not start",
         format!("It says: {}.", why.trim().trim_end_matches('.')),
     )
-    .next(advice("Check provider, model and key, then ask again"));
+    .next(NextAction::advice(
+        "Check provider, model and key, then ask again",
+    ));
     with_words(finding, last_words)
 }
 
@@ -69,7 +67,7 @@ pub fn ended(how: &str, last_words: &str) -> Finding {
         "Docker Agent ended before its answer",
         format!("At the end {how}."),
     )
-    .next(advice("Ask again: it is started anew"));
+    .next(NextAction::advice("Ask again: it is started anew"));
     with_words(finding, last_words)
 }
 
@@ -79,7 +77,7 @@ pub fn lost(why: &str) -> Finding {
         "The connection to Docker Agent was lost",
         format!("It was asked, and {}.", why.trim().trim_end_matches('.')),
     )
-    .next(advice("Ask again: it is started anew"))
+    .next(NextAction::advice("Ask again: it is started anew"))
 }
 
 pub fn broke_off(last_words: &str) -> Finding {
@@ -95,7 +93,7 @@ pub fn stuck(after: Duration, last_words: &str) -> Finding {
             after.as_secs()
         ),
     )
-    .next(advice("Ask again: it is started anew"));
+    .next(NextAction::advice("Ask again: it is started anew"));
     with_words(finding, last_words)
 }
 
@@ -105,7 +103,7 @@ pub fn silent(last_words: &str) -> Finding {
         "Docker Agent ended without an answer",
         "It gives no reason.",
     )
-    .next(advice("Ask again, or try another model"));
+    .next(NextAction::advice("Ask again, or try another model"));
     with_words(finding, last_words)
 }
 
@@ -115,6 +113,8 @@ pub fn failed(error: &str) -> Finding {
         "Docker Agent could not answer",
         "It reported an error.",
     )
-    .next(advice("Check provider, model and key, then ask again"))
+    .next(NextAction::advice(
+        "Check provider, model and key, then ask again",
+    ))
     .evidence("Docker Agent", error)
 }

@@ -3,10 +3,6 @@
 use app::model::{Finding, NextAction};
 use url::Url;
 
-fn advice(text: impl Into<String>) -> NextAction {
-    NextAction::Advice { text: text.into() }
-}
-
 fn host(base: &Url) -> String {
     let name = base.host_str().unwrap_or_default();
     match base.port() {
@@ -33,7 +29,7 @@ pub fn unset() -> Finding {
         command: "ollama serve".to_owned(),
         why: "Then enter http://127.0.0.1:11434/v1 and a model that ollama list shows".to_owned(),
     })
-    .next(advice("Or enter the address of another endpoint, its model and its key"))
+    .next(NextAction::advice("Or enter the address of another endpoint, its model and its key"))
 }
 
 pub fn no_model_chosen(models: &[String]) -> Finding {
@@ -49,7 +45,7 @@ pub fn no_model_chosen(models: &[String]) -> Finding {
     };
     Finding::new("ENDPOINT_NO_MODEL_CHOSEN", "No model is chosen", known)
         .attention()
-        .next(advice("Choose a model that can call tools"))
+        .next(NextAction::advice("Choose a model that can call tools"))
 }
 
 pub fn unreachable(base: &Url, why: &str) -> Finding {
@@ -58,7 +54,7 @@ pub fn unreachable(base: &Url, why: &str) -> Finding {
         format!("{} does not answer", host(base)),
         format!("The endpoint could not be asked: {why}."),
     )
-    .next(advice("Start it, or correct its address"))
+    .next(NextAction::advice("Start it, or correct its address"))
 }
 
 pub fn too_slow(base: &Url) -> Finding {
@@ -67,7 +63,7 @@ pub fn too_slow(base: &Url) -> Finding {
         format!("{} stopped answering", host(base)),
         "Nothing came for a long time: the model is too large for the machine, or the endpoint hangs.",
     )
-    .next(advice("Try a smaller model, or leave parts out"))
+    .next(NextAction::advice("Try a smaller model, or leave parts out"))
 }
 
 pub fn key_refused(base: &Url, said: &str) -> Finding {
@@ -76,7 +72,7 @@ pub fn key_refused(base: &Url, said: &str) -> Finding {
         format!("{} does not take the key", host(base)),
         "The key is missing, wrong, or may not use this model.",
     )
-    .next(advice("Enter the key again"));
+    .next(NextAction::advice("Enter the key again"));
     with(finding, base, said)
 }
 
@@ -86,7 +82,9 @@ pub fn used_up(base: &Url, said: &str) -> Finding {
         format!("{} answers no more questions for now", host(base)),
         "A limit of the account is reached.",
     )
-    .next(advice("Wait, or look at the account's limits and bill"));
+    .next(NextAction::advice(
+        "Wait, or look at the account's limits and bill",
+    ));
     with(finding, base, said)
 }
 
@@ -96,7 +94,7 @@ pub fn no_model(base: &Url, said: &str) -> Finding {
         format!("{} does not have this model", host(base)),
         "The model's name is not one of the endpoint's, or the address lacks its path, such as /v1.",
     )
-    .next(advice("Choose one of the listed models, and look at the address"));
+    .next(NextAction::advice("Choose one of the listed models, and look at the address"));
     with(finding, base, said)
 }
 
@@ -106,7 +104,7 @@ pub fn refused(base: &Url, status: u16, said: &str) -> Finding {
         format!("{} refused the question", host(base)),
         format!("It answered with HTTP {status}. A model that cannot call tools is refused like this, too."),
     )
-    .next(advice("Read what it says; try another model"));
+    .next(NextAction::advice("Read what it says; try another model"));
     with(finding, base, said)
 }
 
@@ -116,7 +114,7 @@ pub fn not_compatible(base: &Url) -> Finding {
         format!("{} does not speak OpenAI's API", host(base)),
         "What it answered is something else, such as a web page.",
     )
-    .next(advice(
+    .next(NextAction::advice(
         "Enter the address of the API, often with /v1 at its end",
     ))
 }
@@ -127,7 +125,7 @@ pub fn broken_off(base: &Url, why: &str) -> Finding {
         format!("The answer of {} broke off", host(base)),
         format!("What it sent cannot be read to the end: {why}."),
     )
-    .next(advice("Ask again"))
+    .next(NextAction::advice("Ask again"))
 }
 
 pub fn broken(why: &str) -> Finding {
@@ -136,7 +134,7 @@ pub fn broken(why: &str) -> Finding {
         "The endpoint cannot be asked from here",
         format!("Encryption could not be set up: {why}."),
     )
-    .next(advice("Look at this machine's certificates"))
+    .next(NextAction::advice("Look at this machine's certificates"))
 }
 
 pub fn too_many_rounds(rounds: usize) -> Finding {
@@ -145,5 +143,7 @@ pub fn too_many_rounds(rounds: usize) -> Finding {
         "The model did not come to an end",
         format!("It used tools {rounds} times in a row without an answer."),
     )
-    .next(advice("Ask something smaller, or try another model"))
+    .next(NextAction::advice(
+        "Ask something smaller, or try another model",
+    ))
 }

@@ -6,12 +6,6 @@ use app::model::{Finding, NextAction};
 
 use crate::setup::{OsFamily, install};
 
-fn advice(text: &str) -> NextAction {
-    NextAction::Advice {
-        text: text.to_owned(),
-    }
-}
-
 fn with_reason(finding: Finding, reason: &str) -> Finding {
     match reason.trim() {
         "" => finding,
@@ -44,7 +38,7 @@ pub fn only_looked_at(refused: &Finding) -> Finding {
     )
     .attention();
     finding.next.clone_from(&refused.next);
-    finding.next(advice("Ask the plain assistant: it only looks"))
+    finding.next(NextAction::advice("Ask the plain assistant: it only looks"))
 }
 
 pub fn unreadable(why: &str) -> Finding {
@@ -54,7 +48,7 @@ pub fn unreadable(why: &str) -> Finding {
         "The API server did not list its agents and services.",
     )
     .attention()
-    .next(advice(
+    .next(NextAction::advice(
         "Ask for the right to list agents.kagent.dev and services in all namespaces",
     ))
     .evidence("API server", why)
@@ -96,7 +90,7 @@ pub fn no_such_agent(name: &str, said: &str) -> Finding {
             "It was removed, or its name is another one.",
         )
         .attention()
-        .next(advice("Choose one of those that are listed")),
+        .next(NextAction::advice("Choose one of those that are listed")),
         said,
     )
 }
@@ -108,7 +102,7 @@ pub fn not_ready(name: &str) -> Finding {
         "An agent can be asked once it is accepted and its deployment is ready.",
     )
     .attention()
-    .next(advice("Wait for it, or choose another one"))
+    .next(NextAction::advice("Wait for it, or choose another one"))
 }
 
 pub fn no_ready_agent() -> Finding {
@@ -131,7 +125,9 @@ pub fn failed(why: &str) -> Finding {
             "kagent's agent could not answer",
             "It reported a failure; a wrong key of its model looks like this, too.",
         )
-        .next(advice("Read what it says, and check its model and key")),
+        .next(NextAction::advice(
+            "Read what it says, and check its model and key",
+        )),
         why,
     )
 }
@@ -143,7 +139,7 @@ pub fn wants_login(why: &str) -> Finding {
             "kagent's agent wants a login",
             "One of its tools needs credentials that Slipway does not have.",
         )
-        .next(advice("Ask it in kagent's own page")),
+        .next(NextAction::advice("Ask it in kagent's own page")),
         why,
     )
 }
@@ -155,7 +151,7 @@ pub fn cancelled() -> Finding {
         "It was cancelled in the cluster.",
     )
     .attention()
-    .next(advice("Ask again"))
+    .next(NextAction::advice("Ask again"))
 }
 
 pub fn broke_off() -> Finding {
@@ -164,7 +160,7 @@ pub fn broke_off() -> Finding {
         "kagent's answer broke off",
         "Its stream ended before its task did; the task was cancelled.",
     )
-    .next(advice("Ask again"))
+    .next(NextAction::advice("Ask again"))
 }
 
 pub fn stuck(after: Duration) -> Finding {
@@ -176,7 +172,7 @@ pub fn stuck(after: Duration) -> Finding {
             after.as_secs()
         ),
     )
-    .next(advice("Ask again, or ask something smaller"))
+    .next(NextAction::advice("Ask again, or ask something smaller"))
 }
 
 pub fn silent() -> Finding {
@@ -185,7 +181,7 @@ pub fn silent() -> Finding {
         "kagent's agent ended without an answer",
         "It says that it is done and gives no reason.",
     )
-    .next(advice("Ask again, or choose another agent"))
+    .next(NextAction::advice("Ask again, or choose another agent"))
 }
 
 pub fn asks_otherwise() -> Finding {
@@ -194,7 +190,7 @@ pub fn asks_otherwise() -> Finding {
         "kagent's agent asks in a way that is not known",
         "It waits for a person, but names no call that could be refused; its task was cancelled.",
     )
-    .next(advice("Ask it in kagent's own page"))
+    .next(NextAction::advice("Ask it in kagent's own page"))
 }
 
 pub fn too_many_pauses(most: usize) -> Finding {
@@ -203,5 +199,5 @@ pub fn too_many_pauses(most: usize) -> Finding {
         "kagent's agent insists on changes",
         format!("It was told No {most} times in one answer, so its task was cancelled."),
     )
-    .next(advice("Decide about the cards that are there"))
+    .next(NextAction::advice("Decide about the cards that are there"))
 }

@@ -6,12 +6,6 @@ use app::model::{Finding, NextAction};
 
 use crate::setup::{OsFamily, install};
 
-fn advice(text: &str) -> NextAction {
-    NextAction::Advice {
-        text: text.to_owned(),
-    }
-}
-
 fn with_words(finding: Finding, last_words: &str) -> Finding {
     match last_words.trim() {
         "" => finding,
@@ -37,7 +31,7 @@ pub fn unknown_provider(name: &str, known: &str) -> Finding {
         format!("It has {known}."),
     )
     .attention()
-    .next(advice("Choose one of these as its provider"))
+    .next(NextAction::advice("Choose one of these as its provider"))
 }
 
 pub fn no_model(provider: &str) -> Finding {
@@ -47,7 +41,9 @@ pub fn no_model(provider: &str) -> Finding {
         format!("Its own choice is a model of gemini, which {provider} does not have."),
     )
     .attention()
-    .next(advice("Name a model the way the provider lists it"))
+    .next(NextAction::advice(
+        "Name a model the way the provider lists it",
+    ))
 }
 
 pub fn no_key(variable: &str) -> Finding {
@@ -60,7 +56,9 @@ pub fn not_started(why: &str, last_words: &str) -> Finding {
         "kubectl-ai did not start",
         format!("{}.", capital(why)),
     )
-    .next(advice("Check provider, model and key, then ask again"));
+    .next(NextAction::advice(
+        "Check provider, model and key, then ask again",
+    ));
     with_words(finding, last_words)
 }
 
@@ -70,7 +68,7 @@ pub fn not_sent(why: &str) -> Finding {
         "The connection to kubectl-ai was lost",
         format!("{}.", capital(why)),
     )
-    .next(advice("Ask again: it is started anew"))
+    .next(NextAction::advice("Ask again: it is started anew"))
 }
 
 pub fn lost(last_words: &str) -> Finding {
@@ -83,7 +81,7 @@ pub fn ended(how: &str, last_words: &str) -> Finding {
         "kubectl-ai ended before its answer",
         format!("{}.", capital(how)),
     )
-    .next(advice("Ask again: it is started anew"));
+    .next(NextAction::advice("Ask again: it is started anew"));
     with_words(finding, last_words)
 }
 
@@ -94,7 +92,7 @@ pub fn silent(last_words: &str) -> Finding {
         "kubectl-ai ended without an answer",
         "It gives no reason. Most often the call of the model failed: a wrong key, an unknown model, a limit, or a provider that does not answer.",
     )
-    .next(advice("Check provider, model and key, then ask again"));
+    .next(NextAction::advice("Check provider, model and key, then ask again"));
     with_words(finding, last_words)
 }
 
@@ -107,7 +105,7 @@ pub fn stuck(after: Duration, last_words: &str) -> Finding {
             after.as_secs()
         ),
     )
-    .next(advice("Ask again: it is started anew"));
+    .next(NextAction::advice("Ask again: it is started anew"));
     with_words(finding, last_words)
 }
 
@@ -117,7 +115,9 @@ pub fn failed(error: &str) -> Finding {
         "kubectl-ai could not answer",
         "It reported an error.",
     )
-    .next(advice("Check provider, model and key, then ask again"))
+    .next(NextAction::advice(
+        "Check provider, model and key, then ask again",
+    ))
     .evidence("kubectl-ai", error)
 }
 
@@ -127,7 +127,9 @@ pub fn no_way_to_refuse() -> Finding {
         "kubectl-ai asked in a way that is not known",
         "Its question has no option that means No, so nothing was answered and it was ended.",
     )
-    .next(advice("Use a version that this Slipway knows: 0.0.28"))
+    .next(NextAction::advice(
+        "Use a version that this Slipway knows: 0.0.28",
+    ))
 }
 
 /// Its port has no password; somebody on this machine used it.
@@ -137,7 +139,7 @@ pub fn intruder() -> Finding {
         "Somebody else spoke to kubectl-ai",
         "A question or a choice reached it that Slipway did not send, so it was ended at once. Its port is open to every program and web page on this machine.",
     )
-    .next(advice("Look which program or page it was before you ask again"))
+    .next(NextAction::advice("Look which program or page it was before you ask again"))
 }
 
 fn capital(text: &str) -> String {

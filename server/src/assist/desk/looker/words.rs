@@ -4,12 +4,6 @@ use app::model::{Finding, NextAction, StepId};
 
 use crate::adapters::kube::client::KubeError;
 
-fn advice(text: &str) -> NextAction {
-    NextAction::Advice {
-        text: text.to_owned(),
-    }
-}
-
 /// Making an account is a change.
 pub fn only_looked_at(refused: &Finding) -> Finding {
     let mut finding = Finding::new(
@@ -19,7 +13,9 @@ pub fn only_looked_at(refused: &Finding) -> Finding {
     )
     .attention();
     finding.next.clone_from(&refused.next);
-    finding.next(advice("Ask the plain assistant: it needs no account"))
+    finding.next(NextAction::advice(
+        "Ask the plain assistant: it needs no account",
+    ))
 }
 
 /// The API server refused it, or did not answer.
@@ -45,7 +41,7 @@ pub fn refused(namespace: &str, error: &KubeError) -> Finding {
         "The account for the assistant was not made",
         why,
     )
-    .next(advice(
+    .next(NextAction::advice(
         "Ask for the right to create service accounts, roles and role bindings in this namespace, or ask the plain assistant",
     ))
     .evidence("API server", error.to_string())
@@ -57,7 +53,7 @@ pub fn not_made(why: &str) -> Finding {
         "The account for the assistant was not made",
         format!("{}.", why.trim_end_matches('.')),
     )
-    .next(advice("Try again"))
+    .next(NextAction::advice("Try again"))
 }
 
 pub fn no_folder(error: &std::io::Error) -> Finding {
