@@ -6,7 +6,7 @@ pub mod cluster;
 pub mod controllers;
 pub mod images;
 pub mod node;
-mod quantity;
+pub mod quantity;
 mod quota;
 
 /// The Kubernetes version whose behaviour is rehearsed, of the API server and the node alike.

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::probe_light::ProbeLights;
-use super::{Age, DataAge, DeletePod, YamlButton, words};
+use super::{Age, DataAge, DeletePod, Usage, YamlButton, words};
 use crate::live::Live;
 use crate::model::{ContainerRow, ContainerState, Freshness, LogSource, ObjectKind, PodRow, Slice};
 use crate::ui::{StatusBadge, Tone};
@@ -150,6 +150,7 @@ fn Container(
         )
     });
     let name = container.name.clone();
+    let used = container.name.clone();
     let logs_of = LogSource {
         pod: pod.clone(),
         container: container.name.clone(),
@@ -177,7 +178,8 @@ fn Container(
             </p>
             {(!state.is_empty()).then(|| view! { <p class="container-state" dir="auto">{state}</p> })}
             {before.map(|before| view! { <p class="container-state" dir="auto">{before}</p> })}
-            <ProbeLights container pod=uid watch />
+            <ProbeLights container pod=uid.clone() watch />
+            <Usage pod=uid container=used />
         </div>
     }
     .into_any()

@@ -9,8 +9,8 @@ use super::{
     Adoption, Approval, BuildStep, BuildView, Check, ClusterOption, ClusterView, ComponentLive,
     ComponentName, DeployPlan, DeployRevision, DeployedView, DriftedObject, Ending, EventRow,
     Finding, ForwardView, Freshness, Handover, HelmView, ImageReport, ImageView, KubeconfigFile,
-    LogLine, MinikubeView, OwnProbe, OwnershipView, Planning, PodRow, ProjectView, RunId, RunView,
-    SecretObjectView, SecretView, SharingView, StageState, StepId, StepState,
+    LogLine, Metrics, MinikubeView, OwnProbe, OwnershipView, Planning, PodRow, ProjectView, RunId,
+    RunView, SecretObjectView, SecretView, SharingView, StageState, StepId, StepState,
 };
 
 /// How many events are kept; the oldest go first.
@@ -69,6 +69,9 @@ pub struct PanelState {
     /// than [`PodRow::why_not_ready`] says are not here.
     #[serde(default)]
     pub reasons: BTreeMap<String, String>,
+    /// What the pods use, where the cluster measures it.
+    #[serde(default)]
+    pub metrics: Metrics,
     /// Ports of this machine that lead into the cluster in use.
     #[serde(default)]
     pub forwards: Vec<ForwardView>,
@@ -109,6 +112,7 @@ pub enum Slice {
     Pods,
     OwnProbes,
     Reasons,
+    Metrics,
     Forwards,
     Events,
     Watch,
@@ -119,7 +123,7 @@ pub enum Slice {
 }
 
 impl Slice {
-    pub const ALL: [Slice; 25] = [
+    pub const ALL: [Slice; 26] = [
         Self::Project,
         Self::Clusters,
         Self::Cluster,
@@ -138,6 +142,7 @@ impl Slice {
         Self::Pods,
         Self::OwnProbes,
         Self::Reasons,
+        Self::Metrics,
         Self::Forwards,
         Self::Events,
         Self::Watch,
@@ -214,6 +219,7 @@ pub enum PanelEvent {
     OwnProbes(Vec<OwnProbe>),
     /// All of [`PanelState::reasons`].
     Reasons(BTreeMap<String, String>),
+    Metrics(Box<Metrics>),
     Forwards(Vec<ForwardView>),
     Event(Box<EventRow>),
     EventGone {
@@ -255,6 +261,7 @@ impl PanelEvent {
             Self::Pod(_) | Self::PodGone { .. } | Self::PodsReplaced(_) => &[Slice::Pods],
             Self::OwnProbes(_) => &[Slice::OwnProbes],
             Self::Reasons(_) => &[Slice::Reasons],
+            Self::Metrics(_) => &[Slice::Metrics],
             Self::Forwards(_) => &[Slice::Forwards],
             Self::Event(_) | Self::EventGone { .. } => &[Slice::Events],
             Self::Watch(_) => &[Slice::Watch],
@@ -289,6 +296,7 @@ impl PanelEvent {
             | Self::PodsReplaced(_)
             | Self::OwnProbes(_)
             | Self::Reasons(_)
+            | Self::Metrics(_)
             | Self::Forwards(_)
             | Self::Event(_)
             | Self::EventGone { .. }
@@ -420,6 +428,7 @@ impl PanelState {
             }
             PanelEvent::OwnProbes(answers) => self.add_own_probes(answers),
             PanelEvent::Reasons(reasons) => self.reasons.clone_from(reasons),
+            PanelEvent::Metrics(metrics) => self.metrics.clone_from(metrics),
             PanelEvent::Forwards(forwards) => self.forwards.clone_from(forwards),
             PanelEvent::Event(event) => self.add_event(event),
             PanelEvent::EventGone { uid } => {
@@ -502,6 +511,7 @@ impl PanelState {
         self.pods.clear();
         self.own_probes.clear();
         self.reasons.clear();
+        self.metrics = Metrics::Unknown;
         self.forwards.clear();
         self.events.clear();
         self.watch = Freshness::default();

@@ -4,8 +4,9 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use crate::components::{
-    ComponentCard, DeletePod, DeletePodDialog, EventList, NewestRun, ObjectDialog, PageFrame,
-    PodCard, PodLogs, ResourceMapPanel, ShowObject, TimelinePanel, query_writer, value_of,
+    ComponentCard, DeletePod, DeletePodDialog, EventList, NewestRun, NoUsage, ObjectDialog,
+    PageFrame, PodCard, PodLogs, ResourceMapPanel, ShowObject, TimelinePanel, query_writer,
+    value_of,
 };
 use crate::live::Live;
 use crate::model::{
@@ -83,6 +84,7 @@ pub fn LivePage() -> impl IntoView {
                 }}
                 <TabPanel id="live" at=0 chosen=tab>
                     <Pods open_logs=Callback::new(open_logs) />
+                    <NoUsage />
                 </TabPanel>
                 <TabPanel id="live" at=1 chosen=tab>
                     <EventList />

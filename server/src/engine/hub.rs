@@ -318,6 +318,7 @@ fn is_news(state: &PanelState, event: &PanelEvent) -> bool {
         }
         PanelEvent::Event(event) => state.events.get(&event.uid) != Some(event),
         PanelEvent::EventGone { uid } => state.events.contains_key(uid),
+        PanelEvent::Metrics(metrics) => state.metrics != **metrics,
         PanelEvent::Forwards(forwards) => &state.forwards != forwards,
         PanelEvent::Watch(freshness) => state.watch != *freshness,
         PanelEvent::Findings(findings) => &state.findings != findings,

@@ -70,6 +70,8 @@ mod tests {
                 restarts: 0,
                 last_termination: None,
                 probes: BTreeMap::new(),
+                cpu: app::model::Bounds::default(),
+                memory: app::model::Bounds::default(),
             }],
             ..PodFacts::default()
         }

@@ -8,6 +8,7 @@ mod following;
 mod forwarding;
 pub mod image_proof;
 mod logs;
+mod metrics;
 mod objects;
 pub mod pod_facts;
 pub mod pod_row;

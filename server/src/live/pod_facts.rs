@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use app::model::{ContainerState, ProbeKind, Termination, UnixMillis};
+use app::model::{Bounds, ContainerState, ProbeKind, Termination, UnixMillis};
 use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::metrics::{kib, millis as cpu_millis};
 use crate::adapters::kube::times::millis;
 use crate::secrets::fingerprint::FINGERPRINT_ANNOTATION;
 use crate::secrets::reads::{SecretRead, secret_reads};
@@ -54,6 +56,10 @@ pub struct ContainerFacts {
     pub restarts: u32,
     pub last_termination: Option<Termination>,
     pub probes: BTreeMap<ProbeKind, ProbeFacts>,
+    /// In thousandths of a processor.
+    pub cpu: Bounds,
+    /// In KiB.
+    pub memory: Bounds,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,6 +183,15 @@ fn containers(spec: &core::PodSpec, status: Option<&core::PodStatus>) -> Vec<Con
         .collect()
 }
 
+fn bounds(container: &core::Container, what: &str, read: fn(&str) -> Option<u32>) -> Bounds {
+    let resources = container.resources.as_ref();
+    let of = |list: Option<&BTreeMap<String, Quantity>>| read(&list?.get(what)?.0);
+    Bounds {
+        request: of(resources.and_then(|resources| resources.requests.as_ref())),
+        limit: of(resources.and_then(|resources| resources.limits.as_ref())),
+    }
+}
+
 fn container_facts(
     init: bool,
     container: &core::Container,
@@ -213,6 +228,8 @@ fn container_facts(
         .into_iter()
         .filter_map(|(kind, probe)| Some((kind, probe_facts(probe.as_ref()?, container))))
         .collect(),
+        cpu: bounds(container, "cpu", cpu_millis),
+        memory: bounds(container, "memory", kib),
     }
 }
 

@@ -34,6 +34,8 @@ fn container(state: ContainerState, started: bool, ready: bool) -> ContainerFact
             (ProbeKind::Liveness, probe()),
             (ProbeKind::Readiness, probe()),
         ]),
+        cpu: app::model::Bounds::default(),
+        memory: app::model::Bounds::default(),
     }
 }
 

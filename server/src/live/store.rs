@@ -10,6 +10,7 @@ use app::model::{
 use super::asking::{Target, targets};
 use super::event_facts::{EventFacts, PodEvents};
 use super::image_proof::is_proved;
+use super::metrics::{History, Measured};
 use super::pod_facts::{ContainerFacts, PodFacts};
 use super::pod_row::{Surroundings, pod_row};
 use super::reach::Address;
@@ -40,6 +41,7 @@ pub enum LiveNews {
     NodeIp(String),
     /// Which addresses answer from this machine; one that is missing is not known.
     Reached(BTreeMap<Address, bool>),
+    Measured(Measured),
 }
 
 /// What the rows need from outside the namespace.
@@ -82,6 +84,7 @@ pub struct LiveStore {
     events_of: HashMap<String, PodEvents>,
     node_ip: Option<String>,
     reached: BTreeMap<Address, bool>,
+    metrics: History,
     dirty_pods: BTreeSet<String>,
     gone_pods: BTreeSet<String>,
     all_pods: bool,
@@ -133,6 +136,7 @@ impl LiveStore {
             LiveNews::Events(news) => self.take_event(news),
             LiveNews::NodeIp(ip) => self.node_ip = Some(ip),
             LiveNews::Reached(reached) => self.reached = reached,
+            LiveNews::Measured(measured) => self.metrics.take(measured, self.pods.values()),
         }
     }
 
@@ -143,7 +147,7 @@ impl LiveStore {
                 .pods
                 .get(uid)
                 .is_none_or(|known| !counts_alike(known, pod)),
-            LiveNews::Events(_) => false,
+            LiveNews::Events(_) | LiveNews::Measured(_) => false,
             _ => true,
         }
     }
@@ -313,6 +317,8 @@ impl LiveStore {
         }
         self.drain_events(&mut out);
         out.extend(components);
+        let metrics = self.metrics.drain();
+        out.extend(metrics.map(|metrics| PanelEvent::Metrics(Box::new(metrics))));
         out
     }
 

@@ -24,7 +24,7 @@ use super::rollout::{DeploymentFacts, REVISION};
 use super::service_facts::{ServiceFacts, SliceFacts};
 use super::store::{Connection, Context, LiveNews, LiveStore, ReplicaSetFacts};
 use super::table::TableNews;
-use super::{LiveRoom, proved_images, timeline};
+use super::{LiveRoom, metrics, proved_images, timeline};
 use crate::adapters::kube::client::{REQUEST_LIMIT, within};
 use crate::adapters::kube::follow::{News, Scope, follow};
 use crate::cluster::Connected;
@@ -73,6 +73,7 @@ impl LiveRoom {
             () = asking => {}
             () = timeline::record(&self.core, connected) => {}
             () = reach::watch(tried, sender.clone()) => {}
+            () = metrics::watch(connected, &namespace, sender.clone()) => {}
             () = self.fold(connected, &mut news, &ask_for) => {}
         }
     }
