@@ -2,6 +2,7 @@
 //! touched is drawn again.
 
 pub mod backoff;
+mod clock;
 mod fetch;
 mod followed;
 pub mod frames;
@@ -10,6 +11,7 @@ mod stream;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use clock::{Clocks, ServerClock};
 pub use followed::{Followed, Following};
 use leptos::prelude::*;
 
@@ -62,8 +64,7 @@ pub struct Live {
     connection: RwSignal<Connection>,
     role: RwSignal<Role>,
     now: RwSignal<UnixMillis>,
-    /// Server clock minus this machine's.
-    offset_ms: StoredValue<i64>,
+    clock: StoredValue<ServerClock>,
     /// When the stream last said anything, by the server's clock.
     heard: StoredValue<UnixMillis>,
 }
@@ -83,7 +84,7 @@ impl Live {
             state: StoredValue::new(seed.map(|seed| seed.state).unwrap_or_default()),
             versions: std::array::from_fn(|_| RwSignal::new(0)),
             now: RwSignal::new(now),
-            offset_ms: StoredValue::new(0),
+            clock: StoredValue::new(ServerClock::default()),
             heard: StoredValue::new(now),
         };
         provide_context(live);
@@ -191,23 +192,30 @@ impl Live {
     }
 
     fn local_now(&self) -> UnixMillis {
-        UnixMillis(js_sys::Date::now() as i64 + self.offset_ms.get_value())
+        self.clock.with_value(|clock| clock.at(Clocks::now()))
     }
 
     fn set_server_time(&self, server: UnixMillis) {
-        self.offset_ms
-            .set_value(server.0 - js_sys::Date::now() as i64);
+        self.clock
+            .update_value(|clock| clock.set(server, Clocks::now()));
         self.now.set(server);
     }
 
+    /// Lets the page's time go on; true when the machine slept since the last time.
+    fn tick(&self) -> bool {
+        let slept = self
+            .clock
+            .try_update_value(|clock| clock.slept(Clocks::now()));
+        self.now.set(self.local_now());
+        slept.unwrap_or(false)
+    }
+
     fn take(&self, message: LiveMessage, verdict: sequence::Verdict) {
-        self.heard.set_value(self.local_now());
         match message {
             LiveMessage::Snapshot {
                 now, role, state, ..
             } => {
                 self.set_server_time(now);
-                self.heard.set_value(now);
                 self.replace(*state, role);
                 self.set_connection(Connection::Live);
             }
@@ -224,5 +232,7 @@ impl Live {
             LiveMessage::Event { .. } => {}
             LiveMessage::Heartbeat { now, .. } => self.set_server_time(now),
         }
+        // Last: the server's clock may have been set since the message before.
+        self.heard.set_value(self.local_now());
     }
 }

@@ -34,19 +34,12 @@ enum End {
 }
 
 pub(super) fn start(live: Live) {
-    live.now.set(live.local_now());
-    set_interval(
-        move || {
-            live.now.set(live.local_now());
-            reconnect_if_silent(live);
-        },
-        Duration::from_secs(1),
-    );
+    look_at_the_clock(live);
+    set_interval(move || look_at_the_clock(live), Duration::from_secs(1));
     // A hidden tab's timers sleep and its connection may be long dead: look at once.
     let on_show = Closure::<dyn FnMut()>::new(move || {
         if document().visibility_state() == web_sys::VisibilityState::Visible {
-            live.now.set(live.local_now());
-            reconnect_if_silent(live);
+            look_at_the_clock(live);
         }
     });
     let _ = document()
@@ -56,13 +49,15 @@ pub(super) fn start(live: Live) {
     connect(live);
 }
 
-fn reconnect_if_silent(live: Live) {
+/// Whoever was silent for too long, or slept, is connected anew.
+fn look_at_the_clock(live: Live) {
+    let slept = live.tick();
     let silent_for = live.local_now().since(live.heard.get_value());
     let is_trying = !matches!(
         live.connection.get_untracked(),
         Connection::NoToken | Connection::Refused
     );
-    if is_trying && silent_for > SILENCE_MS {
+    if is_trying && (slept || silent_for > SILENCE_MS) {
         abort_current();
     }
 }

@@ -31,6 +31,21 @@ export class LivePage extends StepPage {
     await expect(this.component(component)).toContainText('1of 1 pods ready')
   }
 
+  /** The watches are open, and all that is shown is as of now. */
+  async expectFresh() {
+    await expect(this.page.getByText('Fresh', { exact: true })).toBeVisible({ timeout: 30_000 })
+  }
+
+  /** What is shown is grey and tells its age. */
+  async expectStale(component: string) {
+    await expect(this.page.getByText(/^Stale \d/)).toBeVisible()
+    await expect(this.component(component)).toContainText(/As of \d+ \w+ ago/)
+  }
+
+  async podNames(component: string): Promise<string[]> {
+    return await this.pods(component).evaluateAll((pods) => pods.map((pod) => pod.getAttribute('aria-label')!))
+  }
+
   /** Says yes to the question that is open. */
   async confirm(yes: string) {
     await this.page.getByRole('dialog').getByRole('button', { name: yes, exact: true }).click()
