@@ -165,11 +165,9 @@ fn updated(
     }
     match entries.iter_mut().find(|entry| mine(entry)) {
         Some(entry) => {
-            let before = entry.fields.clone();
             entry.fields.union(&changes.written);
-            if entry.fields != before || !changes.removed.is_empty() {
-                entry.time = ctx.now_text();
-            }
+            // Also when it only gave a field it owns another value.
+            entry.time = ctx.now_text();
         }
         None => entries.push(Entry {
             manager: ctx.manager.clone(),
