@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::fingerprint::FingerprintKey;
 use super::owner::Owner;
 use super::reads::SecretRead;
+use crate::adapters::kube::FIELD_MANAGER;
 use crate::adapters::kube::times::millis;
 use crate::live::pod_facts::PodFacts;
 
@@ -21,6 +22,9 @@ pub struct Entered {
     /// The user of this machine.
     #[serde(default)]
     pub by: Option<String>,
+    /// When the cluster took it, by the cluster's own clock.
+    #[serde(default)]
+    pub taken: Option<UnixMillis>,
 }
 
 /// The Secret as the cluster has it now.
@@ -60,11 +64,17 @@ impl LiveSecret {
         }
     }
 
-    /// Adds the times at which the values that are there were entered here.
+    /// Adds the times at which the values that are there were entered here. All keys that one manager
+    /// wrote share one time in the cluster, that of its newest change of any; ours we know apart.
     #[must_use]
     pub fn with_entered(mut self, entered: &BTreeMap<String, Entered>) -> Self {
         for (key, entered) in entered {
+            let is_ours = self.managers.get(key).is_some_and(|by| by == FIELD_MANAGER);
             if self.fingerprints.get(key) == Some(&entered.fingerprint) {
+                if let Some(taken) = entered.taken.filter(|_| is_ours) {
+                    self.changed.insert(key.clone(), taken);
+                    continue;
+                }
                 let whole_second = UnixMillis(entered.at.0 - entered.at.0.rem_euclid(1000));
                 let newest = self.changed.entry(key.clone()).or_insert(whole_second);
                 *newest = (*newest).max(whole_second);
@@ -126,6 +136,14 @@ fn last_set(secret: &Secret) -> BTreeMap<String, (UnixMillis, String)> {
         }
     }
     set
+}
+
+/// When Slipway wrote into it last, by the cluster's clock.
+pub(super) fn taken(secret: &Secret) -> Option<UnixMillis> {
+    let set = last_set(secret).into_values();
+    set.filter(|(_, by)| by == FIELD_MANAGER)
+        .map(|(at, _)| at)
+        .max()
 }
 
 /// Puts what was entered and what is there side by side.
@@ -219,6 +237,7 @@ mod tests {
                     fingerprint: key.of("A", value),
                     at: UnixMillis(7),
                     by: None,
+                    taken: None,
                 },
             )])
         };
@@ -297,10 +316,23 @@ mod tests {
                 fingerprint: key.of("A", b"new"),
                 at: crate::adapters::kube::times::parse_rfc3339(same_second).expect("a time"),
                 by: None,
+                taken: None,
             },
         )]);
         let told = untold.with_entered(&entered);
         assert!(told.is_stale(&pod(before, stamp(&old)), &key));
         assert!(!told.is_stale(&pod(after, stamp(&old)), &key));
+        // Another key of ours was changed since: the cluster's time is that one's.
+        let mut entered = entered;
+        entered.get_mut("A").expect("entered").taken =
+            crate::adapters::kube::times::parse_rfc3339("2026-01-01T00:00:00Z");
+        let told = live.clone().with_entered(&entered);
+        assert!(live.is_stale(&pod(before, None), &key));
+        assert!(!told.is_stale(&pod(before, None), &key));
+        // Unless it was somebody else who wrote it last.
+        let mut theirs = live;
+        theirs.managers.insert("A".into(), "kubectl-edit".into());
+        let told = theirs.with_entered(&entered);
+        assert!(told.is_stale(&pod(before, None), &key));
     }
 }

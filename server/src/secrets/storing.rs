@@ -1,6 +1,6 @@
 //! Values into the cluster and out of it again.
 
-use app::model::{Failure, SecretKey, SecretKind, check_secret_shape};
+use app::model::{Failure, SecretKey, SecretKind, UnixMillis, check_secret_shape};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
@@ -8,7 +8,7 @@ use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::{Map, Value, json};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::live_secret::Entered;
+use super::live_secret::{Entered, taken};
 use super::owner::ADOPTED_ANNOTATION;
 use super::{SecretsRoom, words};
 use crate::adapters::kube::FIELD_MANAGER;
@@ -54,13 +54,14 @@ impl SecretsRoom {
             .audit("operator", &format!("set {noun} {}", names.join(", ")))
             .await?;
         let by = user();
-        let entered: Vec<(SecretKey, Entered)> = values
+        let mut entered: Vec<(SecretKey, Entered)> = values
             .iter()
             .map(|(key, value)| {
                 let entered = Entered {
                     fingerprint: self.key.of(key.as_str(), value),
                     at: clock::now(),
                     by: by.clone(),
+                    taken: None,
                 };
                 (key.clone(), entered)
             })
@@ -72,7 +73,13 @@ impl SecretsRoom {
         let stored = self.put(&connected, &values).await;
         drop(values);
         let result = match stored {
-            Ok(()) => self.remember(&connected, &entered).await,
+            Ok(taken) => {
+                for (key, entered) in &mut entered {
+                    entered.taken = taken;
+                    self.entering().insert(key.to_string(), entered.clone());
+                }
+                self.remember(&connected, &entered).await
+            }
             Err(error) => Err(words::not_stored(first, &error).into()),
         };
         let mut entering = self.entering();
@@ -122,7 +129,7 @@ impl SecretsRoom {
             .await?;
         let patch = json!({"data": {key.as_str(): null}});
         match self.patch(&connected, &patch).await {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(words::not_stored(&key, &error).into()),
         }
@@ -148,6 +155,7 @@ impl SecretsRoom {
             fingerprint,
             at: clock::now(),
             by: user(),
+            taken: None,
         };
         self.remember(&connected, &[(key, entered)]).await?;
         self.publish(&connected.voice);
@@ -185,12 +193,13 @@ impl SecretsRoom {
         }
     }
 
-    /// Keys into the Secret, which is made if needed; other keys stay as they are.
+    /// Keys into the Secret, which is made if needed; other keys stay as they are. Tells when the
+    /// cluster took them.
     async fn put(
         &self,
         connected: &Connected,
         values: &[(SecretKey, Zeroizing<Vec<u8>>)],
-    ) -> Result<(), KubeError> {
+    ) -> Result<Option<UnixMillis>, KubeError> {
         let data: Map<String, Value> = values
             .iter()
             .map(|(key, value)| {
@@ -211,7 +220,11 @@ impl SecretsRoom {
         result
     }
 
-    async fn create(&self, connected: &Connected, patch: &Value) -> Result<(), KubeError> {
+    async fn create(
+        &self,
+        connected: &Connected,
+        patch: &Value,
+    ) -> Result<Option<UnixMillis>, KubeError> {
         self.ensure_namespace(connected).await?;
         let secret: Secret = serde_json::from_value(json!({
             "apiVersion": "v1",
@@ -223,14 +236,18 @@ impl SecretsRoom {
         .map_err(|error| KubeError::Kube(kube::Error::SerdeError(error)))?;
         let api = self.api(connected);
         match within(REQUEST_LIMIT, api.create(&create_params(), &secret)).await {
-            Ok(_) => Ok(()),
+            Ok(secret) => Ok(taken(&secret)),
             // Someone was quicker; then it can be patched.
             Err(error) if error.code() == Some(409) => self.patch(connected, patch).await,
             Err(error) => Err(error),
         }
     }
 
-    async fn patch(&self, connected: &Connected, patch: &Value) -> Result<(), KubeError> {
+    async fn patch(
+        &self,
+        connected: &Connected,
+        patch: &Value,
+    ) -> Result<Option<UnixMillis>, KubeError> {
         let params = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
@@ -238,9 +255,8 @@ impl SecretsRoom {
         let api = self.api(connected);
         let name = self.project.spec().secret_name.clone();
         let patch = Patch::Merge(patch);
-        within(REQUEST_LIMIT, api.patch(&name, &params, &patch))
-            .await
-            .map(|_| ())
+        let secret = within(REQUEST_LIMIT, api.patch(&name, &params, &patch)).await?;
+        Ok(taken(&secret))
     }
 
     async fn ensure_namespace(&self, connected: &Connected) -> Result<(), KubeError> {
