@@ -102,7 +102,7 @@ pub fn pods_refused(workload: &str, subject: Subject, source: &str, message: &st
         (
             "SERVICE_ACCOUNT_MISSING",
             "the ServiceAccount they name does not exist",
-            "Create the ServiceAccount, or remove serviceAccountName",
+            "Create the ServiceAccount, or set serviceAccountName to one that exists (leaving it out keeps the old name in serviceAccount)",
         )
     } else if lower.contains("admission webhook") || lower.contains("calling webhook") {
         (

@@ -46,7 +46,7 @@ pub const SERVICE_ACCOUNT_MISSING: Code = Code {
     code: "SERVICE_ACCOUNT_MISSING",
     what: "Pods are refused because their ServiceAccount does not exist.",
     why: "`serviceAccountName` names an account that the manifests do not contain, or misspells it.",
-    next: "Add the ServiceAccount to the manifests, or remove `serviceAccountName`, then deploy.",
+    next: "Add the ServiceAccount to the manifests, or set `serviceAccountName: default`, then deploy. Leaving the name out is not enough: the API server keeps it in the field's older name `serviceAccount`.",
     ..PLACEMENT
 };
 

@@ -51,7 +51,9 @@ fn is_complained_about(facts: &Facts<'_>, wanted: &str) -> bool {
         };
         match complaint(message) {
             Complaint::SecretKey { key, .. } => key == wanted,
-            Complaint::Secret { .. } => true,
+            Complaint::Secret { secret } => facts
+                .project()
+                .is_some_and(|project| project.secret_name == secret),
             _ => false,
         }
     })

@@ -40,20 +40,11 @@ pub fn not_mounted(facts: &Facts<'_>) -> Vec<Finding> {
         .pods()
         .filter(|(_, pod)| is_being_created(pod))
         .filter_map(|(component, pod)| {
-            let event = [
-                "FailedMount",
-                "FailedAttachVolume",
-                "FailedCreatePodSandBox",
-            ]
-            .into_iter()
-            .flat_map(|reason| facts.events_of(pod, reason))
-            .filter(|event| facts.now.since(event.at) < SAID_LATELY_MS)
-            .max_by_key(|event| event.at)?;
-            let message = event.message.as_str();
+            let (reason, message) = said(facts, pod)?;
             let name = capitalized(component);
             let lower = message.to_ascii_lowercase();
             let is_claim = lower.contains("persistentvolumeclaim") || lower.contains("pvc ");
-            let finding = if event.reason == "FailedCreatePodSandBox" {
+            let finding = if reason == SANDBOX {
                 POD_SANDBOX_FAILED
                     .finding(
                         format!("The pod of {component} cannot be set up"),
@@ -87,12 +78,36 @@ pub fn not_mounted(facts: &Facts<'_>) -> Vec<Finding> {
                                 .to_owned(),
                     })
             };
-            Some(finding.about(about(component)).evidence(
-                format!("Pod {}, {}", pod.name, event.reason),
-                message.to_owned(),
-            ))
+            Some(
+                finding
+                    .about(about(component))
+                    .evidence(format!("Pod {}, {reason}", pod.name), message.to_owned()),
+            )
         })
         .collect()
+}
+
+const SANDBOX: &str = "FailedCreatePodSandBox";
+
+/// The newest event about it; or the warning in its row, which outlives the events that are kept.
+fn said<'a>(facts: &Facts<'a>, pod: &'a PodRow) -> Option<(&'a str, &'a str)> {
+    let event = ["FailedMount", "FailedAttachVolume", SANDBOX]
+        .into_iter()
+        .flat_map(|reason| facts.events_of(pod, reason))
+        .filter(|event| facts.now.since(event.at) < SAID_LATELY_MS)
+        .max_by_key(|event| event.at);
+    if let Some(event) = event {
+        return Some((event.reason.as_str(), event.message.as_str()));
+    }
+    let why = pod.why_not_ready.as_deref()?;
+    let begins = |words: &[&str]| words.iter().any(|word| why.starts_with(word));
+    if begins(&["MountVolume.", "AttachVolume.", "Unable to attach or mount"]) {
+        Some(("FailedMount", why))
+    } else if begins(&["Failed to create pod sandbox"]) {
+        Some((SANDBOX, why))
+    } else {
+        None
+    }
 }
 
 fn is_being_created(pod: &PodRow) -> bool {
