@@ -15,6 +15,7 @@ mod desk_docker_agent;
 mod desk_kagent;
 mod desk_kubectl_ai;
 mod desk_world;
+mod diagnosis;
 mod docker_builds;
 mod docker_context;
 mod dockerd;
