@@ -4,7 +4,9 @@
 use std::fs;
 use std::time::Duration;
 
-use app::model::{AssistantId, AssistantView, Standing, TurnItem, Usage};
+use app::model::{
+    AssistantChoices, AssistantId, AssistantView, Standing, TurnItem, TurnOutcome, Usage,
+};
 use app::ports::Assistants;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -237,6 +239,78 @@ async fn its_agents_are_asked_and_what_they_want_to_change_is_refused_by_name() 
         finding.evidence[0].text.contains("invalid api key"),
         "{finding:#?}"
     );
+    desk.end().await;
+    drop(folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_breaks_off_hangs_or_is_stopped_is_told_and_its_task_ends() {
+    let (world, folder) = world().await;
+    let desk = DeskWorld::around(world, Machine::bare(), &[], short_patience());
+    define(&desk.world, "Agent", "agents").await;
+    define(&desk.world, "ModelConfig", "modelconfigs").await;
+    service(&desk.world).await;
+    let looks = tool_server(&["k8s_get_resources"], &[]);
+    agent(&desk.world, "k8s-agent", looks.clone(), "True").await;
+    agent(&desk.world, "not-yet", looks.clone(), "False").await;
+    until_ready(&desk).await;
+
+    // Its stream ends before its task does.
+    let turn = desk.ask(ID, "cut").await;
+    assert_eq!(failure(&turn).code, "KAGENT_BROKE_OFF");
+    // Who stops an answer ends its task in the cluster.
+    let id = desk.begin(ID, "hang").await;
+    desk.until("it has begun", |turn| turn.id == id && turn.said() == "Hm.")
+        .await;
+    desk.desk.stop(id).await.expect("stopped");
+    let turn = desk
+        .until("it is stopped", |turn| {
+            turn.id == id && turn.ending.is_some()
+        })
+        .await;
+    assert_eq!(
+        turn.ending.map(|ending| ending.how),
+        Some(TurnOutcome::Stopped)
+    );
+    // Nothing is heard of it for longer than anybody waits.
+    let turn = desk.ask(ID, "hang").await;
+    assert_eq!(failure(&turn).code, "KAGENT_STUCK");
+    assert_eq!(turn.said(), "Hm.");
+    let cancelled = async {
+        loop {
+            let turn = desk.ask(ID, "which are cancelled?").await;
+            answered(&turn);
+            if turn.said().matches("task-").count() == 3 {
+                return;
+            }
+        }
+    };
+    let cancelled = tokio::time::timeout(Duration::from_secs(60), cancelled).await;
+    cancelled.expect("all three are cancelled");
+
+    // One that is missing, or not ready, is not silently another one.
+    for (agent, code_of_it) in [
+        ("t/nobody", "KAGENT_NO_SUCH_AGENT"),
+        ("t/not-yet", "KAGENT_NOT_READY"),
+    ] {
+        let chosen = AssistantChoices {
+            agent: Some(agent.to_owned()),
+            ..AssistantChoices::default()
+        };
+        desk.set(ID, chosen, None).await;
+        assert_eq!(code(&desk.view(ID).await), code_of_it);
+        let turn = desk.ask(ID, "well?").await;
+        assert_eq!(failure(&turn).code, code_of_it);
+    }
+    // Its object is there, and the controller does not know it.
+    agent(&desk.world, "unknown", looks, "True").await;
+    let chosen = AssistantChoices {
+        agent: Some("t/unknown".to_owned()),
+        ..AssistantChoices::default()
+    };
+    desk.set(ID, chosen, None).await;
+    let turn = desk.ask(ID, "well?").await;
+    assert_eq!(failure(&turn).code, "KAGENT_NO_SUCH_AGENT");
     desk.end().await;
     drop(folder);
 }
