@@ -1,5 +1,6 @@
 //! The panel: the engine and all rooms, put together once. Knows who needs whom, and nothing else.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use app::model::{Failure, Finding, LogLine, LogPage, LogQuestion, PanelEvent, RunId};
@@ -134,6 +135,7 @@ impl Panel {
             tools,
             settings: Settings::new(core.journal.clone(), core.redactor.clone()),
             around: around.clone(),
+            slipway: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("slipway")),
         });
         Ok(Self {
             core,

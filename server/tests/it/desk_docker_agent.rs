@@ -5,11 +5,14 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use app::model::{
-    AssistantChoices, AssistantId, Destination, KeyState, NextAction, Standing, TurnItem, Usage,
+    ApprovalState, AssistantChoices, AssistantId, Destination, KeyState, NextAction, Origin,
+    Standing, TurnItem, Usage,
 };
 use app::ports::Assistants;
 use serde_json::{Value, json};
+use server::assist::mcp::McpServer;
 
+use super::deploy_world::VALUE;
 use super::desk_world::{DeskWorld, answered, failure, short_patience, tools};
 use super::standin_minikube::{Machine, standin};
 
@@ -171,6 +174,51 @@ async fn it_has_slipways_tools_alone_and_everything_else_it_asks_for_is_refused(
     desk.desk.forget().await.expect("forgotten");
     answered(&desk.ask(ID, "again").await);
     assert_eq!(read(&desk, "calls.log").lines().count(), 2);
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_toolset_it_is_given_is_slipway_itself_which_reads_hides_and_only_proposes() {
+    let turns = json!([[
+        {"use": {"name": "objects", "arguments": {"kind": "Deployment"}}},
+        {"use": {"name": "objects", "arguments": {"kind": "Secret"}}},
+        {"use": {"name": "propose_change", "arguments": {
+            "command": "kubectl rollout restart deployment/app", "why": "a fresh start"}}},
+        {"use": {"name": "propose_change", "arguments": {
+            "command": "kubectl delete secret t-secrets", "why": "x"}}},
+        {"say": "I have proposed it."}
+    ]]);
+    let desk = desk(turns).await;
+    let kit = desk.kit.clone();
+    McpServer::new(kit.core, kit.tools, kit.approvals).spawn();
+    let turn = desk.ask(ID, "restart it").await;
+    answered(&turn);
+    assert_eq!(turn.said(), "I have proposed it.");
+    let ran = tools(&turn);
+    let answers: Vec<(&str, bool)> = ran
+        .iter()
+        .map(|(_, text, failed)| (text.as_str(), *failed))
+        .collect();
+    let expected = [
+        ("kind: Deployment", false),
+        ("kind has to be", true),
+        ("a person decides", false),
+        ("Denied", true),
+    ];
+    assert_eq!(answers.len(), expected.len(), "{turn:#?}");
+    for ((text, failed), (words, fails)) in answers.into_iter().zip(expected) {
+        assert!(
+            text.contains(words) && failed == fails,
+            "{words}: {turn:#?}"
+        );
+        assert!(!text.contains(VALUE));
+    }
+    // The card waits, and names who made it; nothing was restarted.
+    let cards = desk.cards();
+    assert_eq!(cards.len(), 1, "{cards:#?}");
+    assert_eq!(cards[0].state, ApprovalState::Waiting);
+    let name = "MCP client docker-agent".to_owned();
+    assert_eq!(cards[0].origin, Origin::Assistant { name });
     desk.end().await;
 }
 

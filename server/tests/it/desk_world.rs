@@ -96,6 +96,7 @@ impl DeskWorld {
             tools,
             settings: Settings::new(world.core.journal.clone(), world.core.redactor.clone()),
             around: Surroundings::with(vars),
+            slipway: env!("CARGO_BIN_EXE_slipway").into(),
         };
         let desk = DeskRoom::patient(kit.clone(), patience);
         desk.spawn();

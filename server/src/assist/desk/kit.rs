@@ -1,6 +1,7 @@
 //! What every assistant of the desk works with.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use app::model::{
@@ -29,6 +30,8 @@ pub struct Kit {
     pub settings: Settings,
     /// Where programs and their variables are looked for.
     pub around: Surroundings,
+    /// Slipway's own program, for assistants that start `slipway mcp`.
+    pub slipway: PathBuf,
 }
 
 impl Kit {

@@ -74,6 +74,7 @@ impl Office {
             tools: tools.clone(),
             settings: Settings::new(world.core.journal.clone(), world.core.redactor.clone()),
             around: Surroundings::with(vec![("OPENAI_API_KEY".into(), "".into())]),
+            slipway: env!("CARGO_BIN_EXE_slipway").into(),
         });
         assist.spawn();
         approvals.spawn();

@@ -9,7 +9,8 @@
 //!
 //! A turn is what comes of one question:
 //!
-//! - `say`: text, in pieces. `tool`: a call that runs unasked, with its `response`.
+//! - `say`: text, in pieces. `tool`: a call that runs unasked, with its `response`. `use`: one that runs
+//!   unasked, and is really made of the toolset that the file names, which is started for it.
 //! - `ask`: a call that waits for `/resume`. `limit` waits there, too; `elicit` for `/elicitation`.
 //! - `event`: any event as it is. `error`: an error event and the end.
 //! - `hang`: nothing more comes; `cut`: the stream ends without its last event; `exit`: so does the process.
@@ -20,7 +21,7 @@ use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::exit;
+use std::process::{Stdio, exit};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -30,6 +31,8 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use rmcp::ServiceExt as _;
+use rmcp::model::{CallToolRequestParams, ClientCapabilities, ClientConfig, Implementation};
 use serde_json::{Value, json};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
@@ -146,6 +149,39 @@ async fn ask(
     Sse::new(events).into_response()
 }
 
+/// Starts the toolset of the agent's file, as the runtime does, and calls a tool of it.
+async fn use_toolset(home: &Path, of: &Value) -> (String, bool) {
+    let file = fs::read_to_string(home.join("agent.yaml")).expect("its file");
+    let file: Value = serde_yaml::from_str(&file).expect("YAML");
+    let toolset = &file["agents"]["root"]["toolsets"][0];
+    let words = toolset["args"].as_array().into_iter().flatten();
+    let mut program = tokio::process::Command::new(toolset["command"].as_str().expect("a command"))
+        .args(words.filter_map(Value::as_str))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the toolset starts");
+    let pipes = (
+        program.stdout.take().expect("stdout"),
+        program.stdin.take().expect("stdin"),
+    );
+    let client = ClientConfig::new(
+        ClientCapabilities::default(),
+        Implementation::new("docker-agent", "v1.32.3"),
+    );
+    let client = client.serve(pipes).await.expect("a session");
+    let name = of["name"].as_str().unwrap_or_default().to_owned();
+    let arguments = of["arguments"].as_object().cloned().unwrap_or_default();
+    let wanted = CallToolRequestParams::new(name).with_arguments(arguments);
+    let result = client.call_tool(wanted).await.expect("answered");
+    let texts = result.content.iter().filter_map(|block| block.as_text());
+    let text: Vec<&str> = texts.map(|text| text.text.as_str()).collect();
+    let said = (text.join("\n"), result.is_error == Some(true));
+    let _ = client.cancel().await;
+    said
+}
+
 async fn turn(server: &Server, events: mpsc::Sender<Value>, mut answers: mpsc::Receiver<Value>) {
     let tell = async |event: Value| {
         let _ = events.send(event).await;
@@ -178,6 +214,11 @@ async fn turn(server: &Server, events: mpsc::Sender<Value>, mut answers: mpsc::R
         } else if step["tool"].is_object() {
             tell(called(&step["tool"])).await;
             tell(response(&step["tool"])).await;
+        } else if step["use"].is_object() {
+            let of = &step["use"];
+            tell(called(of)).await;
+            let (said, failed) = use_toolset(&server.home, of).await;
+            tell(json!({"type": "tool_call_response", "tool_call": call(of), "response": said, "result": {"isError": failed}})).await;
         } else if step["ask"].is_object() {
             let of = &step["ask"];
             tell(json!({"type": "tool_call_confirmation", "agent_name": "root", "tool_call": call(of), "tool_definition": {"name": of["name"]}})).await;

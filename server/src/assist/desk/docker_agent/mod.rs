@@ -92,7 +92,7 @@ impl DockerAgent {
     pub fn new(kit: Kit, scratch: Scratch, patience: Patience) -> Self {
         let state_dir = kit.core.state_dir.path().to_owned();
         let tools = Tools {
-            program: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("slipway")),
+            program: kit.slipway.clone(),
             args: vec!["mcp".into(), "--state-dir".into(), state_dir.into()],
         };
         let conversation = Keep::new(kit.core.clone());
