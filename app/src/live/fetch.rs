@@ -92,6 +92,24 @@ async fn read(
     }
 }
 
+/// The text of an answer that is one; none when it is refused or not there.
+pub(super) async fn text(path: &str, authorization: &str) -> Option<String> {
+    let get = async {
+        let headers = Headers::new()?;
+        headers.set("authorization", authorization)?;
+        headers.set("x-slipway", "1")?;
+        let init = RequestInit::new();
+        init.set_headers(&headers);
+        let response: Response = JsFuture::from(window().fetch_with_str_and_init(path, &init))
+            .await?
+            .dyn_into()?;
+        let is_ok = response.ok();
+        let text = JsFuture::from(response.text()?).await?;
+        Ok::<_, JsValue>(text.as_string().filter(|_| is_ok))
+    };
+    get.await.ok().flatten()
+}
+
 pub(super) async fn sleep_ms(ms: u32) {
     let promise = js_sys::Promise::new(&mut |resolve, _reject| {
         let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms as i32);

@@ -6,6 +6,7 @@ mod clock;
 mod fetch;
 mod followed;
 pub mod frames;
+mod replay;
 pub mod sequence;
 mod stream;
 
@@ -14,8 +15,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use clock::{Clocks, ServerClock};
 pub use followed::{Followed, Following};
 use leptos::prelude::*;
+pub use replay::{fetch_recording, play};
 
-use crate::model::{Freshness, LiveMessage, PanelState, Role, STALE_AFTER_MS, Slice, UnixMillis};
+use crate::model::{
+    Freshness, LiveMessage, PanelEvent, PanelState, Role, STALE_AFTER_MS, Slice, UnixMillis,
+};
 
 /// How the page stands with the panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,9 +76,14 @@ pub struct Live {
 impl Live {
     /// Makes the store and puts it into the context; reads a [`Seed`] from there.
     pub fn provide() -> Self {
-        let seed = use_context::<Seed>();
+        let live = Self::new(use_context::<Seed>());
+        provide_context(live);
+        live
+    }
+
+    fn new(seed: Option<Seed>) -> Self {
         let now = seed.as_ref().map_or(UnixMillis(0), |seed| seed.now);
-        let live = Self {
+        Self {
             has_snapshot: RwSignal::new(seed.is_some()),
             connection: RwSignal::new(
                 seed.as_ref()
@@ -86,9 +95,7 @@ impl Live {
             now: RwSignal::new(now),
             clock: StoredValue::new(ServerClock::default()),
             heard: StoredValue::new(now),
-        };
-        provide_context(live);
-        live
+        }
     }
 
     /// The store of this page.
@@ -167,13 +174,18 @@ impl Live {
         stream::connect(self);
     }
 
-    fn replace(&self, state: PanelState, role: Role) {
-        remember_era(&state);
+    fn replace(&self, state: PanelState) {
         self.state.set_value(state);
-        self.role.set(role);
         self.has_snapshot.set(true);
         for version in &self.versions {
             version.update(|version| *version = version.wrapping_add(1));
+        }
+    }
+
+    fn apply(&self, event: &PanelEvent) {
+        self.state.update_value(|state| state.apply(event));
+        for slice in event.slices() {
+            self.versions[*slice as usize].update(|version| *version = version.wrapping_add(1));
         }
     }
 
@@ -216,18 +228,14 @@ impl Live {
                 now, role, state, ..
             } => {
                 self.set_server_time(now);
-                self.replace(*state, role);
+                remember_era(&state);
+                self.role.set(role);
+                self.replace(*state);
                 self.set_connection(Connection::Live);
             }
             LiveMessage::Event { event, .. } if verdict == sequence::Verdict::Apply => {
-                self.state.update_value(|state| {
-                    state.apply(&event);
-                    remember_era(state);
-                });
-                for slice in event.slices() {
-                    self.versions[*slice as usize]
-                        .update(|version| *version = version.wrapping_add(1));
-                }
+                self.apply(&event);
+                self.state.with_value(remember_era);
             }
             LiveMessage::Event { .. } => {}
             LiveMessage::Heartbeat { now, .. } => self.set_server_time(now),

@@ -9,8 +9,9 @@ use super::{
     Adoption, Approval, BuildStep, BuildView, Check, ClusterOption, ClusterView, ComponentLive,
     ComponentName, DeployPlan, DeployRevision, DeployedView, DriftedObject, Ending, EventRow,
     Finding, ForwardView, Freshness, Handover, HelmView, ImageReport, ImageView, KubeconfigFile,
-    LogLine, Metrics, MinikubeView, OwnProbe, OwnershipView, Planning, PodRow, ProjectView, RunId,
-    RunView, SecretObjectView, SecretView, SharingView, StageState, StepId, StepState,
+    LogLine, Metrics, MinikubeView, OwnProbe, OwnershipView, Planning, PodRow, ProjectView,
+    RecordingView, RunId, RunView, SecretObjectView, SecretView, SharingView, StageState, StepId,
+    StepState,
 };
 
 /// How many events are kept; the oldest go first.
@@ -89,6 +90,9 @@ pub struct PanelState {
     /// The link for viewers on the network; none while there is none.
     #[serde(default)]
     pub sharing: Option<SharingView>,
+    /// The last walk that went well; `/replay` has all of it.
+    #[serde(default)]
+    pub recording: Option<RecordingView>,
 }
 
 /// Which parts of the state an event touches, so that the browser redraws only those.
@@ -120,10 +124,11 @@ pub enum Slice {
     Approvals,
     Viewers,
     Sharing,
+    Recording,
 }
 
 impl Slice {
-    pub const ALL: [Slice; 26] = [
+    pub const ALL: [Slice; 27] = [
         Self::Project,
         Self::Clusters,
         Self::Cluster,
@@ -150,6 +155,7 @@ impl Slice {
         Self::Approvals,
         Self::Viewers,
         Self::Sharing,
+        Self::Recording,
     ];
 }
 
@@ -230,6 +236,7 @@ pub enum PanelEvent {
     Approvals(Vec<Approval>),
     Viewers(u32),
     Sharing(Option<SharingView>),
+    Recording(RecordingView),
 }
 
 impl PanelEvent {
@@ -269,6 +276,7 @@ impl PanelEvent {
             Self::Approvals(_) => &[Slice::Approvals],
             Self::Viewers(_) => &[Slice::Viewers],
             Self::Sharing(_) => &[Slice::Sharing],
+            Self::Recording(_) => &[Slice::Recording],
         }
     }
 
@@ -322,7 +330,8 @@ impl PanelEvent {
             | Self::RunLog { .. }
             | Self::RunEnded { .. }
             | Self::Viewers(_)
-            | Self::Sharing(_) => false,
+            | Self::Sharing(_)
+            | Self::Recording(_) => false,
         }
     }
 }
@@ -439,6 +448,7 @@ impl PanelState {
             PanelEvent::Approvals(approvals) => self.approvals.clone_from(approvals),
             PanelEvent::Viewers(viewers) => self.viewers = *viewers,
             PanelEvent::Sharing(sharing) => self.sharing.clone_from(sharing),
+            PanelEvent::Recording(recording) => self.recording = Some(*recording),
         }
     }
 

@@ -76,6 +76,8 @@ pub struct TimelineMark {
 pub enum MarkKind {
     /// One of Slipway's runs on the cluster began.
     Run,
+    /// A proposed change that a person said yes to began.
+    Approval,
     /// A new revision of a Deployment.
     Rollout,
     /// A container was restarted.
@@ -88,6 +90,7 @@ impl MarkKind {
     pub fn title(self) -> &'static str {
         match self {
             Self::Run => "Run",
+            Self::Approval => "Approval",
             Self::Rollout => "Rollout",
             Self::Restart => "Restart",
             Self::Secret => "Secret",

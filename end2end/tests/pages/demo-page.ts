@@ -16,6 +16,10 @@ export class DemoPage {
   readonly rollout = (name: string) => this.page.getByRole('list', { name: 'Rollouts' }).getByRole('listitem').filter({ hasText: name })
   readonly happenings = () => this.page.getByRole('list', { name: 'What happened last' }).getByRole('listitem')
   readonly steps = () => this.page.getByRole('list', { name: 'Steps' }).getByRole('listitem')
+  readonly replay = () => this.page.getByRole('link', { name: 'Replay the last good walk' })
+  /** What says that this is not what is now. */
+  readonly band = () => this.page.getByRole('note').filter({ hasText: 'Replay' })
+  readonly backToNow = () => this.band().getByRole('link', { name: /^Back to now/ })
   readonly leave = () => this.page.getByRole('link', { name: 'Leave demo' })
 
   async expectReady(name: string) {

@@ -14,6 +14,7 @@ export interface PanelState {
   components: Record<string, { rollout: { type: string }; service: { open_url: string | null } | null }>
   pods: Record<string, Pod>
   findings: { code: string; severity: string; what: string }[]
+  recording: { started: number; ended: number } | null
 }
 
 export interface Pod {

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use app::model::{ClusterView, LiveMessage, PanelEvent, PanelState, StateRevision};
+use bytes::Bytes;
 use tokio::sync::{broadcast, watch};
 
 /// How many events a listener may be behind before it is sent a fresh snapshot instead.
@@ -22,6 +23,8 @@ struct Shared {
     store: Mutex<Store>,
     sender: broadcast::Sender<Arc<Published>>,
     changed: watch::Sender<u64>,
+    /// The last walk that went well, as JSON; too large for the state.
+    recording: Mutex<Option<Bytes>>,
 }
 
 #[derive(Debug, Default)]
@@ -143,6 +146,7 @@ impl Hub {
                 store: Mutex::default(),
                 sender: broadcast::Sender::new(backlog),
                 changed: watch::Sender::new(0),
+                recording: Mutex::default(),
             }),
         }
     }
@@ -230,6 +234,18 @@ impl Hub {
                 return;
             }
         }
+    }
+
+    /// The last walk that went well, for pages that ask for it.
+    pub fn recording(&self) -> Option<Bytes> {
+        let kept = self.shared.recording.lock();
+        kept.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps it in the place of the one before.
+    pub fn keep_recording(&self, json: Bytes) {
+        let kept = self.shared.recording.lock();
+        *kept.unwrap_or_else(PoisonError::into_inner) = Some(json);
     }
 
     fn snapshot(&self) -> (Delivery, broadcast::Receiver<Arc<Published>>) {
@@ -325,6 +341,7 @@ fn is_news(state: &PanelState, event: &PanelEvent) -> bool {
         PanelEvent::Approvals(approvals) => &state.approvals != approvals,
         PanelEvent::Viewers(viewers) => state.viewers != *viewers,
         PanelEvent::Sharing(sharing) => state.sharing != *sharing,
+        PanelEvent::Recording(recording) => state.recording != Some(*recording),
         PanelEvent::OwnProbes(answers) => !answers.is_empty(),
         PanelEvent::Reasons(reasons) => &state.reasons != reasons,
         PanelEvent::RunLog { lines, .. } => !lines.is_empty(),

@@ -14,6 +14,7 @@ pub mod pod_facts;
 pub mod pod_row;
 pub mod probe;
 mod reach;
+mod recording;
 mod resource_map;
 pub mod rollout;
 pub mod service_facts;
@@ -73,10 +74,12 @@ impl LiveRoom {
     pub fn spawn(self: &Arc<Self>) {
         let room = Arc::clone(self);
         let stop = self.core.shutdown.clone();
+        let name = self.project.spec().name.clone();
         self.core.tasks.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = room.watch_clusters() => {}
+                () = recording::record(&room.core, &name) => {}
             }
         });
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use app::model::{LiveMessage, PanelEvent, Role};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
 use futures::stream;
 use http::{StatusCode, header};
@@ -66,6 +67,22 @@ impl Stage {
             on_share: OnShare(Arc::new(told)),
             ..self
         }
+    }
+
+    /// Answers with the last walk that went well.
+    pub fn replay<S: Clone + Send + Sync + 'static>(&self) -> MethodRouter<S> {
+        let hub = self.hub.clone();
+        get(move || {
+            let recording = hub.recording();
+            async move {
+                match recording {
+                    Some(json) => {
+                        ([(header::CONTENT_TYPE, "application/json")], json).into_response()
+                    }
+                    None => StatusCode::NOT_FOUND.into_response(),
+                }
+            }
+        })
     }
 
     /// Answers with a stream that ends with the server or when the page goes away.

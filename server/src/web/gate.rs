@@ -83,7 +83,9 @@ pub fn admit(
 
 /// Whether a path answers with data, which nobody gets without a token.
 pub fn is_data(path: &str) -> bool {
-    path == "/events" || path == "/api" || path.starts_with("/api/") || path.starts_with("/follow/")
+    matches!(path, "/events" | "/replay" | "/api")
+        || path.starts_with("/api/")
+        || path.starts_with("/follow/")
 }
 
 fn check_host(addresses: &Addresses, request: &Request<Body>) -> Result<(), StatusCode> {

@@ -232,7 +232,9 @@ fn public_routes() -> Router {
 
 /// For people who look: the store's news, and no way to change anything.
 fn viewer_routes(stage: &Stage) -> Router {
-    public_routes().route("/events", stream(stage, Role::Viewer))
+    public_routes()
+        .route("/events", stream(stage, Role::Viewer))
+        .route("/replay", stage.replay())
 }
 
 /// For the operator: also the server functions, which reach the rooms through the ports.
@@ -253,6 +255,7 @@ fn operator_routes(stage: &Stage, doors: Doors) -> Router {
     };
     public_routes()
         .route("/events", stream(stage, Role::Operator))
+        .route("/replay", stage.replay())
         .route("/follow/logs", post(follow))
         .route("/follow/desk", post(follow_desk))
         .route("/api/{*function}", post(call))

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::ring::{Ring, Row, marked};
 use crate::model::{LogLevel, UnixMillis};
-use crate::ui::Tone;
+use crate::ui::{Tone, time_with_millis};
 
 /// The height of a line, as the style sheet has it.
 const LINE_PX: usize = 20;
@@ -139,12 +139,5 @@ fn clock(at: UnixMillis) -> String {
     if at.0 == 0 {
         return String::new();
     }
-    let date = js_sys::Date::new(&(at.0 as f64).into());
-    format!(
-        "{:02}:{:02}:{:02}.{:03}",
-        date.get_hours(),
-        date.get_minutes(),
-        date.get_seconds(),
-        date.get_milliseconds()
-    )
+    time_with_millis(at)
 }

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::axis::{WIDE, Window};
 use crate::model::{ComponentName, Lane, LaneState, MarkKind, Timeline, UnixMillis};
-use crate::ui::{StatusBadge, Tone};
+use crate::ui::{StatusBadge, Tone, time_of_day};
 
 /// One press of an arrow key.
 const STEP: f64 = 0.01;
@@ -107,7 +107,7 @@ pub fn Strips(timeline: Memo<Timeline>) -> impl IntoView {
                 <span class="timeline-name"></span>
                 <div class="timeline-ticks">
                     {move || {
-                        window.get().ticks().map(|tick| view! { <span>{clock(tick)}</span> }).collect_view()
+                        window.get().ticks().map(|tick| view! { <span>{time_of_day(tick)}</span> }).collect_view()
                     }}
                 </div>
             </div>
@@ -187,7 +187,7 @@ fn Reading(
 ) -> impl IntoView {
     view! {
         <section class="timeline-reading" aria-label="At that moment">
-            <p class="timeline-moment">{move || clock(at.get())}</p>
+            <p class="timeline-moment">{move || time_of_day(at.get())}</p>
             <ul class="timeline-said">
                 {move || {
                     lanes
@@ -223,7 +223,7 @@ fn Reading(
                                                 "timeline-mark timeline-mark-in-text {}",
                                                 mark_class(mark.kind),
                                             )>{letter(mark.kind)}</span>
-                                            <span class="timeline-when">{clock(mark.at)}</span>
+                                            <span class="timeline-when">{time_of_day(mark.at)}</span>
                                             <span dir="auto">{mark.words.clone()}</span>
                                         </li>
                                     }
@@ -254,7 +254,7 @@ fn words_of(timeline: &Timeline, lanes: &[(ComponentName, Lane)], at: UnixMillis
         .marks_near(at, near)
         .into_iter()
         .map(|mark| mark.words.clone());
-    let said: Vec<String> = std::iter::once(clock(at))
+    let said: Vec<String> = std::iter::once(time_of_day(at))
         .chain(lanes)
         .chain(marks)
         .collect();
@@ -273,6 +273,7 @@ fn said(state: Option<LaneState>) -> (Tone, &'static str) {
 fn letter(kind: MarkKind) -> &'static str {
     match kind {
         MarkKind::Run => "D",
+        MarkKind::Approval => "A",
         MarkKind::Rollout => "V",
         MarkKind::Restart => "R",
         MarkKind::Secret => "S",
@@ -283,17 +284,6 @@ fn mark_class(kind: MarkKind) -> &'static str {
     match kind {
         MarkKind::Run | MarkKind::Rollout => "tone-working",
         MarkKind::Restart => "tone-failed",
-        MarkKind::Secret => "tone-attention",
+        MarkKind::Approval | MarkKind::Secret => "tone-attention",
     }
-}
-
-/// The time of day where the reader is.
-fn clock(at: UnixMillis) -> String {
-    let date = js_sys::Date::new(&(at.0 as f64).into());
-    format!(
-        "{:02}:{:02}:{:02}",
-        date.get_hours(),
-        date.get_minutes(),
-        date.get_seconds()
-    )
 }

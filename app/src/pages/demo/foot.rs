@@ -4,19 +4,22 @@
 use leptos::prelude::*;
 
 use super::happening::happenings;
-use super::keys::{FOLLOWING, toggle_full_screen};
-use super::scene::Scene;
+use super::keys::toggle_full_screen;
+use super::scene::{Scene, Showing};
 use super::whole;
 use crate::components::{DrillButton, ShareButton, words};
 use crate::live::{Connection, Live};
 use crate::model::{PanelState, RunView, Slice, StageState, StepId};
 use crate::pages::home::current_step;
-use crate::ui::{StatusIcon, Tone};
+use crate::ui::{StatusIcon, Tone, time_of_day};
 
 #[component]
-pub fn Foot(held: Memo<Option<Scene>>, scene: Memo<Scene>) -> impl IntoView {
-    let live = Live::expect();
-    let viewers = live.memo(&[Slice::Viewers, Slice::Sharing], PanelState::watching);
+pub fn Foot(
+    showing: Showing,
+    held: Memo<Option<Scene>>,
+    scene: Memo<Scene>,
+    is_fresh: Memo<bool>,
+) -> impl IntoView {
     view! {
         <footer class="demo-foot">
             <NowLine />
@@ -31,7 +34,7 @@ pub fn Foot(held: Memo<Option<Scene>>, scene: Memo<Scene>) -> impl IntoView {
                             view! {
                                 <a
                                     class="demo-tool"
-                                    href=one.path()
+                                    href=showing.path(Some(one))
                                     aria-current=move || (scene.get() == one).then_some("page")
                                 >
                                     {one.title()}
@@ -41,21 +44,19 @@ pub fn Foot(held: Memo<Option<Scene>>, scene: Memo<Scene>) -> impl IntoView {
                         .collect_view()}
                     <a
                         class="demo-tool"
-                        href=move || if held.get().is_some() { FOLLOWING } else { scene.get().path() }
+                        href=move || showing.path(held.get().is_none().then(|| scene.get()))
                         title="Space"
                     >
                         {move || if held.get().is_some() { "Follow the action" } else { "Hold" }}
                     </a>
                 </nav>
-                <p class="demo-clock">
-                    <FreshnessClock />
-                    <span>
-                        {move || match viewers.get() {
-                            1 => "1 page watching".to_owned(),
-                            more => format!("{more} pages watching"),
-                        }}
-                    </span>
-                </p>
+                {match showing {
+                    Showing::Now => view! { <Clock /> }.into_any(),
+                    Showing::Replay(_) => view! { <RecordedClock /> }.into_any(),
+                }}
+                <Show when=move || showing == Showing::Now>
+                    <ReplayLink is_fresh />
+                </Show>
                 <DrillButton class="demo-tool" />
                 <ShareButton class="demo-tool" />
                 <button
@@ -143,6 +144,59 @@ fn LastHappening() -> impl IntoView {
         }}
     }
     .into_any()
+}
+
+/// How old the data is, and how many look at it.
+#[component]
+fn Clock() -> impl IntoView {
+    let live = Live::expect();
+    let viewers = live.memo(&[Slice::Viewers, Slice::Sharing], PanelState::watching);
+    view! {
+        <p class="demo-clock">
+            <FreshnessClock />
+            <span>
+                {move || match viewers.get() {
+                    1 => "1 page watching".to_owned(),
+                    more => format!("{more} pages watching"),
+                }}
+            </span>
+        </p>
+    }
+    .into_any()
+}
+
+/// The moment of the recording that is on the screen.
+#[component]
+fn RecordedClock() -> impl IntoView {
+    let live = Live::expect();
+    view! {
+        <p class="demo-clock">
+            <span class="demo-data-age">
+                {move || format!("Recorded at {}", time_of_day(live.now()))}
+            </span>
+        </p>
+    }
+    .into_any()
+}
+
+/// The way to the last walk that went well; it stands out once what is shown is old.
+#[component]
+fn ReplayLink(is_fresh: Memo<bool>) -> impl IntoView {
+    let live = Live::expect();
+    let recording = live.memo(&[Slice::Recording], |state| state.recording);
+    move || {
+        recording.get().map(|recording| {
+            view! {
+                <a
+                    class="demo-tool"
+                    class:demo-tool-wanted=move || !is_fresh.get()
+                    href=Showing::Replay(recording).path(None)
+                >
+                    "Replay the last good walk"
+                </a>
+            }
+        })
+    }
 }
 
 #[component]

@@ -6,14 +6,11 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 use wasm_bindgen::JsCast;
 
-use super::scene::Scene;
+use super::scene::{Scene, Showing};
 use crate::components::shortcuts;
 
-/// The page that rotates and follows the action.
-pub const FOLLOWING: &str = "/demo";
-
 /// Listens as long as the page is shown.
-pub fn listen(held: Memo<Option<Scene>>, scene: Memo<Scene>) {
+pub fn listen(showing: Showing, held: Memo<Option<Scene>>, scene: Memo<Scene>) {
     let navigate = use_navigate();
     Effect::new(move |_| {
         let navigate = navigate.clone();
@@ -23,11 +20,11 @@ pub fn listen(held: Memo<Option<Scene>>, scene: Memo<Scene>) {
                 return;
             }
             let shown = scene.get_untracked();
-            let path = match event.key().as_str() {
-                "ArrowRight" | "PageDown" => shown.beside(1).path(),
-                "ArrowLeft" | "PageUp" => shown.beside(-1).path(),
-                " " if held.get_untracked().is_some() => FOLLOWING,
-                " " => shown.path(),
+            let held = match event.key().as_str() {
+                "ArrowRight" | "PageDown" => Some(shown.beside(1)),
+                "ArrowLeft" | "PageUp" => Some(shown.beside(-1)),
+                " " if held.get_untracked().is_some() => None,
+                " " => Some(shown),
                 "f" | "F" if shortcuts::are_on() => return toggle_full_screen(),
                 _ => return,
             };
@@ -37,7 +34,7 @@ pub fn listen(held: Memo<Option<Scene>>, scene: Memo<Scene>) {
                 scroll: false,
                 ..NavigateOptions::default()
             };
-            navigate(path, replace);
+            navigate(&showing.path(held), replace);
         });
         on_cleanup(move || handle.remove());
     });

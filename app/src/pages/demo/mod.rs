@@ -7,6 +7,7 @@ mod happening;
 mod health_scene;
 mod keys;
 mod light;
+mod replay;
 mod rollout_scene;
 mod scene;
 mod walk_scene;
@@ -18,8 +19,9 @@ use leptos_router::hooks::use_query_map;
 use self::events_scene::EventsScene;
 use self::foot::Foot;
 use self::health_scene::HealthScene;
+use self::replay::{Replay, Tape};
 use self::rollout_scene::RolloutScene;
-use self::scene::Scene;
+use self::scene::{Scene, Showing};
 use self::walk_scene::{WalkScene, WalkStrip};
 use super::live::component_names;
 use crate::components::Mark;
@@ -29,6 +31,22 @@ use crate::ui::{StatusIcon, Tone};
 
 #[component]
 pub fn DemoPage() -> impl IntoView {
+    let query = use_query_map();
+    let is_replay = Memo::new(move |_| query.with(|query| query.get("replay").is_some()));
+    let tape = Tape::provide(is_replay);
+    view! {
+        <Title text="Demo screen" />
+        {move || match is_replay.get() {
+            true => view! { <Replay tape /> }.into_any(),
+            false => view! { <Screen showing=Showing::Now /> }.into_any(),
+        }}
+    }
+    .into_any()
+}
+
+/// The screen itself, of whatever store is in the context.
+#[component]
+fn Screen(showing: Showing) -> impl IntoView {
     let live = Live::expect();
     let name = live.memo(&[Slice::Project], |state| {
         state
@@ -72,10 +90,10 @@ pub fn DemoPage() -> impl IntoView {
             .or(action.get())
             .unwrap_or_else(|| Scene::rotating(live.now()))
     });
-    keys::listen(held, scene);
+    keys::listen(showing, held, scene);
     view! {
-        <Title text="Demo screen" />
-        <div class="demo" class:demo-stale=move || !is_fresh.get()>
+        <div class="demo" class:demo-stale=move || !is_fresh.get()
+            class:demo-replayed=move || showing != Showing::Now>
             <header class="demo-head">
                 <Mark />
                 <h1 class="demo-name">{name}</h1>
@@ -93,6 +111,10 @@ pub fn DemoPage() -> impl IntoView {
                     <span>{move || shown.get().1}</span>
                 </p>
             </header>
+            {match showing {
+                Showing::Now => None,
+                Showing::Replay(recording) => Some(view! { <replay::Band recording /> }),
+            }}
             <Show when=move || scene.get() != Scene::Walk>
                 <WalkStrip is_fresh />
             </Show>
@@ -104,7 +126,7 @@ pub fn DemoPage() -> impl IntoView {
                     Scene::Events => view! { <EventsScene /> }.into_any(),
                 }}
             </section>
-            <Foot held scene />
+            <Foot showing held scene is_fresh />
         </div>
     }
     .into_any()

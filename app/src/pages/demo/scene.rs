@@ -1,6 +1,8 @@
 //! The scenes of the demo screen: which there are, and which is shown when.
 
-use crate::model::{ComponentName, PanelState, Rollout, RunKind, Severity, UnixMillis};
+use crate::model::{
+    ComponentName, PanelState, RecordingView, Rollout, RunKind, Severity, UnixMillis,
+};
 use crate::pages::live::component_names;
 
 use super::light;
@@ -17,6 +19,26 @@ pub enum Scene {
 /// How long each is shown while nothing happens.
 const EACH_MS: i64 = 12_000;
 
+/// What the screen shows: how things are, or how they were once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Showing {
+    Now,
+    Replay(RecordingView),
+}
+
+impl Showing {
+    /// The page that stays with a scene; without one, the page that rotates and follows the action.
+    pub fn path(self, held: Option<Scene>) -> String {
+        let replay = matches!(self, Self::Replay(_)).then(|| "replay".to_owned());
+        let scene = held.map(|scene| format!("scene={}", scene.title().to_lowercase()));
+        let query: Vec<String> = replay.into_iter().chain(scene).collect();
+        match query.is_empty() {
+            true => "/demo".to_owned(),
+            false => format!("/demo?{}", query.join("&")),
+        }
+    }
+}
+
 impl Scene {
     pub const ALL: [Scene; 4] = [Self::Health, Self::Rollout, Self::Events, Self::Walk];
 
@@ -26,16 +48,6 @@ impl Scene {
             Self::Health => "Health",
             Self::Rollout => "Rollout",
             Self::Events => "Events",
-        }
-    }
-
-    /// The page that stays with this scene.
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::Walk => "/demo?scene=walk",
-            Self::Health => "/demo?scene=health",
-            Self::Rollout => "/demo?scene=rollout",
-            Self::Events => "/demo?scene=events",
         }
     }
 
@@ -148,10 +160,21 @@ mod tests {
 
     #[test]
     fn an_address_leads_to_its_scene_and_a_wrong_one_to_none() {
+        let replay = Showing::Replay(RecordingView {
+            started: UnixMillis(1),
+            ended: UnixMillis(2),
+        });
         for scene in Scene::ALL {
-            let word = scene.path().rsplit('=').next().expect("a query");
+            let path = Showing::Now.path(Some(scene));
+            let word = path
+                .strip_prefix("/demo?scene=")
+                .expect("a scene's address");
             assert_eq!(Scene::from_word(word), Some(scene));
+            let replayed = replay.path(Some(scene));
+            assert_eq!(replayed, format!("/demo?replay&scene={word}"));
         }
+        assert_eq!(Showing::Now.path(None), "/demo");
+        assert_eq!(replay.path(None), "/demo?replay");
         assert_eq!(Scene::from_word("cinema"), None);
     }
 

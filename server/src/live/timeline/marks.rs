@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use app::model::{
-    ComponentName, MarkKind, PanelState, RunId, RunKind, SecretKey, SecretState, TimelineMark,
-    UnixMillis,
+    Approval, ApprovalState, ComponentName, MarkKind, PanelState, RunId, RunKind, RunView,
+    SecretKey, SecretState, TimelineMark, UnixMillis,
 };
 
 use crate::live::pod_row::ended;
@@ -99,24 +99,126 @@ impl Seen {
 
     fn runs(&mut self, state: &PanelState, marks: &mut Vec<TimelineMark>) {
         for run in state.runs.values() {
-            let is_of_cluster = matches!(
-                run.kind,
-                RunKind::Deploy
-                    | RunKind::Restart
-                    | RunKind::Undo
-                    | RunKind::Scale
-                    | RunKind::Handover
-                    | RunKind::Down
-                    | RunKind::DeletePod
-            );
-            if is_of_cluster && self.runs.insert(run.id) {
-                marks.push(TimelineMark {
-                    at: run.started,
-                    kind: MarkKind::Run,
-                    component: None,
-                    words: run.kind.title().to_owned(),
-                });
+            if self.runs.contains(&run.id) {
+                continue;
             }
+            let Some((kind, words)) = told(run, state) else {
+                continue;
+            };
+            self.runs.insert(run.id);
+            marks.push(TimelineMark {
+                at: run.started,
+                kind,
+                component: None,
+                words,
+            });
         }
+    }
+}
+
+/// What a run on the cluster is called on the timeline; nothing for the others, and for an approved
+/// change only once it is known which.
+fn told(run: &RunView, state: &PanelState) -> Option<(MarkKind, String)> {
+    match run.kind {
+        RunKind::Approved => Some((MarkKind::Approval, approved(run, state)?)),
+        RunKind::Deploy
+        | RunKind::Restart
+        | RunKind::Undo
+        | RunKind::Scale
+        | RunKind::Handover
+        | RunKind::Down
+        | RunKind::TakeBack
+        | RunKind::Drill
+        | RunKind::DeletePod => Some((MarkKind::Run, run.kind.title().to_owned())),
+        _ => None,
+    }
+}
+
+fn approved(run: &RunView, state: &PanelState) -> Option<String> {
+    let of_run = |approval: &&Approval| match approval.state {
+        ApprovalState::Running { run: id } | ApprovalState::Ended { run: id, .. } => id == run.id,
+        _ => false,
+    };
+    match state.approvals.iter().find(of_run) {
+        Some(approval) => Some(format!("Approved: {}", approval.line)),
+        // Its card is gone already.
+        None if !run.is_going() => Some(run.kind.title().to_owned()),
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use app::model::{ApprovalId, Classification, Ending, Origin, Outcome};
+
+    use super::*;
+
+    fn run(kind: RunKind) -> RunView {
+        RunView {
+            id: RunId(7),
+            kind,
+            started: UnixMillis(50),
+            stages: vec![],
+            tail: vec![],
+            lines: 0,
+            ending: None,
+        }
+    }
+
+    fn approval(state: ApprovalState) -> Approval {
+        Approval {
+            id: ApprovalId("a".into()),
+            hash: String::new(),
+            origin: Origin::Operator,
+            why: String::new(),
+            argv: vec![],
+            line: "kubectl -n todo rollout undo deployment/backend".into(),
+            classification: Classification::Denied { why: String::new() },
+            objects: vec![],
+            radius: vec![],
+            undo: None,
+            no_undo: None,
+            heals: None,
+            made: UnixMillis(1),
+            expires: UnixMillis(2),
+            state,
+        }
+    }
+
+    #[test]
+    fn an_approved_change_is_marked_once_with_its_words_at_the_moment_it_began() {
+        let mut seen = Seen::default();
+        let mut state = PanelState::default();
+        state.runs.insert(RunId(7), run(RunKind::Approved));
+        state.approvals = vec![approval(ApprovalState::Waiting)];
+        assert_eq!(seen.look(&state, UnixMillis(60)), []);
+        state.approvals = vec![approval(ApprovalState::Running { run: RunId(7) })];
+        let marks = seen.look(&state, UnixMillis(70));
+        let [mark] = &marks[..] else {
+            panic!("one mark, not {marks:?}");
+        };
+        assert_eq!((mark.at, mark.kind), (UnixMillis(50), MarkKind::Approval));
+        assert_eq!(
+            mark.words,
+            "Approved: kubectl -n todo rollout undo deployment/backend"
+        );
+        assert_eq!(seen.look(&state, UnixMillis(80)), []);
+    }
+
+    #[test]
+    fn an_approved_change_whose_card_is_gone_is_marked_all_the_same_and_a_build_is_not() {
+        let mut state = PanelState::default();
+        let ending = Some(Ending {
+            at: UnixMillis(55),
+            outcome: Outcome::Cancelled,
+        });
+        let ended = RunView {
+            ending,
+            ..run(RunKind::Approved)
+        };
+        state.runs.insert(RunId(7), ended);
+        assert_eq!(Seen::default().look(&state, UnixMillis(60)).len(), 1);
+        state.runs.insert(RunId(7), run(RunKind::Build));
+        assert_eq!(Seen::default().look(&state, UnixMillis(60)), []);
     }
 }

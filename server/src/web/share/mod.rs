@@ -117,7 +117,7 @@ impl Sharing {
             watched.tell(link, address);
         });
         let key = Arc::clone(&self.inner.key);
-        let routes = Router::new().route(
+        let routes = Router::new().route("/replay", stage.replay()).route(
             "/events",
             get(move |headers: HeaderMap| {
                 let (stage, key) = (stage.clone(), Arc::clone(&key));
