@@ -20,10 +20,20 @@ pub struct Kind {
     pub subresources: &'static [Sub],
     /// Objects of two rows with the same storage name are the same objects.
     pub storage: &'static str,
-    /// False for the review kinds, which are answered and forgotten.
-    pub stored: bool,
+    pub serving: Serving,
     /// What a CustomResourceDefinition says; nothing for a built-in kind.
     pub custom: Option<&'static Custom>,
+}
+
+/// Where the answers of a kind come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serving {
+    /// From the objects that are stored.
+    Stored,
+    /// Made for the question, and forgotten.
+    Review,
+    /// From what the node measured.
+    Measured,
 }
 
 /// A subresource a kind has.
@@ -123,8 +133,8 @@ impl Kind {
 
     /// Verbs as discovery lists them.
     pub fn verbs(&self) -> &'static [&'static str] {
-        if self.stored {
-            &[
+        match self.serving {
+            Serving::Stored => &[
                 "create",
                 "delete",
                 "deletecollection",
@@ -133,9 +143,9 @@ impl Kind {
                 "patch",
                 "update",
                 "watch",
-            ]
-        } else {
-            &["create"]
+            ],
+            Serving::Review => &["create"],
+            Serving::Measured => &["get", "list"],
         }
     }
 }
@@ -167,7 +177,7 @@ const fn row(
         categories: &[],
         subresources: &[],
         storage: names.0,
-        stored: true,
+        serving: Serving::Stored,
         custom: None,
     }
 }
@@ -198,7 +208,14 @@ const fn in_all(kind: Kind) -> Kind {
 }
 const fn review(kind: Kind) -> Kind {
     Kind {
-        stored: false,
+        serving: Serving::Review,
+        ..kind
+    }
+}
+const fn measured(kind: Kind, storage: &'static str) -> Kind {
+    Kind {
+        serving: Serving::Measured,
+        storage,
         ..kind
     }
 }
@@ -530,6 +547,10 @@ pub static KINDS: &[Kind] = &[
             &["crd", "crds"],
         )),
         STATUS,
+    ),
+    measured(
+        row("metrics.k8s.io", "v1beta1", "PodMetrics", ("pods", ""), &[]),
+        "measured pods",
     ),
 ];
 

@@ -15,6 +15,7 @@ mod fieldset;
 mod kinds;
 mod list;
 mod managed;
+mod metrics;
 mod names;
 mod objects;
 mod openapi;

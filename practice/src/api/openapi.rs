@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::header;
 use serde_json::{Map, Value, json};
 
-use super::kinds::{self, Kind, Sub};
+use super::kinds::{self, Kind, Serving, Sub};
 use super::schema::{self, Type};
 use super::serve::json_response;
 use super::status::StatusError;
@@ -256,9 +256,14 @@ fn add_paths(kind: &Kind, paths: &mut Map<String, Value>) {
         format!("{root}/{}", kind.plural)
     };
     let post = operation(kind, "post", &["dryRun", "fieldManager", "fieldValidation"]);
-    if !kind.stored {
-        paths.insert(base, json!({"post": post}));
-        return;
+    match kind.serving {
+        Serving::Stored => {}
+        Serving::Review => {
+            paths.insert(base, json!({"post": post}));
+            return;
+        }
+        // metrics-server describes its own kinds, and nobody writes them.
+        Serving::Measured => return,
     }
     let list: &[&str] = &[
         "allowWatchBookmarks",

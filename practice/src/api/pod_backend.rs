@@ -1,8 +1,10 @@
 //! What the API server needs from the node for the pod subresources that reach into a running
 //! pod: logs, connections and exec. The node implements it; the API server holds it as a trait object.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -104,6 +106,29 @@ pub trait PodBackend: Send + Sync + 'static {
         container: &str,
         request: ExecRequest,
     ) -> Result<ExecSession, StatusError>;
+
+    /// What the containers used in the last window; none before the first one is over.
+    fn usage(&self) -> Option<Usage>;
+}
+
+/// What the containers of the node's pods used lately.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// The end of the window.
+    pub at: jiff::Timestamp,
+    /// Over which processor time was counted.
+    pub window: Duration,
+    /// By the pod's UID.
+    pub pods: HashMap<String, Vec<ContainerUsage>>,
+}
+
+/// What one container used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerUsage {
+    pub container: String,
+    /// Billionths of a processor.
+    pub cpu_nanocores: u64,
+    pub memory_bytes: u64,
 }
 
 /// Identity of one pod.

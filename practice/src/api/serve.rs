@@ -14,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 use super::auth::Identity;
 use super::auth::tokens::{self, TokenKey};
 use super::body;
-use super::kinds::{self, Kind, Sub};
+use super::kinds::{self, Kind, Serving, Sub};
 use super::persist::PersistError;
 use super::pod_backend::PodBackend;
 use super::request::{Query, Rendering, Target, Verb, parse_target, verb};
 use super::status::StatusError;
 use super::store::Store;
-use super::{auth, custom, discovery, list, pod_log, proxy, streams, table, watch, write};
+use super::{auth, custom, discovery, list, metrics, pod_log, proxy, streams, table, watch, write};
 
 /// The API server of one practice cluster, without its front door.
 pub struct ApiServer {
@@ -152,8 +152,10 @@ async fn resource(
         }
         _ => {}
     }
-    if !target.kind.stored {
-        return auth::reviews::answer(api, identity, &target, request).await;
+    match target.kind.serving {
+        Serving::Stored => {}
+        Serving::Review => return auth::reviews::answer(api, identity, &target, request).await,
+        Serving::Measured => return metrics::answer(api, &target, &query, &request),
     }
     match asked.ok_or_else(StatusError::method_not_allowed)? {
         Verb::Create

@@ -14,6 +14,7 @@ use super::logs;
 use super::process::Output;
 use crate::api::pod_backend::{
     ExecEnd, ExecRequest, ExecSession, LogOptions, LogStream, PodBackend, PodConnection, PodRef,
+    Usage,
 };
 use crate::api::status::StatusError;
 
@@ -138,6 +139,10 @@ impl PodBackend for Node {
             stderr: stderr_bytes,
             end,
         })
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        self.core.usage()
     }
 }
 

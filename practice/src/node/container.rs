@@ -429,6 +429,7 @@ impl Worker {
         );
         let entry = ContainerRun {
             number: restarts,
+            pid: process.pid,
             log,
             context: Some(context.clone()),
         };

@@ -14,6 +14,7 @@ use super::logs::LogWriter;
 use super::pod_net::{PodAddresses, PodNet};
 use super::process::{ProcessContext, Spawner};
 use super::services::Services;
+use super::usage::Meter;
 use super::worker::Message;
 use crate::images::ImageStore;
 
@@ -40,6 +41,7 @@ pub struct NodeCore {
     /// Containers' network calls are supervised.
     pub filter_network: bool,
     pub memory: MemoryLimits,
+    pub meter: Meter,
     pub pods: RwLock<HashMap<String, PodHandle>>,
 }
 
@@ -93,6 +95,8 @@ pub struct PodShared {
 #[derive(Clone, Debug)]
 pub struct ContainerRun {
     pub number: i32,
+    /// Its first process; another may have the number once it ended.
+    pub pid: i32,
     pub log: Arc<LogWriter>,
     /// `None` once it ended.
     pub context: Option<Arc<ProcessContext>>,

@@ -21,6 +21,7 @@ mod register;
 mod services;
 mod status;
 mod survivors;
+mod usage;
 mod volumes;
 mod watch;
 mod worker;
@@ -154,6 +155,7 @@ impl Node {
             private_roots,
             filter_network,
             memory: MemoryLimits::default(),
+            meter: usage::Meter::default(),
             pods: std::sync::RwLock::default(),
         });
         register::beat(&core, &version).await.map_err(Box::new)?;
@@ -168,6 +170,7 @@ impl Node {
                 core.recorder.clone(),
             )),
             tokio::spawn(watch::memory(core.clone())),
+            tokio::spawn(usage::measure(core.clone())),
             tokio::spawn(watch::pods(core.clone(), stop.clone())),
         ];
         Ok(Self { core, stop, tasks })

@@ -63,6 +63,7 @@ fn cases() -> Vec<Case> {
             jobs_can_be_suspended_and_expire;
         true pods:
             logs_can_be_read_in_every_way,
+            what_pods_use_is_measured_as_metrics_server_does,
             commands_run_with_their_exit_codes,
             ports_are_forwarded_both_ways,
             files_are_copied_and_output_attached_to;

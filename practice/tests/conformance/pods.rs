@@ -242,3 +242,50 @@ pub async fn files_are_copied_and_output_attached_to(place: Place) {
     ];
     place.kubectl(&args).await.says("seen").code(0);
 }
+
+pub async fn what_pods_use_is_measured_as_metrics_server_does(place: Place) {
+    let busy = place
+        .shell("while :; do i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 0.1; done");
+    let idle = place.shell("sleep 300");
+    place
+        .apply(&[place.pod("busy", &busy), place.pod("idle", &idle)])
+        .await;
+    ready(&place, "busy").await;
+    ready(&place, "idle").await;
+    let path = place.path("apis/metrics.k8s.io/v1beta1", "pods/busy");
+    let nanocores = async || {
+        let (_, metrics) = place.get(&path).await;
+        let cpu = metrics["containers"][0]["usage"]["cpu"]
+            .as_str()?
+            .to_owned();
+        cpu.strip_suffix('n')?.parse::<u64>().ok()
+    };
+    // As much of a processor as this machine leaves it.
+    place
+        .until("the busy pod's use", async || {
+            nanocores().await.is_some_and(|used| used > 20_000_000)
+        })
+        .await;
+    for version in KUBECTLS {
+        let top = place.kubectl_of(version, &["top", "pods"]).await.ok();
+        let row = |pod: &str| {
+            let row = top.lines().find(|line| line.starts_with(pod));
+            row.map(|row| row.split_whitespace().collect::<Vec<_>>())
+        };
+        let (busy, idle) = (row("busy").expect("busy"), row("idle").expect("idle"));
+        assert!(busy[1].ends_with('m') && busy[2].ends_with("Mi"), "{top}");
+        assert!(matches!(idle[1], "0m" | "1m"), "{top}");
+        place
+            .kubectl_of(version, &["top", "pod", "busy", "--containers"])
+            .await
+            .says("app");
+        place
+            .kubectl_of(version, &["top", "pods", "-l", "app=idle"])
+            .await
+            .says("idle");
+    }
+    let (code, _) = place
+        .get(&place.path("apis/metrics.k8s.io/v1beta1", "pods/nobody"))
+        .await;
+    assert_eq!(code, 404);
+}

@@ -12,7 +12,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::kinds::{Kind, Sub};
+use super::kinds::{Kind, Serving, Sub};
 use super::status::FieldError;
 
 pub use columns::Columns;
@@ -132,7 +132,7 @@ fn define(spec: &Value, version: &Value, identity: &str) -> &'static Kind {
         categories: list_of(&names["categories"]),
         subresources: Box::leak(subresources.into_boxed_slice()),
         storage: keep(&storage_of(spec)),
-        stored: true,
+        serving: Serving::Stored,
         custom: Some(Box::leak(Box::new(custom))),
     }))
 }

@@ -16,6 +16,8 @@ pub struct Stat {
     /// Clock ticks since boot: with the ID it names one process for good.
     pub started: u64,
     pub resident_pages: u64,
+    /// Processor time of it and of the children it has waited for, in [`tick`]s.
+    pub cpu_ticks: u64,
 }
 
 /// Every process we can see.
@@ -44,6 +46,12 @@ fn parse_stat(line: &str) -> Option<Stat> {
         session: rest.get(3)?.parse().ok()?,
         started: rest.get(19)?.parse().ok()?,
         resident_pages: rest.get(21)?.parse().ok()?,
+        cpu_ticks: rest
+            .get(11..15)?
+            .iter()
+            // Children's time is signed there.
+            .filter_map(|ticks| ticks.parse::<u64>().ok())
+            .sum(),
     })
 }
 
@@ -128,6 +136,16 @@ fn is_alive(pid: i32) -> bool {
     })
 }
 
+/// What [`Stat::cpu_ticks`] counts.
+pub fn tick() -> std::time::Duration {
+    let a_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK)
+        .ok()
+        .flatten()
+        .and_then(|ticks| u32::try_from(ticks).ok())
+        .filter(|ticks| *ticks > 0);
+    std::time::Duration::from_secs(1) / a_second.unwrap_or(100)
+}
+
 pub fn page_size() -> u64 {
     nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
         .ok()
@@ -142,12 +160,14 @@ mod tests {
 
     #[test]
     fn a_name_with_parentheses_and_spaces_is_no_obstacle() {
-        let line = "42 (we (ird) x) S 7 42 41 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 999 1000 55 18";
+        let line =
+            "42 (we (ird) x) S 7 42 41 0 -1 4194304 1 0 0 0 5 6 7 -1 20 0 1 0 999 1000 55 18";
         let stat = parse_stat(line).unwrap();
         assert_eq!(
             (stat.parent, stat.session, stat.started, stat.resident_pages),
             (7, 41, 999, 55)
         );
+        assert_eq!(stat.cpu_ticks, 18);
     }
 
     #[test]
