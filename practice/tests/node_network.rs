@@ -10,7 +10,9 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Api;
 use kube::api::PostParams;
 use node_support::{Cluster, NAMESPACE, get, pod_ip};
-use practice::api::pod_backend::{ExecEnd, ExecRequest, PodBackend, PodRef};
+use practice::api::pod_backend::{
+    ExecEnd, ExecRequest, ExecSession, PodBackend, PodRef, TerminalSize,
+};
 use serde_json::{Value, json};
 
 async fn serve(cluster: &Cluster, name: &str) -> Value {
@@ -226,6 +228,87 @@ async fn a_command_runs_inside_the_container_and_leaves_it_alone() {
     assert_eq!(node_support::container(&after)["restartCount"], 0);
     assert!(cluster.node.dial(&pod, 8000).await.is_ok());
     assert!(cluster.node.dial(&pod, 8001).await.is_err());
+    cluster.stop().await;
+}
+
+/// Reads on until this was said; what came up to then.
+async fn until_said(session: &mut ExecSession, words: &str) -> String {
+    let mut text = String::new();
+    let reading = async {
+        while !text.contains(words) {
+            let bytes = session.stdout.recv().await.expect("it goes on");
+            text.push_str(&String::from_utf8_lossy(&bytes));
+        }
+    };
+    let read = tokio::time::timeout(Duration::from_secs(20), reading).await;
+    assert!(read.is_ok(), "{words:?} was not said, but {text:?}");
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shell_in_a_terminal_is_measured_interrupted_and_ended() {
+    let cluster = Cluster::start().await;
+    let web = serve(&cluster, "web").await;
+    let pod = PodRef {
+        namespace: NAMESPACE.into(),
+        name: "web".into(),
+        uid: web["metadata"]["uid"].as_str().unwrap_or_default().into(),
+    };
+    let request = ExecRequest {
+        command: vec!["/bin/sh".into()],
+        stdin: true,
+        stdout: true,
+        tty: true,
+        ..ExecRequest::default()
+    };
+    let mut session = cluster
+        .node
+        .exec(&pod, "app", request)
+        .await
+        .expect("it starts");
+    let keys = session.stdin.clone().expect("it takes keys");
+    let sizes = session.resize.clone().expect("it has a size");
+    let type_in = async |text: &'static str| {
+        let sent = keys.send(text.as_bytes().into()).await;
+        sent.expect("it listens");
+    };
+    // Typed text is shown as well, so what is waited for is never typed as it is.
+    for (columns, rows) in [(101, 33), (60, 20)] {
+        let size = TerminalSize { columns, rows };
+        sizes.send(size).await.expect("it has a size");
+        type_in("stty size\r").await;
+        // The size is a message of its own and may come after the command.
+        let measured = async {
+            let wanted = format!("{rows} {columns}\r\n");
+            while !until_said(&mut session, "\r\n$ ").await.contains(&wanted) {
+                type_in("stty size\r").await;
+            }
+        };
+        let measured = tokio::time::timeout(Duration::from_secs(20), measured).await;
+        assert!(measured.is_ok(), "never {columns} by {rows}");
+    }
+    type_in("echo $TERM; sleep 1000\r").await;
+    until_said(&mut session, "xterm\r\n").await;
+    type_in("\u{3}").await;
+    // What is typed before the prompt is thrown away with the interrupt.
+    until_said(&mut session, "$ ").await;
+    type_in("echo code-$?\r").await;
+    until_said(&mut session, "code-130").await;
+    type_in("sleep 1001 & echo child-$!-$((7*6))\r").await;
+    let said = until_said(&mut session, "-42\r\n").await;
+    let child = said
+        .rsplit("child-")
+        .next()
+        .and_then(|rest| rest.split('-').next());
+    let child = format!("/proc/{}", child.expect("a number"));
+    assert!(std::path::Path::new(&child).exists(), "{said:?}");
+    drop(session);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while std::path::Path::new(&child).exists() {
+        assert!(Instant::now() < deadline, "the session's processes go on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(cluster.node.dial(&pod, 8000).await.is_ok());
     cluster.stop().await;
 }
 

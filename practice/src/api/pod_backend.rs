@@ -51,17 +51,39 @@ pub struct ExecRequest {
     pub stdout: bool,
     /// Whether the caller wants standard error.
     pub stderr: bool,
-    /// Whether a terminal is wanted; a node without terminals may run without one.
+    /// Whether the command gets a terminal; what it says comes on standard output alone then.
     pub tty: bool,
 }
 
 /// How an executed command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExecEnd {
     /// It ended by itself with this code.
     Exited(i32),
     /// It was ended by this signal.
     Signaled(i32),
+    /// It could not be started, and why: what a container runtime says only once it is connected.
+    NotStarted(String),
+}
+
+/// The size of a terminal, as a client tells it: `{"Width":80,"Height":24}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+pub struct TerminalSize {
+    #[serde(rename = "Width")]
+    pub columns: u16,
+    #[serde(rename = "Height")]
+    pub rows: u16,
+}
+
+impl TerminalSize {
+    /// The last size in a message of the resize channel, which may hold several; anything that is
+    /// no size is passed over.
+    pub fn last_of(message: &[u8]) -> Option<Self> {
+        serde_json::Deserializer::from_slice(message)
+            .into_iter()
+            .map_while(Result::ok)
+            .last()
+    }
 }
 
 /// A running command. Dropping it must end the command.
@@ -72,6 +94,8 @@ pub struct ExecSession {
     pub stdout: mpsc::Receiver<Bytes>,
     /// Standard error; with a terminal it stays empty.
     pub stderr: mpsc::Receiver<Bytes>,
+    /// Where the terminal's sizes go; `None` without one.
+    pub resize: Option<mpsc::Sender<TerminalSize>>,
     /// Resolves once, when the command ended.
     pub end: oneshot::Receiver<ExecEnd>,
 }
@@ -137,4 +161,21 @@ pub struct PodRef {
     pub namespace: String,
     pub name: String,
     pub uid: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TerminalSize;
+
+    #[test]
+    fn the_last_of_several_sizes_counts_and_nonsense_is_passed_over() {
+        let size = |columns, rows| Some(TerminalSize { columns, rows });
+        let two = b"{\"Width\":80,\"Height\":24}\n{\"Width\":100,\"Height\":30}\n";
+        assert_eq!(TerminalSize::last_of(two), size(100, 30));
+        let torn = b"{\"Width\":80,\"Height\":24}\n{\"Width\":1";
+        assert_eq!(TerminalSize::last_of(torn), size(80, 24));
+        for nonsense in [&b""[..], b"80x24", b"{\"Width\":-1,\"Height\":70000}"] {
+            assert_eq!(TerminalSize::last_of(nonsense), None);
+        }
+    }
 }

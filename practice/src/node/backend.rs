@@ -10,11 +10,15 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::Node;
 use super::core::ContainerRun;
+#[cfg(target_os = "linux")]
+use super::linux::terminal::Terminal;
 use super::logs;
-use super::process::Output;
+#[cfg(target_os = "linux")]
+use super::prepare::bind;
+use super::process::{Output, ProcessContext};
 use crate::api::pod_backend::{
     ExecEnd, ExecRequest, ExecSession, LogOptions, LogStream, PodBackend, PodConnection, PodRef,
-    Usage,
+    TerminalSize, Usage,
 };
 use crate::api::status::StatusError;
 
@@ -97,6 +101,7 @@ impl PodBackend for Node {
             .ok_or_else(|| {
                 StatusError::bad_request(format!("container not found (\"{container}\")"))
             })?;
+        let mut context = context.for_command();
         let (stdout, stdout_bytes) = mpsc::channel::<Bytes>(16);
         let (stderr, stderr_bytes) = mpsc::channel::<Bytes>(16);
         let (stdin, input) = if request.stdin {
@@ -105,19 +110,40 @@ impl PodBackend for Node {
         } else {
             (None, None)
         };
-        let output = Output::Channels { stdout, stderr };
-        let process = self
-            .core
-            .spawner
-            .start_process(&context.for_command(), &request.command, output, input)
-            .await
-            .map_err(|error| {
-                let program = request.command.first().map_or("", String::as_str);
-                StatusError::internal(format!(
-                    "failed to exec in container: exec: \"{program}\": {error}"
-                ))
+        let (output, resize) = if request.tty {
+            let (output, resize) = in_terminal(&mut context, stdout).map_err(|error| {
+                StatusError::internal(format!("the node has no terminal to give: {error}"))
             })?;
+            (output, Some(resize))
+        } else {
+            (Output::Channels { stdout, stderr }, None)
+        };
         let (mut ended, end) = oneshot::channel();
+        let session = ExecSession {
+            stdin,
+            stdout: stdout_bytes,
+            stderr: stderr_bytes,
+            resize,
+            end,
+        };
+        let spawner = &self.core.spawner;
+        let started = spawner.start_process(&context, &request.command, output, input);
+        let process = match started.await {
+            Ok(process) => process,
+            Err(error) => {
+                let program = request.command.first().map_or("", String::as_str);
+                let why = match error.kind() {
+                    std::io::ErrorKind::NotFound => {
+                        format!("stat {program}: no such file or directory")
+                    }
+                    _ => error.to_string(),
+                };
+                let why = format!("failed to exec in container: exec: \"{program}\": {why}");
+                // The session is right here.
+                let _ = ended.send(ExecEnd::NotStarted(why));
+                return Ok(session);
+            }
+        };
         tokio::spawn(async move {
             tokio::select! {
                 exit = process.wait() => {
@@ -133,17 +159,45 @@ impl PodBackend for Node {
                 }
             }
         });
-        Ok(ExecSession {
-            stdin,
-            stdout: stdout_bytes,
-            stderr: stderr_bytes,
-            end,
-        })
+        Ok(session)
     }
 
     fn usage(&self) -> Option<Usage> {
         self.core.usage()
     }
+}
+
+/// Opens a terminal and puts it where the command finds it: at `/dev/pts/N`, as `xterm`, which
+/// is what container runtimes say.
+#[cfg(target_os = "linux")]
+fn in_terminal(
+    context: &mut ProcessContext,
+    output: mpsc::Sender<Bytes>,
+) -> std::io::Result<(Output, mpsc::Sender<TerminalSize>)> {
+    let terminal = Terminal::open((context.user.uid, context.user.gid))?;
+    if context.root.private {
+        let name = terminal.path.to_string_lossy().into_owned();
+        bind(&mut context.root, &terminal.path, &name, false)?;
+    }
+    context.env.0.insert("TERM".to_owned(), "xterm".to_owned());
+    let screen = terminal.screen()?;
+    let (resize, mut sizes) = mpsc::channel(4);
+    tokio::spawn(async move {
+        while let Some(size) = sizes.recv().await {
+            // Only a terminal that is gone has no size.
+            let _ = screen.resize(size);
+        }
+    });
+    Ok((Output::Terminal { terminal, output }, resize))
+}
+
+/// Terminals are made for Linux only.
+#[cfg(not(target_os = "linux"))]
+fn in_terminal(
+    _: &mut ProcessContext,
+    _: mpsc::Sender<Bytes>,
+) -> std::io::Result<(Output, mpsc::Sender<TerminalSize>)> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 async fn newest_log(folder: &std::path::Path) -> Option<i32> {

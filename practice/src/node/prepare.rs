@@ -442,7 +442,12 @@ fn inside(root: &Path, path: &str) -> io::Result<PathBuf> {
 }
 
 /// Registers a bind mount and makes the file or folder it is mounted on.
-fn bind(root: &mut Root, source: &Path, target: &str, read_only: bool) -> io::Result<()> {
+pub(super) fn bind(
+    root: &mut Root,
+    source: &Path,
+    target: &str,
+    read_only: bool,
+) -> io::Result<()> {
     let place = inside(&root.path, target)?;
     if fs::symlink_metadata(&place).is_err() {
         if source.is_dir() {

@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 use super::linux::{
     child::{BindMount, ChildSetup, PrivateRoot, c_path},
     procfs, supervisor, sys,
+    terminal::Terminal,
 };
 use super::logs::{LogWriter, Pipe};
 use super::pod_net::PodNet;
@@ -61,6 +62,22 @@ pub enum Output {
         stdout: mpsc::Sender<Bytes>,
         stderr: mpsc::Sender<Bytes>,
     },
+    /// A terminal, which is also where input goes.
+    #[cfg(target_os = "linux")]
+    Terminal {
+        terminal: Terminal,
+        output: mpsc::Sender<Bytes>,
+    },
+}
+
+impl Output {
+    fn is_terminal(&self) -> bool {
+        match self {
+            Self::Log(_) | Self::Channels { .. } => false,
+            #[cfg(target_os = "linux")]
+            Self::Terminal { .. } => true,
+        }
+    }
 }
 
 /// Everything needed to start a process in a container. Also how `exec` enters it: with the same
@@ -187,7 +204,8 @@ impl Spawner {
         Ok(Self { jobs })
     }
 
-    /// Starts a process. `stdin` feeds its standard input; without it, it reads end of file.
+    /// Starts a process. `stdin` feeds its standard input or its terminal; without it, it reads
+    /// end of file, or waits for keys that never come.
     pub async fn start_process(
         &self,
         context: &ProcessContext,
@@ -203,14 +221,19 @@ impl Spawner {
         if let Some((key, value)) = context.marker.split_once('=') {
             command.env(key, value);
         }
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.stdin(if stdin.is_some() {
-            Stdio::piped()
-        } else {
-            Stdio::null()
-        });
+        let piped = |wanted| {
+            if wanted {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            }
+        };
+        // A process with a terminal takes all three from there.
+        let pipes = !output.is_terminal();
+        command.stdout(piped(pipes)).stderr(piped(pipes));
+        command.stdin(piped(pipes && stdin.is_some()));
         #[cfg(target_os = "linux")]
-        let channel = prepare(&mut command, context)?;
+        let channel = prepare(&mut command, context, &output)?;
         #[cfg(not(target_os = "linux"))]
         prepare(&mut command, context);
 
@@ -269,7 +292,15 @@ type Channel = (
 );
 
 #[cfg(target_os = "linux")]
-fn prepare(command: &mut Command, context: &ProcessContext) -> io::Result<Option<Channel>> {
+fn prepare(
+    command: &mut Command,
+    context: &ProcessContext,
+    output: &Output,
+) -> io::Result<Option<Channel>> {
+    let terminal = match output {
+        Output::Terminal { terminal, .. } => Some(c_path(&terminal.path)?),
+        Output::Log(_) | Output::Channels { .. } => None,
+    };
     let channel = match context.net {
         Some(_) => Some(std::os::unix::net::UnixStream::pair()?),
         None => None,
@@ -322,6 +353,7 @@ fn prepare(command: &mut Command, context: &ProcessContext) -> io::Result<Option
                 context.user.groups.clone(),
             )
         }),
+        terminal,
         filter_channel: channel.as_ref().map(|(_, theirs)| theirs.as_raw_fd()),
         parent: nix::unistd::getpid().as_raw(),
     };
@@ -349,20 +381,27 @@ fn watch_over(
 ) -> io::Result<Process> {
     let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
     let (pumped, output_complete) = std_mpsc::channel::<()>();
-    if let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) {
-        thread("pod-output", move || {
-            pump(stdout, stderr, output);
-            drop(pumped);
-        })?;
-    }
-    if let (Some(mut pipe), Some(mut input)) = (child.stdin.take(), stdin) {
-        thread("pod-input", move || {
-            while let Some(bytes) = input.blocking_recv() {
-                if pipe.write_all(&bytes).and_then(|()| pipe.flush()).is_err() {
-                    return;
-                }
+    let pipes = (child.stdout.take(), child.stderr.take());
+    match output {
+        #[cfg(target_os = "linux")]
+        Output::Terminal { terminal, output } => {
+            let screen = terminal.screen()?.into_file();
+            thread("pod-output", move || {
+                pump_terminal(screen, &output);
+                drop(pumped);
+            })?;
+            let keys = terminal.screen()?.into_file();
+            feed(Some(keys), stdin)?;
+        }
+        output => {
+            if let (Some(stdout), Some(stderr)) = pipes {
+                thread("pod-output", move || {
+                    pump(stdout, stderr, output);
+                    drop(pumped);
+                })?;
             }
-        })?;
+            feed(child.stdin.take(), stdin)?;
+        }
     }
     let reaped = Arc::new(Mutex::new(false));
     let (report, exit) = watch::channel(None);
@@ -427,6 +466,42 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
         .stack_size(192 * 1024)
         .spawn(work)
         .map(drop)
+}
+
+/// Writes what comes in, until the process takes no more.
+fn feed(
+    pipe: Option<impl Write + Send + 'static>,
+    input: Option<mpsc::Receiver<Bytes>>,
+) -> io::Result<()> {
+    let (Some(mut pipe), Some(mut input)) = (pipe, input) else {
+        return Ok(());
+    };
+    thread("pod-input", move || {
+        while let Some(bytes) = input.blocking_recv() {
+            if pipe.write_all(&bytes).and_then(|()| pipe.flush()).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Carries what a terminal shows until nobody has it open any more, which reads as an error.
+#[cfg(target_os = "linux")]
+fn pump_terminal(mut screen: impl Read, output: &mpsc::Sender<Bytes>) {
+    let mut buffer = vec![0; 32 * 1024];
+    loop {
+        match screen.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(read) => {
+                let bytes = Bytes::copy_from_slice(&buffer[..read]);
+                if output.blocking_send(bytes).is_err() {
+                    return;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
 }
 
 /// Carries both pipes to their destination until both are closed.
@@ -494,6 +569,10 @@ fn deliver(output: &Output, pipe: Pipe, bytes: &[u8]) -> bool {
         Output::Channels { stdout, stderr } => {
             let channel = if pipe == Pipe::Stdout { stdout } else { stderr };
             channel.blocking_send(Bytes::copy_from_slice(bytes)).is_ok()
+        }
+        #[cfg(target_os = "linux")]
+        Output::Terminal { output, .. } => {
+            output.blocking_send(Bytes::copy_from_slice(bytes)).is_ok()
         }
     }
 }

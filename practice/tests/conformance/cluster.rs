@@ -152,7 +152,9 @@ fn packed() -> PackedImage {
     };
     let spec = PackSpec {
         binary: env!("CARGO_BIN_EXE_practice-testpod").into(),
-        files: ["sh", "tar", "cat", "sleep"].map(tool).into(),
+        files: ["sh", "tar", "cat", "sleep", "tty", "stty"]
+            .map(tool)
+            .into(),
         ..PackSpec::default()
     };
     pack(&spec, &mut |_| {}).expect("the program is packed")

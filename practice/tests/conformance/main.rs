@@ -65,6 +65,7 @@ fn cases() -> Vec<Case> {
             logs_can_be_read_in_every_way,
             what_pods_use_is_measured_as_metrics_server_does,
             commands_run_with_their_exit_codes,
+            a_shell_has_a_terminal_of_the_size_of_the_callers,
             ports_are_forwarded_both_ways,
             files_are_copied_and_output_attached_to;
         false helm:

@@ -147,6 +147,38 @@ pub async fn commands_run_with_their_exit_codes(place: Place) {
         .refused("container nothing is not valid for pod box");
 }
 
+/// kubectl in a terminal of its own, which `script` gives it.
+pub async fn a_shell_has_a_terminal_of_the_size_of_the_callers(place: Place) {
+    place
+        .apply(&[place.pod("box", &place.shell("sleep 120"))])
+        .await;
+    ready(&place, "box").await;
+    for version in KUBECTLS {
+        for web_sockets in ["true", "false"] {
+            // The size comes on a channel of its own, so that it may come after the first line.
+            let inside = "until [ \"$(stty size)\" = '33 101' ]; do sleep 0.05; done; \
+                          tty; stty size; test -t 0 && test -t 1 && test -t 2; exit $((3 + $?))";
+            let mut kubectl =
+                place.kubectl_command(version, &["exec", "-it", "box", "--", "/bin/sh", "-c"]);
+            kubectl.arg(inside);
+            let quoted: Vec<String> = std::iter::once(kubectl.as_std().get_program())
+                .chain(kubectl.as_std().get_args())
+                .map(|word| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''")))
+                .collect();
+            let line = format!("stty cols 101 rows 33; {}", quoted.join(" "));
+            let args = ["--quiet", "--return", "--command", &line, "/dev/null"];
+            let mut command = run::command(
+                std::path::Path::new("/usr/bin/script"),
+                place.folder.path(),
+                &args,
+            );
+            command.env("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", web_sockets);
+            let said = run::finish(command, Some("")).await;
+            said.says("/dev/pts/").says("33 101\r\n").code(3);
+        }
+    }
+}
+
 pub async fn ports_are_forwarded_both_ways(place: Place) {
     let service = json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{Event, Namespace, Pod};
 use kube::api::{ListParams, PostParams};
 use kube::{Api, ResourceExt};
 use practice::api::ApiServer;
-use practice::images::{ImageStore, PackSpec, pack};
+use practice::images::{ImageStore, PackFile, PackSpec, pack};
 use practice::node::{Node, NodeConfig};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -192,12 +192,18 @@ impl Cluster {
     }
 }
 
-/// Packs the test program into the store of a state folder.
+/// Packs the test program, with a shell, into the store of a state folder.
 pub fn import(state: &Path) {
     let store = ImageStore::open(state.join("images")).expect("the store opens");
+    let tool = |name: &str| {
+        let dest = format!("/bin/{name}");
+        let source = std::fs::canonicalize(&dest).expect("the machine has the tool");
+        PackFile { source, dest }
+    };
     let spec = PackSpec {
         binary: env!("CARGO_BIN_EXE_practice-testpod").into(),
         exposed_ports: vec![8000],
+        files: ["sh", "stty", "sleep"].map(tool).into(),
         ..PackSpec::default()
     };
     let image = pack(&spec, &mut |_| {}).expect("the program is packed");

@@ -10,13 +10,14 @@ use futures::{SinkExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::super::pod_backend::{ExecSession, PodBackend, PodRef};
+use super::super::pod_backend::{ExecSession, PodBackend, PodRef, TerminalSize};
 use super::{pipe, session, transport};
 
 const STDIN: u8 = 0;
 const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
 const ERROR: u8 = 3;
+const RESIZE: u8 = 4;
 /// With v5: the channel named in the second byte is closed.
 const CLOSE: u8 = 255;
 
@@ -34,9 +35,10 @@ async fn run_exec(session: ExecSession, mut sink: Sink, source: Source) {
         stdin,
         mut stdout,
         mut stderr,
+        resize,
         end,
     } = session;
-    let input = read_input(source, stdin);
+    let input = read_input(source, stdin, resize);
     let output = async {
         let (mut out_open, mut err_open) = (true, true);
         while out_open || err_open {
@@ -67,7 +69,11 @@ async fn run_exec(session: ExecSession, mut sink: Sink, source: Source) {
 }
 
 /// Reads until the client is gone.
-async fn read_input(mut source: Source, mut stdin: Option<mpsc::Sender<Bytes>>) {
+async fn read_input(
+    mut source: Source,
+    mut stdin: Option<mpsc::Sender<Bytes>>,
+    resize: Option<mpsc::Sender<TerminalSize>>,
+) {
     while let Some(Ok(message)) = source.next().await {
         match message {
             Message::Binary(bytes) => match bytes.split_first() {
@@ -76,6 +82,12 @@ async fn read_input(mut source: Source, mut stdin: Option<mpsc::Sender<Bytes>>) 
                         && open.send(Bytes::copy_from_slice(rest)).await.is_err()
                     {
                         stdin = None;
+                    }
+                }
+                Some((&RESIZE, size)) => {
+                    if let (Some(resize), Some(size)) = (&resize, TerminalSize::last_of(size)) {
+                        // The command may have ended, which the output tells.
+                        let _ = resize.send(size).await;
                     }
                 }
                 Some((&CLOSE, [STDIN])) => stdin = None,

@@ -56,7 +56,7 @@ pub async fn exec(
     }
     refuse_ended(&pod, "exec into")?;
     let transport = Transport::of(request, Served::Command).await?;
-    // Refusals come as plain answers, so the command is started before the upgrade.
+    // Refusals come as plain answers, so the container is found before the upgrade.
     let backend = api.backend()?;
     let session = backend
         .exec(&pod_ref(&pod), &container, wanted.clone())
@@ -111,6 +111,7 @@ fn watching(mut logs: super::pod_backend::LogStream) -> ExecSession {
         stdin: None,
         stdout: stdout_bytes,
         stderr: stderr_bytes,
+        resize: None,
         end,
     }
 }

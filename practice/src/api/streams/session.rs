@@ -48,6 +48,10 @@ pub async fn last_word(end: oneshot::Receiver<ExecEnd>) -> Value {
         Ok(ExecEnd::Exited(code)) => failure(code),
         // A shell shows a signal as 128 and its number.
         Ok(ExecEnd::Signaled(signal)) => failure(128 + signal),
+        Ok(ExecEnd::NotStarted(why)) => {
+            let text = format!("error executing command in container: {why}");
+            StatusError::internal(text).to_value()
+        }
         Err(_) => StatusError::internal("the command was lost").to_value(),
     }
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::super::pod_backend::{ExecRequest, ExecSession, PodBackend, PodRef};
+use super::super::pod_backend::{ExecRequest, ExecSession, PodBackend, PodRef, TerminalSize};
 use super::spdy::{self, Stream};
 use super::{pipe, session};
 
@@ -67,6 +67,7 @@ async fn run_on(mut streams: mpsc::Receiver<Stream>, wanted: ExecRequest, sessio
         stdin,
         mut stdout,
         mut stderr,
+        resize,
         end,
     } = session;
     let Some(error) = open.remove("error").map(|stream| stream.output) else {
@@ -77,6 +78,18 @@ async fn run_on(mut streams: mpsc::Receiver<Stream>, wanted: ExecRequest, sessio
         if let (Some(to), Some(mut from)) = (stdin, input) {
             while let Some(bytes) = from.input.recv().await {
                 if to.send(bytes).await.is_err() {
+                    return;
+                }
+            }
+        }
+    };
+    let sizes = open.remove("resize");
+    let forward_sizes = async move {
+        if let (Some(to), Some(mut from)) = (resize, sizes) {
+            while let Some(bytes) = from.input.recv().await {
+                if let Some(size) = TerminalSize::last_of(&bytes)
+                    && to.send(size).await.is_err()
+                {
                     return;
                 }
             }
@@ -109,7 +122,7 @@ async fn run_on(mut streams: mpsc::Receiver<Stream>, wanted: ExecRequest, sessio
     tokio::pin!(output);
     tokio::select! {
         () = &mut output => {}
-        () = forward_input => output.await,
+        _ = async { tokio::join!(forward_input, forward_sizes) } => output.await,
     }
 }
 

@@ -27,6 +27,8 @@ pub struct ChildSetup {
     pub workdir: CString,
     /// User, group and further groups.
     pub user: Option<(u32, u32, Vec<libc::gid_t>)>,
+    /// The terminal it has, as named inside the root; `None` keeps the streams it was given.
+    pub terminal: Option<CString>,
     /// Where the network filter's descriptor is sent; `None` leaves the network alone.
     pub filter_channel: Option<RawFd>,
     pub parent: libc::pid_t,
@@ -48,6 +50,9 @@ impl ChildSetup {
         sys::hide_descriptors()?;
         if let Some(root) = &self.root {
             root.enter(&self.hostname)?;
+        }
+        if let Some(terminal) = &self.terminal {
+            sys::take_terminal(terminal)?;
         }
         sys::change_directory(&self.workdir)?;
         if let Some((uid, gid, groups)) = &self.user {

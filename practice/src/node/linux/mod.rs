@@ -5,3 +5,4 @@ pub(super) mod child;
 pub(super) mod procfs;
 pub(super) mod supervisor;
 pub(super) mod sys;
+pub(super) mod terminal;

@@ -151,6 +151,34 @@ pub fn new_session() -> io::Result<()> {
     check(unsafe { libc::setsid() }.into()).map(drop)
 }
 
+/// Makes the terminal at `path` this session's own and its standard input, output and error.
+/// The process must lead a session that has no terminal yet.
+pub fn take_terminal(path: &CStr) -> io::Result<()> {
+    // SAFETY: the path is NUL-terminated and outlives the call; the rest is plain integers.
+    unsafe {
+        let fd = check(libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC).into())? as c_int;
+        check(libc::ioctl(fd, libc::TIOCSCTTY, 0).into())?;
+        for standard in 0..3 {
+            check(libc::dup2(fd, standard).into())?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells a terminal how many columns and rows it has; its programs get `SIGWINCH`.
+pub fn set_window_size(terminal: BorrowedFd<'_>, columns: u16, rows: u16) -> io::Result<()> {
+    let size = libc::winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: the kernel reads one `winsize` through the pointer, which lives across the call.
+    let result =
+        unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, ptr::from_ref(&size)) };
+    check(result.into()).map(drop)
+}
+
 /// Gives up every capability outside the set container runtimes leave to root.
 pub fn drop_capabilities() {
     // chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service,
