@@ -15,7 +15,8 @@ use crate::model::{
     NewCluster, ObjectDiff, ObjectKey, Outgoing, PlanChoices, ProfileAct, ProfileName, PromptIdea,
     Question, Rebuild, ReleasePlan, ReleaseWish, ResourceMap, RevisionChange, RevisionComparison,
     RevisionDetail, RolloutAct, RolloutHistory, RunId, SavePreview, SecretInput, SecretKey,
-    ShareLink, Timeline, TurnId, UnixMillis, ValueEdit, ValuesForm, Written,
+    ShareLink, TerminalFrame, TerminalId, TerminalPlace, TerminalSize, Timeline, TurnId, TypedText,
+    UnixMillis, ValueEdit, ValuesForm, Written,
 };
 
 /// A folder without a `slipway.toml`. The one port there is before the project, so it stands alone:
@@ -223,6 +224,23 @@ pub trait Forwards: Send + Sync {
     async fn close(&self, service: String, port: u16) -> Result<(), Failure>;
 }
 
+/// Terminals: what runs in them is started and typed by a person.
+#[async_trait]
+pub trait Terminals: Send + Sync {
+    /// Begins a session in this place; one that goes on there already is the answer.
+    async fn open(&self, place: TerminalPlace, size: TerminalSize) -> Result<TerminalId, Failure>;
+    /// Hands the program exactly this; refused for a session that has ended.
+    async fn type_in(&self, id: TerminalId, text: TypedText) -> Result<(), Failure>;
+    async fn resize(&self, id: TerminalId, size: TerminalSize) -> Result<(), Failure>;
+    /// Ends the program; one that has ended is left alone.
+    async fn close(&self, id: TerminalId) -> Result<(), Failure>;
+    /// The session of this place as it is, redacted, what happens to it, and the ones after it.
+    async fn follow(
+        &self,
+        place: TerminalPlace,
+    ) -> Result<BoxStream<'static, TerminalFrame>, Failure>;
+}
+
 /// Proposed changes, and the one hand that carries them out.
 #[async_trait]
 pub trait Approvals: Send + Sync {
@@ -304,6 +322,7 @@ pub struct Ports {
     pub drills: Arc<dyn Drills>,
     pub live: Arc<dyn Live>,
     pub forwards: Arc<dyn Forwards>,
+    pub terminals: Arc<dyn Terminals>,
     pub approvals: Arc<dyn Approvals>,
     pub assistants: Arc<dyn Assistants>,
     pub runs: Arc<dyn RunBook>,

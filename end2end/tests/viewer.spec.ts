@@ -78,6 +78,13 @@ const FUNCTIONS: Record<string, unknown> = {
   'releases/values': {},
   'runs/search': {},
   'setup/mute': {},
+  'terminals/open': {
+    place: { type: 'shell', source: { pod: 'a', container: 'b' } },
+    size: { columns: 80, rows: 24 },
+  },
+  'terminals/type': { id: 1, text: 'id' },
+  'terminals/resize': { id: 1, size: { columns: 80, rows: 24 } },
+  'terminals/close': { id: 1 },
   'share/link': {},
   'share/open': {},
   'share/revoke': {},

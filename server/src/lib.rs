@@ -18,4 +18,5 @@ pub mod process;
 pub mod project;
 pub mod secrets;
 pub mod setup;
+pub mod terminal;
 pub mod web;

@@ -24,6 +24,7 @@ use crate::process::Surroundings;
 use crate::project::Project;
 use crate::secrets::SecretsRoom;
 use crate::setup::SetupRoom;
+use crate::terminal::TerminalRoom;
 use crate::web::Sharing;
 
 /// Everything the commands work with.
@@ -43,6 +44,7 @@ pub struct Panel {
     pub sharing: Sharing,
     pub approvals: ApprovalsRoom,
     pub desk: DeskRoom,
+    pub terminals: TerminalRoom,
     pub mcp: McpServer,
 }
 
@@ -126,6 +128,7 @@ impl Panel {
             deploys.clone(),
         );
         let mcp = McpServer::new(core.clone(), tools.clone(), approvals.clone());
+        let terminals = TerminalRoom::new(core.clone(), Arc::clone(&project), cluster.clone());
         let desk = DeskRoom::new(Kit {
             core: core.clone(),
             project: Arc::clone(&project),
@@ -152,6 +155,7 @@ impl Panel {
             sharing,
             approvals,
             desk,
+            terminals,
             mcp,
         })
     }
@@ -188,6 +192,7 @@ impl Panel {
             drills: self.deploys.clone(),
             live: self.live.clone(),
             forwards: self.live.clone(),
+            terminals: Arc::new(self.terminals.clone()),
             approvals: Arc::new(self.approvals.clone()),
             assistants: Arc::new(self.desk.clone()),
             runs: Arc::new(RunsPort(self.core.runs.clone())),

@@ -20,6 +20,7 @@ pub mod runs;
 pub mod secrets;
 pub mod setup;
 pub mod share;
+pub mod terminals;
 
 use leptos::server_fn::codec::JsonEncoding;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::probe_light::ProbeLights;
-use super::{Age, DataAge, DeletePod, Usage, YamlButton, words};
+use super::{Age, DataAge, DeletePod, ShellButton, Usage, YamlButton, words};
 use crate::live::Live;
 use crate::model::{ContainerRow, ContainerState, Freshness, LogSource, ObjectKind, PodRow, Slice};
 use crate::ui::{StatusBadge, Tone};
@@ -149,12 +149,14 @@ fn Container(
             end.reason, end.exit_code
         )
     });
+    let is_running = matches!(container.state, ContainerState::Running { .. });
     let name = container.name.clone();
     let used = container.name.clone();
     let logs_of = LogSource {
         pod: pod.clone(),
         container: container.name.clone(),
     };
+    let shell_in = logs_of.clone();
     view! {
         <div class="container">
             <p class="container-head">
@@ -175,6 +177,7 @@ fn Container(
                         "Logs"
                     </button>
                 </Show>
+                {is_running.then(|| view! { <ShellButton source=shell_in /> })}
             </p>
             {(!state.is_empty()).then(|| view! { <p class="container-state" dir="auto">{state}</p> })}
             {before.map(|before| view! { <p class="container-state" dir="auto">{before}</p> })}

@@ -1,4 +1,4 @@
-//! Follows answers that do not end, logs and the desk: one connection each, made anew when it breaks,
+//! Follows answers that do not end, logs, the desk and terminals: one connection each, made anew when it breaks,
 //! and silent when nobody looks.
 
 use std::cell::{Cell, RefCell};
@@ -14,7 +14,7 @@ use web_sys::AbortController;
 
 use super::backoff;
 use super::fetch::{self, End, sleep_ms};
-use crate::model::{DeskFrame, Failure, LogFrame};
+use crate::model::{DeskFrame, Failure, LogFrame, TerminalFrame};
 use crate::token;
 
 /// How the stream stands.
@@ -47,6 +47,14 @@ impl Frame for LogFrame {
 
 impl Frame for DeskFrame {
     const PATH: &'static str = "/follow/desk";
+
+    fn is_last(&self) -> bool {
+        false
+    }
+}
+
+impl Frame for TerminalFrame {
+    const PATH: &'static str = "/follow/terminal";
 
     fn is_last(&self) -> bool {
         false

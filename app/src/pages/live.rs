@@ -5,8 +5,8 @@ use leptos_router::hooks::use_query_map;
 
 use crate::components::{
     ComponentCard, DeletePod, DeletePodDialog, EventList, NewestRun, NoUsage, ObjectDialog,
-    PageFrame, PodCard, PodLogs, ResourceMapPanel, ShowObject, TimelinePanel, query_writer,
-    value_of,
+    OpenShell, PageFrame, PodCard, PodLogs, ResourceMapPanel, ShellDialog, ShowObject,
+    TimelinePanel, query_writer, value_of,
 };
 use crate::live::Live;
 use crate::model::{
@@ -29,6 +29,11 @@ pub fn LivePage() -> impl IntoView {
     let deletion = DeletePod::provide();
     let place = Place::of_page();
     provide_context(ShowObject(Callback::new(move |key| place.show(Some(key)))));
+    let wants_shell = RwSignal::new(false);
+    provide_context(OpenShell(Callback::new(move |source| {
+        wants_shell.set(true);
+        place.enter(Some(source));
+    })));
     let tab = place.tab;
     let logs_of = RwSignal::new(String::new());
     let open_logs = move |source: LogSource| {
@@ -76,6 +81,11 @@ pub fn LivePage() -> impl IntoView {
             <DeletePodDialog asked=deletion />
             <Show when=move || live.is_operator()>
                 <ObjectDialog object=place.object on_close=move |()| place.show(None) />
+                <ShellDialog
+                    source=place.shell
+                    at_once=wants_shell
+                    on_change=move |source| place.enter(source)
+                />
             </Show>
             <section class="card" aria-label="Details">
                 {move || {
@@ -106,11 +116,13 @@ pub fn LivePage() -> impl IntoView {
     .into_any()
 }
 
-/// What is open on the page, as its address has it: `?tab=logs&yaml=Deployment/backend`.
+/// What is open on the page, as its address has it: `?tab=logs&yaml=Deployment/backend`,
+/// or `?shell=web-5d4f/app`.
 #[derive(Clone, Copy)]
 struct Place {
     tab: RwSignal<usize>,
     object: Memo<Option<ObjectKey>>,
+    shell: Memo<Option<LogSource>>,
     write: Callback<Vec<(&'static str, String)>>,
 }
 
@@ -135,6 +147,10 @@ impl Place {
                 let key = query.with(|query| query.get("yaml"))?;
                 key.parse().ok()
             }),
+            shell: Memo::new(move |_| {
+                let source = query.with(|query| query.get("shell"))?;
+                source.parse().ok()
+            }),
             write: query_writer("/live"),
         };
         // Both ways: a link opens a tab, and a tab that was opened can be linked to.
@@ -155,12 +171,21 @@ impl Place {
 
     /// Opens the window with this object; none closes it.
     fn show(self, object: Option<ObjectKey>) {
+        self.write(object.map(|key| ("yaml", key.to_string())));
+    }
+
+    /// Opens the window with a shell in this container; none closes it.
+    fn enter(self, shell: Option<LogSource>) {
+        self.write(shell.map(|source| ("shell", source.to_string())));
+    }
+
+    fn write(self, window: Option<(&'static str, String)>) {
         let mut parts = Vec::new();
         let tab = self.tab.get_untracked();
         if let Some(name) = TABS.get(tab).filter(|_| tab > 0) {
             parts.push(("tab", name.to_lowercase()));
         }
-        parts.extend(object.map(|key| ("yaml", key.to_string())));
+        parts.extend(window);
         self.write.run(parts);
     }
 }

@@ -67,7 +67,9 @@ impl Redactor {
         let known = self.forms.read().unwrap_or_else(PoisonError::into_inner);
         let mut hidden = found(&known, text);
         if let Some(body) = text.strip_suffix(CUT_MARK) {
-            let cut = known.iter().filter_map(|form| cut_value(body, &form.text));
+            let cut = known
+                .iter()
+                .filter_map(|form| cut_value(body, &form.text, SHORTEST));
             hidden.extend(cut.map(|start| start..body.len()));
         }
         if hidden.is_empty() {
@@ -85,6 +87,23 @@ impl Redactor {
         }
         shown.push_str(&text[at..]);
         Cow::Owned(shown)
+    }
+
+    /// Where the values are in the text, in no order and perhaps one over another; for who must keep
+    /// the text's length.
+    pub fn places(&self, text: &str) -> Vec<Range<usize>> {
+        let known = self.forms.read().unwrap_or_else(PoisonError::into_inner);
+        found(&known, text)
+    }
+
+    /// Where a value begins of which the end of the text holds only the beginning, of at least
+    /// [`SHORTEST_PART`] bytes.
+    pub fn broken_off(&self, text: &str) -> Option<usize> {
+        let known = self.forms.read().unwrap_or_else(PoisonError::into_inner);
+        let begins = known
+            .iter()
+            .filter_map(|form| cut_value(text, &form.text, SHORTEST_PART));
+        begins.min()
     }
 
     /// Up to where a text that goes on can be redacted by now: what follows could be the beginning
@@ -212,8 +231,8 @@ fn widen_base64(text: &str, found: Range<usize>) -> Range<usize> {
 }
 
 /// Where a value begins that the end of a cut line broke off.
-fn cut_value(body: &str, form: &str) -> Option<usize> {
-    (SHORTEST..form.len())
+fn cut_value(body: &str, form: &str, shortest: usize) -> Option<usize> {
+    (shortest..form.len())
         .rev()
         .filter_map(|length| form.get(..length))
         .find(|beginning| body.ends_with(beginning))

@@ -1,10 +1,10 @@
-//! Answers that do not end: logs as they are written, the turns of the desk; server-sent events on a POST.
+//! Answers that do not end: logs as they are written, the turns of the desk, what a terminal shows; server-sent events on a POST.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use app::model::{Failure, LogWish};
-use app::ports::{Assistants, Live};
+use app::model::{Failure, LogWish, TerminalPlace};
+use app::ports::{Assistants, Live, Terminals};
 use axum::body::{Body, to_bytes};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
@@ -52,6 +52,24 @@ pub(super) async fn desk(assistants: Arc<dyn Assistants>) -> Response {
         return failed(StatusCode::SERVICE_UNAVAILABLE, why);
     };
     match assistants.follow().await {
+        Ok(stream) => streamed(stream, seat),
+        Err(why) => failed(StatusCode::CONFLICT, why),
+    }
+}
+
+/// Follows the terminal in the place that the body names.
+pub(super) async fn terminal(terminals: Arc<dyn Terminals>, request: Request<Body>) -> Response {
+    let Ok(body) = to_bytes(request.into_body(), LONGEST_BODY).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let Ok(place) = serde_json::from_slice::<TerminalPlace>(&body) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let Ok(seat) = SEATS.try_acquire() else {
+        let why = Failure::Transport("too many pages follow already".to_owned());
+        return failed(StatusCode::SERVICE_UNAVAILABLE, why);
+    };
+    match terminals.follow(place).await {
         Ok(stream) => streamed(stream, seat),
         Err(why) => failed(StatusCode::CONFLICT, why),
     }

@@ -29,7 +29,7 @@ pub const ERA: &str = "x-slipway-era";
 
 /// How long and how many answers are remembered: a page gives up long before.
 const REMEMBERED: Duration = Duration::from_secs(600);
-const MOST: usize = 256;
+const MOST: usize = 1024;
 const LONGEST_KEY: usize = 64;
 /// Longer answers are those of questions, which may as well be asked again.
 const LONGEST_ANSWER: usize = 64 << 10;

@@ -128,6 +128,14 @@ impl Doors {
             Err(why) => failed(StatusCode::SERVICE_UNAVAILABLE, why),
         }
     }
+
+    /// A terminal that is followed: it ends with its cluster by itself.
+    async fn follow_terminal(&self, request: Request<Body>) -> Response {
+        match self.project_ports() {
+            Ok(ports) => follow::terminal(ports.terminals, request).await,
+            Err(why) => failed(StatusCode::SERVICE_UNAVAILABLE, why),
+        }
+    }
 }
 
 /// The server functions that need no project.
@@ -241,6 +249,7 @@ fn viewer_routes(stage: &Stage) -> Router {
 fn operator_routes(stage: &Stage, doors: Doors) -> Router {
     let follower = doors.clone();
     let listener = doors.clone();
+    let watcher = doors.clone();
     let call = move |request: Request<Body>| {
         let doors = doors.clone();
         async move { doors.answer(request).await }
@@ -253,9 +262,14 @@ fn operator_routes(stage: &Stage, doors: Doors) -> Router {
         let doors = follower.clone();
         async move { doors.follow_logs(request).await }
     };
+    let follow_terminal = move |request: Request<Body>| {
+        let doors = watcher.clone();
+        async move { doors.follow_terminal(request).await }
+    };
     public_routes()
         .route("/events", stream(stage, Role::Operator))
         .route("/replay", stage.replay())
+        .route("/follow/terminal", post(follow_terminal))
         .route("/follow/logs", post(follow))
         .route("/follow/desk", post(follow_desk))
         .route("/api/{*function}", post(call))

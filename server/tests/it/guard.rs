@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use app::model::*;
 use app::ports::{
     Approvals, Assistants, Clusters, Deploys, Drills, Forwards, Handovers, Images, Live, Minikube,
-    Ports, Releases, Revisions, Rollouts, RunBook, Secrets, Setup, Sharing,
+    Ports, Releases, Revisions, Rollouts, RunBook, Secrets, Setup, Sharing, Terminals,
 };
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
@@ -132,6 +132,29 @@ impl Assistants for Counting {
     async fn remove_prompt(&self, _: String) -> Result<(), Failure> {
         self.called();
         Ok(())
+    }
+}
+#[async_trait]
+impl Terminals for Counting {
+    async fn open(&self, _: TerminalPlace, _: TerminalSize) -> Result<TerminalId, Failure> {
+        self.called();
+        Ok(TerminalId(1))
+    }
+    async fn type_in(&self, _: TerminalId, _: TypedText) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn resize(&self, _: TerminalId, _: TerminalSize) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn close(&self, _: TerminalId) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn follow(&self, _: TerminalPlace) -> Result<BoxStream<'static, TerminalFrame>, Failure> {
+        self.called();
+        Ok(futures::stream::empty().boxed())
     }
 }
 #[async_trait]
@@ -415,6 +438,7 @@ fn bench() -> Bench {
         drills: calls.clone(),
         live: calls.clone(),
         forwards: calls.clone(),
+        terminals: calls.clone(),
         approvals: calls.clone(),
         assistants: calls.clone(),
         runs: calls.clone(),

@@ -24,9 +24,14 @@ pub struct LiveWorld {
 impl LiveWorld {
     /// Deployed and ready, with so many pods.
     pub async fn deployed(replicas: u32) -> Self {
+        Self::deployed_with(replicas, &[]).await
+    }
+
+    /// As [`LiveWorld::deployed`], with these programs of this machine in the image.
+    pub async fn deployed_with(replicas: u32, programs: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let project = folder.path().join("project");
-        write_project(&project, replicas);
+        write_project(&project, replicas, programs);
         let state_dir = StateDir::open(&folder.path().join("state")).expect("a state folder");
         let journal = Journal::open(state_dir.path()).expect("a journal");
         let core = Core::start(Arc::new(state_dir), journal);
@@ -133,11 +138,19 @@ fn standin() -> PathBuf {
         .join("standin-app")
 }
 
-fn write_project(folder: &Path, replicas: u32) {
+fn write_project(folder: &Path, replicas: u32, programs: &[&str]) {
     fs::create_dir_all(folder.join("app")).expect("created");
     fs::create_dir_all(folder.join("k8s")).expect("created");
     fs::copy(standin(), folder.join("app/program")).expect("the stand-in was built");
-    let toml = "[project]\nname = \"t\"\n\n[[component]]\nname = \"app\"\nport = 8000\n\n[component.pack]\nbuild = [\"true\"]\nbinary = \"app/program\"\n\n[[secret]]\nkey = \"TOKEN\"\nkind = \"text\"\n\n[deploy]\nmanifests = \"k8s\"\n";
+    let files: Vec<String> = programs
+        .iter()
+        .map(|path| {
+            let source = fs::canonicalize(path).expect("the machine has the program");
+            format!("{:?} = {path:?}", source.display().to_string())
+        })
+        .collect();
+    let toml = "[project]\nname = \"t\"\n\n[[component]]\nname = \"app\"\nport = 8000\n\n[component.pack]\nbuild = [\"true\"]\nbinary = \"app/program\"\nfiles = { FILES }\n\n[[secret]]\nkey = \"TOKEN\"\nkind = \"text\"\n\n[deploy]\nmanifests = \"k8s\"\n";
+    let toml = toml.replace("FILES", &files.join(", "));
     fs::write(folder.join("slipway.toml"), toml).expect("written");
     let deployment = format!(
         r#"

@@ -37,3 +37,4 @@ mod secrets;
 mod setup;
 mod sharing;
 mod standin_minikube;
+mod terminals;

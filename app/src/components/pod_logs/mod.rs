@@ -285,7 +285,7 @@ fn choices(state: &PanelState) -> Vec<(String, String)> {
 
 /// A container as a value of the list.
 pub fn value_of(source: &LogSource) -> String {
-    format!("{}/{}", source.pod, source.container)
+    source.to_string()
 }
 
 fn wish_of(value: &str) -> LogWish {

@@ -130,6 +130,13 @@ fn changing() -> BTreeMap<&'static str, Value> {
             json!({"service": "backend", "port": 8000}),
         ),
         (
+            "/api/terminals/open",
+            json!({
+                "place": {"type": "shell", "source": {"pod": "any", "container": "any"}},
+                "size": {"columns": 80, "rows": 24},
+            }),
+        ),
+        (
             "/api/approvals/approve",
             json!({"id": "any", "hash": "any"}),
         ),
@@ -198,6 +205,10 @@ const HARMLESS: &[&str] = &[
     "/api/share/open",
     "/api/share/revoke",
     "/api/setup/recheck",
+    "/api/terminals/close",
+    "/api/terminals/resize",
+    // Into a session that was opened when it was allowed; it asks again.
+    "/api/terminals/type",
 ];
 
 #[tokio::test]
