@@ -274,6 +274,13 @@ pub trait Assistants: Send + Sync {
     async fn preview(&self, question: Question) -> Result<Outgoing, Failure>;
     /// Sends it. The first question to a cloud has to name what was seen, by its hash.
     async fn ask(&self, question: Question, seen: Option<String>) -> Result<TurnId, Failure>;
+    /// Starts one that answers in a terminal only, with a text that was seen, by its hash.
+    async fn open_terminal(
+        &self,
+        question: Question,
+        seen: String,
+        size: TerminalSize,
+    ) -> Result<TerminalId, Failure>;
     /// Stops a turn that is being answered; one that has ended is left alone.
     async fn stop(&self, turn: TurnId) -> Result<(), Failure>;
     /// Ends the conversation: what was said before is not sent again and not shown any more.

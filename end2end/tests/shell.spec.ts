@@ -1,5 +1,6 @@
-import { realpathSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
+import { delimiter, join, resolve } from 'node:path'
+import { AssistPage } from './pages/assist-page.ts'
 import { LivePage } from './pages/live-page.ts'
 import { Terminal } from './pages/terminal.ts'
 import { Panel } from './support/panel.ts'
@@ -94,5 +95,51 @@ test('a shell is opened, typed into, found again after a reload, and ended', asy
     await expectAccessible(linked)
     await other.button('Open a shell').click()
     await expect(linked.getByRole('article', { name: 'Container frontend has no shell' })).toBeVisible()
+  })
+})
+
+test('Gordon is asked in a terminal, with the text seen first, and answered by a person alone', async ({ open, scratch, start }) => {
+  const plugins = join(scratch, 'config/cli-plugins')
+  const bin = join(scratch, 'bin')
+  for (const folder of [plugins, bin]) mkdirSync(folder, { recursive: true })
+  symlinkSync(resolve(import.meta.dirname, '../../server/tests/standins/docker-ai'), join(plugins, 'docker-ai'))
+  const docker = join(bin, 'docker')
+  writeFileSync(docker, `#!/bin/sh\n[ "$1" = ai ] && exec "${plugins}/docker-ai" "$@"\nexit 1\n`)
+  chmodSync(docker, 0o755)
+  const log = join(scratch, 'gordon.log')
+  const env = { PATH: `${bin}${delimiter}${process.env.PATH}`, DOCKER_CONFIG: join(scratch, 'config'), GORDON_LOG: log }
+  const slipway = await start({ env })
+  const panel = new Panel(slipway.url.origin, slipway.token)
+  await panel.until('the practice cluster is in use', ({ cluster }) => cluster !== null)
+  const page = await open(slipway.link('/assist'))
+  const desk = new AssistPage(page).desk()
+  const gordon = new Terminal(page, desk)
+  await desk.getByText('Gordon', { exact: true }).click()
+  await gordon.expectStanding('Not open')
+  await expectAccessible(page)
+
+  await test.step('nothing is started before the text was seen', async () => {
+    await new AssistPage(page).question().fill('Why is nothing deployed?')
+    await gordon.button('Read what will be sent, then open it here').click()
+    const seen = page.getByRole('dialog', { name: 'What Gordon would be sent' })
+    await expect(seen.getByLabel('The whole text')).toContainText('Why is nothing deployed?')
+    expect(() => readFileSync(log), 'nothing was started').toThrow()
+    await seen.getByRole('button', { name: 'Open in a terminal here' }).click()
+    await gordon.expectStanding('Open')
+    await gordon.expectShown('Approve? [Y/n/a]')
+    expect(readFileSync(log, 'utf8')).toContain('Why is nothing deployed?')
+  })
+
+  await test.step('its question waits for a key, over a reload', async () => {
+    await page.reload()
+    await desk.getByText('Gordon', { exact: true }).click()
+    await gordon.expectShown('Approve? [Y/n/a]')
+    expect(readFileSync(log, 'utf8')).not.toContain('key=')
+    await gordon.field().focus()
+    await gordon.type('n')
+    await gordon.expectShown('It was not run.')
+    await gordon.expectStanding('Ended with exit code 4')
+    expect(readFileSync(log, 'utf8')).toContain('key=n')
+    await expectAccessible(page)
   })
 })

@@ -23,6 +23,11 @@ const FUNCTIONS: Record<string, unknown> = {
   'assistants/configure': { setting: { assistant: 'endpoint', choices: {}, key: 'sk-from-a-viewer-0123' } },
   'assistants/preview': { question: { assistant: 'endpoint', text: 'why?', left_out: [] } },
   'assistants/ask': { question: { assistant: 'endpoint', text: 'why?', left_out: [] }, seen: null },
+  'assistants/open-terminal': {
+    question: { assistant: 'gordon', text: 'why?', left_out: [] },
+    seen: 'a',
+    size: { columns: 80, rows: 24 },
+  },
   'assistants/stop': { turn: 1 },
   'assistants/forget': {},
   'assistants/save-prompt': { idea: { title: 'a', prompt: 'b' } },

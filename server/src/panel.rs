@@ -137,6 +137,7 @@ impl Panel {
             approvals: approvals.clone(),
             tools,
             settings: Settings::new(core.journal.clone(), core.redactor.clone()),
+            terminals: terminals.clone(),
             around: around.clone(),
             slipway: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("slipway")),
         });

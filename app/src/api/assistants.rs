@@ -5,7 +5,8 @@ use leptos::server_fn::codec::Json;
 
 use super::PanelClient;
 use crate::model::{
-    AssistantSetting, ContextPack, Desk, Failure, Outgoing, PromptIdea, Question, TurnId,
+    AssistantSetting, ContextPack, Desk, Failure, Outgoing, PromptIdea, Question, TerminalId,
+    TerminalSize, TurnId,
 };
 
 /// Everything an assistant could be told now, redacted; nothing is sent anywhere.
@@ -36,6 +37,17 @@ pub async fn preview_question(question: Question) -> Result<Outgoing, Failure> {
 #[server(prefix = "/api", endpoint = "assistants/ask", input = Json, output = Json, client = PanelClient)]
 pub async fn ask_assistant(question: Question, seen: Option<String>) -> Result<TurnId, Failure> {
     super::ports()?.assistants.ask(question, seen).await
+}
+
+/// Starts one that answers in a terminal only. The text is named by its hash, as it was seen.
+#[server(prefix = "/api", endpoint = "assistants/open-terminal", input = Json, output = Json, client = PanelClient)]
+pub async fn open_assistant_terminal(
+    question: Question,
+    seen: String,
+    size: TerminalSize,
+) -> Result<TerminalId, Failure> {
+    let assistants = super::ports()?.assistants;
+    assistants.open_terminal(question, seen, size).await
 }
 
 #[server(prefix = "/api", endpoint = "assistants/stop", input = Json, output = Json, client = PanelClient)]

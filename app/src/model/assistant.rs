@@ -65,7 +65,7 @@ impl AssistantId {
                 "Has Slipway's own tools and no shell: it reads through Slipway, redacted, and proposes changes as cards."
             }
             Self::Gordon => {
-                "Runs in a terminal of yours and asks you there; Slipway gives you the command and sends nothing."
+                "Runs in a terminal, here or one of yours, with the text you have read, and asks you there; Slipway answers nothing for you."
             }
         }
     }

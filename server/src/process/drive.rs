@@ -30,7 +30,7 @@ pub(super) async fn drive(
 ) -> Result<Ending, SpawnError> {
     let started = Instant::now();
     let deadline = started + spec.deadline;
-    let mut group = spawner::spawn(spec).await?;
+    let mut group = spawner::spawn(spec, spawner::Streams::Pipes).await?;
     let mut stdout = group.child.stdout.take();
     let mut stderr = group.child.stderr.take();
     let stdin = group.child.stdin.take();

@@ -6,6 +6,7 @@ mod drive;
 mod lines;
 mod spawner;
 mod surroundings;
+mod terminal;
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
@@ -18,6 +19,7 @@ pub use command_spec::{CommandSpec, Stdin};
 pub use lines::{CUT_MARK, LONGEST_LINE, Lines, strip_escapes};
 pub use nix::sys::signal::Signal;
 pub use surroundings::Surroundings;
+pub use terminal::{Screen, TerminalProgram, in_terminal};
 
 /// How a program came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

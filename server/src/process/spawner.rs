@@ -2,12 +2,13 @@
 //! forked, so that thread must live as long as Slipway does.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::sync::{OnceLock, mpsc};
 
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, getpid, getppid};
+use nix::unistd::{Pid, getpid, getppid, setsid};
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -44,8 +45,15 @@ impl Drop for Group {
     }
 }
 
+/// Where a program reads and writes.
+pub(super) enum Streams {
+    Pipes,
+    /// This side of a terminal, which becomes the program's own.
+    Terminal(OwnedFd),
+}
+
 /// Starts the program in a group of its own.
-pub(super) async fn spawn(spec: &CommandSpec) -> Result<Group, SpawnError> {
+pub(super) async fn spawn(spec: &CommandSpec, streams: Streams) -> Result<Group, SpawnError> {
     let program = || spec.program.to_string_lossy().into_owned();
     let io_error = |source| SpawnError::Io {
         program: program(),
@@ -62,7 +70,7 @@ pub(super) async fn spawn(spec: &CommandSpec) -> Result<Group, SpawnError> {
     }
     let (answer, started) = oneshot::channel();
     let order = Order {
-        command: command(spec),
+        command: command(spec, streams).map_err(io_error)?,
         at_drop: spec.parent_death,
         runtime: Handle::current(),
         answer,
@@ -110,7 +118,7 @@ fn orders() -> &'static mpsc::Sender<Order> {
     })
 }
 
-fn command(spec: &CommandSpec) -> Command {
+fn command(spec: &CommandSpec, streams: Streams) -> io::Result<Command> {
     let mut command = Command::new(&spec.program);
     command.args(&spec.args);
     if spec.env_clear {
@@ -123,19 +131,36 @@ fn command(spec: &CommandSpec) -> Command {
     if let Some(folder) = &spec.cwd {
         command.current_dir(folder);
     }
-    command
-        .stdin(match spec.stdin {
-            Stdin::Null => Stdio::null(),
-            Stdin::Bytes(_) => Stdio::piped(),
-        })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(spec.parent_death == Signal::SIGKILL);
+    let has_terminal = matches!(streams, Streams::Terminal(_));
+    match streams {
+        Streams::Pipes => {
+            command
+                .stdin(match spec.stdin {
+                    Stdin::Null => Stdio::null(),
+                    Stdin::Bytes(_) => Stdio::piped(),
+                })
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .process_group(0);
+        }
+        Streams::Terminal(side) => {
+            command
+                .stdin(side.try_clone()?)
+                .stdout(side.try_clone()?)
+                .stderr(side);
+        }
+    }
+    command.kill_on_drop(spec.parent_death == Signal::SIGKILL);
     let (parent, signal) = (getpid(), spec.parent_death);
-    // SAFETY: between fork and exec only async-signal-safe calls are made: prctl and getppid.
+    // SAFETY: between fork and exec only async-signal-safe calls are made: setsid, ioctl, prctl and
+    // getppid.
     unsafe {
         command.pre_exec(move || {
+            if has_terminal {
+                // A session's first process leads a group, too; the terminal is its standard input.
+                setsid()?;
+                rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
+            }
             prctl::set_pdeathsig(signal)?;
             // Slipway may have died before the line above.
             if getppid() != parent {
@@ -144,5 +169,5 @@ fn command(spec: &CommandSpec) -> Command {
             Ok(())
         });
     }
-    command
+    Ok(command)
 }

@@ -112,6 +112,11 @@ impl TerminalRoom {
         found.cloned()
     }
 
+    /// Whether a session goes on in this place.
+    pub(crate) fn is_busy(&self, place: &TerminalPlace) -> bool {
+        self.newest(place).is_some_and(|session| session.is_going())
+    }
+
     fn going(&self, id: TerminalId) -> Result<Arc<Session>, Failure> {
         let sessions = self.sessions();
         let found = sessions

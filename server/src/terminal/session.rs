@@ -30,7 +30,7 @@ const BEHIND: usize = 256;
 /// Batches of keys that wait for the program.
 const KEYS: usize = 64;
 /// After its last word a program has this long to say how it ended.
-const PARTING: Duration = Duration::from_secs(5);
+const PARTING: Duration = Duration::from_secs(10);
 
 /// How long a session may last without anybody.
 #[derive(Clone, Copy, Debug)]

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::{Line, Start, TerminalRoom, words};
 use crate::adapters::kube::client::{KubeError, REQUEST_LIMIT};
 use crate::cluster::Connected;
-use crate::engine::Hub;
+use crate::engine::{Hub, Redactor};
 
 /// The only program an image with a shell is sure to have.
 const SH: &str = "/bin/sh";
@@ -27,7 +27,7 @@ const BEST: &str = "export TERM=xterm-256color; \
 /// What waits between the API server and us, in bytes.
 const BUFFER: usize = 64 * 1024;
 /// After the connection broke, the watch says within this time that the pod is gone, if it is.
-const WATCH_LAG: Duration = Duration::from_secs(2);
+const WATCH_LAG: Duration = Duration::from_secs(5);
 
 impl TerminalRoom {
     pub(super) async fn open_shell(
@@ -60,6 +60,7 @@ impl TerminalRoom {
             source,
             uid: pod.uid,
             hub,
+            redactor: self.inner.core.redactor.clone(),
         };
         self.begin(start, shell.connect()).await
     }
@@ -90,6 +91,7 @@ struct Shell {
     source: LogSource,
     uid: String,
     hub: Hub,
+    redactor: Redactor,
 }
 
 impl Shell {
@@ -160,7 +162,8 @@ impl Shell {
             },
         };
         let may_be_gone = match &how {
-            TerminalEnd::Exited { code } => *code > 128,
+            // Killed, or told to end.
+            TerminalEnd::Exited { code } => matches!(code, 137 | 143),
             TerminalEnd::Failed { finding } => finding.code == words::LOST,
             TerminalEnd::Closed { .. } => false,
         };
@@ -194,7 +197,7 @@ impl Shell {
                         &self.connected.context,
                         self.connected.practice.is_some(),
                     ),
-                    false => words::not_opened(&self.source, message),
+                    false => words::not_opened(&self.source, &self.redactor.redact(message)),
                 }),
             },
         }

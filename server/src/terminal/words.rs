@@ -74,10 +74,19 @@ pub(super) fn no_shell(
     )
     .attention();
     let finding = match is_practice {
-        true => finding.next(NextAction::advice(
-            "Add a shell to the image while you look for the fault; the practice cluster has no debug \
-             containers",
-        )),
+        true => finding
+            .next(NextAction::advice(
+                "Put a shell into the image while you look for the fault, then build and deploy; the \
+                 practice cluster has no debug containers",
+            ))
+            .next(NextAction::Patch {
+                file: "slipway.toml".to_owned(),
+                patch: format!(
+                    "[component.pack]\nfiles = {{ {:?} = \"/bin/sh\" }}",
+                    // Of this machine, which is the node; a link would lead nowhere in the image.
+                    std::fs::canonicalize("/bin/sh").unwrap_or_else(|_| "/bin/sh".into())
+                ),
+            }),
         false => finding.next(NextAction::Command {
             command: format!(
                 "kubectl debug -it {pod} --image=busybox --target={container} -n {namespace} \

@@ -20,6 +20,7 @@ use server::assist::desk::{DeskRoom, Kit, Patience, Settings};
 use server::assist::tools::Tools;
 use server::process::Surroundings;
 use server::project::Project;
+use server::terminal::TerminalRoom;
 
 use super::deploy_world::{World, succeeded};
 use super::standin_minikube::Machine;
@@ -89,12 +90,17 @@ impl DeskWorld {
         );
         let kit = Kit {
             core: world.core.clone(),
-            project,
+            project: project.clone(),
             cluster: world.cluster.clone(),
             assist,
             approvals,
             tools,
             settings: Settings::new(world.core.journal.clone(), world.core.redactor.clone()),
+            terminals: TerminalRoom::new(
+                world.core.clone(),
+                project.clone(),
+                world.cluster.clone(),
+            ),
             around: Surroundings::with(vars),
             slipway: env!("CARGO_BIN_EXE_slipway").into(),
         };

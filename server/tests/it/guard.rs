@@ -109,6 +109,15 @@ impl Assistants for Counting {
         self.called();
         Err(Failure::Transport("no".to_owned()))
     }
+    async fn open_terminal(
+        &self,
+        _: Question,
+        _: String,
+        _: TerminalSize,
+    ) -> Result<TerminalId, Failure> {
+        self.called();
+        Ok(TerminalId(1))
+    }
     async fn ask(&self, _: Question, _: Option<String>) -> Result<TurnId, Failure> {
         self.called();
         Ok(TurnId(1))

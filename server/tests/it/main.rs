@@ -12,6 +12,7 @@ mod deploy_on_practice;
 mod deploy_steering;
 mod deploy_world;
 mod desk_docker_agent;
+mod desk_gordon;
 mod desk_kagent;
 mod desk_kubectl_ai;
 mod desk_world;

@@ -20,13 +20,13 @@ const SIZE: TerminalSize = TerminalSize {
 };
 
 /// A page that shows the terminal of a place.
-struct Page {
+pub struct Page {
     frames: BoxStream<'static, TerminalFrame>,
     shown: Option<Terminal>,
 }
 
 impl Page {
-    async fn of(room: &TerminalRoom, place: &TerminalPlace) -> Self {
+    pub async fn of(room: &TerminalRoom, place: &TerminalPlace) -> Self {
         let frames = room.follow(place.clone()).await.expect("a stream");
         Self {
             frames,
@@ -34,7 +34,7 @@ impl Page {
         }
     }
 
-    async fn until(&mut self, what: &str, is_so: impl Fn(&Terminal) -> bool) {
+    pub async fn until(&mut self, what: &str, is_so: impl Fn(&Terminal) -> bool) {
         let waiting = async {
             while !self.shown.as_ref().is_some_and(&is_so) {
                 let frame = self.frames.next().await.expect("it goes on");
@@ -49,12 +49,12 @@ impl Page {
         );
     }
 
-    async fn until_it_shows(&mut self, text: &str) {
+    pub async fn until_it_shows(&mut self, text: &str) {
         self.until(text, |terminal| terminal.screen.text().contains(text))
             .await;
     }
 
-    async fn end(&mut self) -> TerminalEnd {
+    pub async fn end(&mut self) -> TerminalEnd {
         self.until("its end", |terminal| terminal.ending.is_some())
             .await;
         let ending = self.shown.as_ref().and_then(|one| one.ending.clone());

@@ -8,8 +8,8 @@ use crate::ui::{Button, ButtonKind, CopyButton, Modal};
 #[component]
 pub fn OutgoingDialog(
     shown: RwSignal<Option<Outgoing>>,
-    /// Whether it can be sent from here at all.
-    can_send: bool,
+    /// The word on the button that sends it; none where it cannot be sent from here.
+    send_word: Option<&'static str>,
     name: &'static str,
     /// Called with the hash of what was read.
     confirm: Callback<String>,
@@ -40,11 +40,11 @@ pub fn OutgoingDialog(
                                 {outgoing.text}
                             </pre>
                             <div class="desk-acts">
-                                {can_send
-                                    .then(|| {
+                                {send_word
+                                    .map(|word| {
                                         view! {
                                             <Button kind=ButtonKind::Primary on_press=move |()| confirm.run(hash.clone())>
-                                                "Send it"
+                                                {word}
                                             </Button>
                                         }
                                     })}

@@ -7,12 +7,14 @@ use wasm_bindgen::JsCast as _;
 
 use super::outgoing::OutgoingDialog;
 use crate::api::assistants::{
-    ask_assistant, preview_question, read_pack, remove_prompt, save_prompt, stop_answer,
+    ask_assistant, open_assistant_terminal, preview_question, read_pack, remove_prompt,
+    save_prompt, stop_answer,
 };
+use crate::components::terminal::{Beginning, TerminalPane};
 use crate::components::{FailureNote, ask, wish};
 use crate::model::{
     AssistantId, AssistantView, Outgoing, PackPart, PackSection, PromptIdea, Question, Standing,
-    Turn, TurnId,
+    TerminalPlace, TerminalSize, Turn, TurnId,
 };
 use crate::ui::{Button, ButtonKind, CommandBlock, CopyButton};
 
@@ -100,11 +102,33 @@ pub fn QuestionForm(
             }
         }
     };
+    let is_terminal = id == AssistantId::Gordon;
+    let room = RwSignal::new(TerminalSize::default());
+    let open =
+        wish(move |seen: String| open_assistant_terminal(question(), seen, room.get_untracked()));
     let confirm = Callback::new(move |hash: String| {
         shown.set(None);
-        send.send((question(), Some(hash)));
+        match is_terminal {
+            true => open.send(hash),
+            false => send.send((question(), Some(hash))),
+        }
     });
-    let is_terminal = id == AssistantId::Gordon;
+    let send_word = match (is_terminal, view.standing == Standing::Unsure) {
+        (true, is_installed) => is_installed.then_some("Open in a terminal here"),
+        (false, _) => can_ask.then_some("Send it"),
+    };
+    let beginning = Beginning {
+        begin: Callback::new(move |size| {
+            room.set(size);
+            prepare.send((question(), true));
+        }),
+        is_pending: Signal::derive(move || prepare.is_pending().get() || open.is_pending().get()),
+        failure: open.failure(),
+        at_once: false,
+        word: "Read what will be sent, then open it here",
+        note: "Gordon answers in a terminal, and asks you there before it does something. Nothing is sent \
+               before you have read it, and nothing is answered for you.",
+    };
     view! {
         <div class="desk-ask">
             <Prompts pack_ideas=Signal::derive(move || pack.with(|pack| pack.as_ref().map(|pack| pack.ideas.clone()).unwrap_or_default())) saved text changed />
@@ -178,12 +202,15 @@ pub fn QuestionForm(
                     "Read what will be sent"
                 </Button>
             </div>
+            {send_word
+                .filter(|_| is_terminal)
+                .map(|_| view! { <TerminalPane place=TerminalPlace::Gordon label="Gordon" beginning /> })}
             {is_terminal.then(|| terminal(text, pack_text(pack, text, left_out)))}
             <FailureNote failure=gathered.failure() />
             <FailureNote failure=prepare.failure() />
             <FailureNote failure=send.failure() />
             <FailureNote failure=stop.failure() />
-            <OutgoingDialog shown can_send=can_ask && !is_terminal name=id.title() confirm />
+            <OutgoingDialog shown send_word name=id.title() confirm />
         </div>
     }
     .into_any()
@@ -215,7 +242,7 @@ fn terminal(text: RwSignal<String>, whole: Signal<String>) -> impl IntoView {
     };
     view! {
         <div class="desk-terminal">
-            <p>"It asks you in its own terminal before it does anything. Run this in the project's folder:"</p>
+            <p>"Or run it in a terminal of yours, in the project's folder:"</p>
             {move || view! { <CommandBlock command=command() /> }}
             <CopyButton what="the text with what goes along" idle="Copy the whole text" text=move |()| whole.get_untracked() />
         </div>

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::{ComponentName, PanelState, RunId, RunView, StepId};
+use crate::model::{ComponentName, ContainerState, PanelState, PodRow, RunId, RunView, StepId};
 use crate::theme::Theme;
 
 /// What choosing an item does.
@@ -80,6 +80,17 @@ pub fn items(state: &PanelState, is_operator: bool) -> Vec<Item> {
             all.push(item("Component", format!("Restart {name}"), restart));
             let yaml = Deed::Go(format!("/live?yaml=Deployment/{name}").into());
             all.push(item("Component", format!("YAML of {name}"), yaml));
+            let of_it = |pod: &&PodRow| pod.component.as_ref() == Some(name) && !pod.terminating;
+            let newest = state
+                .pods
+                .values()
+                .filter(of_it)
+                .max_by_key(|pod| pod.created);
+            for (pod, container) in newest.iter().flat_map(|pod| running(pod)) {
+                let shell = Deed::Go(format!("/live?shell={pod}/{container}").into());
+                let title = format!("Shell in {container} of {name}");
+                all.push(item("Component", title, shell));
+            }
         }
     }
     if is_operator {
@@ -102,6 +113,15 @@ pub fn items(state: &PanelState, is_operator: bool) -> Vec<Item> {
     }
     all.push(item("Action", "Keyboard shortcuts", Deed::Shortcuts));
     all
+}
+
+/// The pod with each of its containers that run.
+fn running(pod: &PodRow) -> impl Iterator<Item = (&str, &str)> {
+    let running = pod
+        .containers
+        .iter()
+        .filter(|container| matches!(container.state, ContainerState::Running { .. }));
+    running.map(|container| (pod.name.as_str(), container.name.as_str()))
 }
 
 /// The items in which every typed word occurs; those that begin with the first word come first.

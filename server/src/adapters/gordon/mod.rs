@@ -1,7 +1,9 @@
 //! Gordon (`docker ai`): a plugin that comes with Docker Desktop. Whether it is signed in and ready cannot
 //! be asked, and it answers in a terminal only: what it does there is between it and the person.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use crate::process::CommandSpec;
 
 /// The plugin's file.
 pub const PLUGIN: &str = "docker-ai";
@@ -10,6 +12,20 @@ pub const PLUGIN: &str = "docker-ai";
 pub fn command(folder: &Path, question: &str) -> String {
     let folder = folder.display().to_string();
     format!("docker ai -C {} {}", quoted(&folder), quoted(question))
+}
+
+/// The same, to be run in a terminal of ours: a question is never taken for a flag.
+pub fn program(docker: PathBuf, folder: &Path, question: &str) -> CommandSpec {
+    let question = match question.starts_with('-') {
+        true => format!(" {question}"),
+        false => question.to_owned(),
+    };
+    CommandSpec::new(docker)
+        .args(["ai", "-C"])
+        .arg(folder)
+        .arg(question)
+        .cwd(folder)
+        .env("TERM", "xterm-256color")
 }
 
 /// One word for every POSIX shell, whatever is in it.

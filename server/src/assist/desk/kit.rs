@@ -16,6 +16,7 @@ use crate::cluster::ClusterRoom;
 use crate::engine::Core;
 use crate::process::Surroundings;
 use crate::project::Project;
+use crate::terminal::TerminalRoom;
 
 /// Cheap to clone; all clones share the same rooms.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Kit {
     /// What an assistant may read, as tools.
     pub tools: Tools,
     pub settings: Settings,
+    /// Where one that answers in a terminal only is started.
+    pub terminals: TerminalRoom,
     /// Where programs and their variables are looked for.
     pub around: Surroundings,
     /// Slipway's own program, for assistants that start `slipway mcp`.

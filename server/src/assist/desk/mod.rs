@@ -22,7 +22,8 @@ use std::time::Duration;
 
 use app::model::{
     AssistantId, AssistantSetting, AssistantView, ContextPack, Desk, DeskFrame, Destination,
-    Failure, Finding, Outgoing, PackPart, PromptIdea, Question, Turn, TurnId, TurnOutcome,
+    Failure, Finding, Outgoing, PackPart, PromptIdea, Question, TerminalId, TerminalSize, Turn,
+    TurnId, TurnOutcome,
 };
 use app::ports::Assistants;
 use async_trait::async_trait;
@@ -347,6 +348,27 @@ impl Assistants for DeskRoom {
             .tasks
             .spawn(async move { room.answer(turn, assistant, asked).await });
         Ok(turn)
+    }
+
+    async fn open_terminal(
+        &self,
+        question: Question,
+        seen: String,
+        size: TerminalSize,
+    ) -> Result<TerminalId, Failure> {
+        let id = question.assistant;
+        if id != AssistantId::Gordon {
+            return Err(words::no_terminal(id).into());
+        }
+        let shown = &self.inner.shown;
+        let outgoing = shown.take(id, &seen).ok_or_else(|| words::not_seen(id))?;
+        let opened = gordon::open(&self.inner.kit, &outgoing.text, size).await;
+        match &opened {
+            Ok(_) => shown.let_go(id, &outgoing.destination),
+            // It was seen, and did not go out.
+            Err(_) => shown.remember(id, &outgoing),
+        }
+        opened
     }
 
     async fn stop(&self, turn: TurnId) -> Result<(), Failure> {

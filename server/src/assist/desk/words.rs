@@ -16,6 +16,16 @@ pub fn cannot_be_asked(id: AssistantId) -> Finding {
     ))
 }
 
+pub fn no_terminal(id: AssistantId) -> Finding {
+    Finding::new(
+        "ASSISTANT_HAS_NO_TERMINAL",
+        format!("{} does not answer in a terminal", id.title()),
+        "Only Gordon does; the others are asked, and answer here. Nothing was started.",
+    )
+    .attention()
+    .next(NextAction::advice("Ask it"))
+}
+
 pub fn no_key(id: AssistantId, variable: &str) -> Finding {
     Finding::new(
         "ASSISTANT_KEY_MISSING",

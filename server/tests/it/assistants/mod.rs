@@ -20,6 +20,7 @@ use server::assist::desk::{DeskRoom, Kit, Settings};
 use server::assist::tools::Tools;
 use server::process::Surroundings;
 use server::project::Project;
+use server::terminal::TerminalRoom;
 use tokio::time::timeout;
 
 use super::deploy_world::{World, succeeded};
@@ -67,12 +68,13 @@ impl Office {
         );
         let desk = DeskRoom::new(Kit {
             core: world.core.clone(),
-            project,
+            project: project.clone(),
             cluster: world.cluster.clone(),
             assist: assist.clone(),
             approvals: approvals.clone(),
             tools: tools.clone(),
             settings: Settings::new(world.core.journal.clone(), world.core.redactor.clone()),
+            terminals: TerminalRoom::new(world.core.clone(), project, world.cluster.clone()),
             around: Surroundings::with(vec![("OPENAI_API_KEY".into(), "".into())]),
             slipway: env!("CARGO_BIN_EXE_slipway").into(),
         });

@@ -158,6 +158,7 @@ const HARMLESS: &[&str] = &[
     "/api/assistants/configure",
     "/api/assistants/desk",
     "/api/assistants/forget",
+    "/api/assistants/open-terminal",
     "/api/assistants/pack",
     "/api/assistants/preview",
     "/api/assistants/remove-prompt",
