@@ -244,7 +244,7 @@ fn terminal(text: RwSignal<String>, whole: Signal<String>) -> impl IntoView {
         <div class="desk-terminal">
             <p>"Or run it in a terminal of yours, in the project's folder:"</p>
             {move || view! { <CommandBlock command=command() /> }}
-            <CopyButton what="the text with what goes along" idle="Copy the whole text" text=move |()| whole.get_untracked() />
+            <CopyButton what="the whole text with what goes along" idle="Copy the whole text" text=move |()| whole.get_untracked() />
         </div>
     }
     .into_any()

@@ -7,9 +7,8 @@ use crate::model::TerminalSize;
 
 /// As many characters of one width.
 pub const RULER: &str = "MMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMMM";
-/// On either side of the rows, in CSS pixels, as the style has it; and room for a scroll bar.
+/// On either side of the rows, in CSS pixels, as the style has it.
 const PADDING: f64 = 12.0;
-const SCROLL_BAR: f64 = 12.0;
 
 /// The elements that are measured; copy it freely.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +33,8 @@ impl Measure {
         };
         let rect = ruler.get_bounding_client_rect();
         let column = rect.width() / RULER.len() as f64;
-        let width = f64::from(pane.offset_width()) - 2.0 * PADDING - SCROLL_BAR;
+        // Without the scroll bar, for which there is always room.
+        let width = f64::from(pane.client_width()) - 2.0 * PADDING;
         let height = f64::from(pane.client_height()) - 2.0 * PADDING;
         fitting(width / column, height / rect.height())
     }
