@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use app::model::{ContainerRow, ContainerState, LogQuery, Namespace, PanelState, ProbeVerdict};
+use futures::StreamExt as _;
 use kube::Client;
 use tokio::sync::Notify;
 
@@ -17,6 +18,7 @@ const LINES: u32 = 12;
 const TRIES: u32 = 3;
 const DEADLINE: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+const AT_A_TIME: usize = 6;
 
 /// Fetched logs; clones share them.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct CrashLogs {
 
 #[derive(Debug, Default)]
 struct Fetched {
+    /// Somebody fetches: what is not here yet will be.
+    begun: bool,
     tails: Arc<LogTails>,
     /// At how many restarts of the container its log was asked for, and how often.
     asked: BTreeMap<(String, String), (u32, u32)>,
@@ -51,8 +55,10 @@ impl CrashLogs {
         }
     }
 
-    pub fn read(&self) -> Arc<LogTails> {
-        Arc::clone(&self.lock().tails)
+    /// What was fetched; none while nobody fetches.
+    pub fn read(&self) -> Option<Arc<LogTails>> {
+        let fetched = self.lock();
+        fetched.begun.then(|| Arc::clone(&fetched.tails))
     }
 
     pub fn forget(&self) {
@@ -72,21 +78,25 @@ impl CrashLogs {
         look: &Notify,
     ) {
         let mut changed = hub.changed();
+        self.lock().begun = true;
         loop {
             changed.mark_unchanged();
-            for wanted in self.wanted(hub) {
-                let query = LogQuery {
-                    pod: wanted.pod.clone(),
-                    container: wanted.container.clone(),
-                    previous: wanted.previous,
-                    tail: LINES,
-                };
-                let reading = last_lines(client, namespace.as_str(), &query, &self.redactor);
-                let lines = tokio::time::timeout(DEADLINE, reading).await;
-                if self.keep(&wanted, lines.unwrap_or_default()) {
-                    look.notify_one();
-                }
-            }
+            let wanted = futures::stream::iter(self.wanted(hub));
+            wanted
+                .for_each_concurrent(AT_A_TIME, |wanted| async move {
+                    let query = LogQuery {
+                        pod: wanted.pod.clone(),
+                        container: wanted.container.clone(),
+                        previous: wanted.previous,
+                        tail: LINES,
+                    };
+                    let reading = last_lines(client, namespace.as_str(), &query, &self.redactor);
+                    let lines = tokio::time::timeout(DEADLINE, reading).await;
+                    if self.keep(&wanted, lines.unwrap_or_default()) {
+                        look.notify_one();
+                    }
+                })
+                .await;
             if changed.changed().await.is_err() {
                 return;
             }
@@ -124,7 +134,9 @@ impl CrashLogs {
         // An empty answer says less than what was fetched before.
         let tries = if lines.is_empty() { before + 1 } else { TRIES };
         fetched.asked.insert(wanted.key(), (wanted.restarts, tries));
-        if lines.is_empty() {
+        // At last nothing is known, too: it printed nothing.
+        let says_nothing = tries == TRIES && !fetched.tails.contains_key(&wanted.key());
+        if lines.is_empty() && !says_nothing {
             return false;
         }
         let mut tails = LogTails::clone(&fetched.tails);
@@ -206,7 +218,16 @@ mod tests {
             logs.keep(&wanted(2), vec![]);
         }
         assert!(!pending(&logs, &wanted(2)));
-        assert_eq!(logs.read()[&wanted(2).key()], ["panic"]);
+        assert_eq!(logs.lock().tails[&wanted(2).key()], ["panic"]);
+    }
+
+    #[test]
+    fn that_a_container_printed_nothing_is_known_after_the_last_try_and_told_once() {
+        let logs = CrashLogs::new(Redactor::default());
+        let told: Vec<bool> = (0..=TRIES).map(|_| logs.keep(&wanted(1), vec![])).collect();
+        assert_eq!(told, [false, false, true, false]);
+        assert!(logs.lock().tails[&wanted(1).key()].is_empty());
+        assert!(logs.read().is_none(), "nobody fetches");
     }
 
     #[test]
@@ -214,6 +235,6 @@ mod tests {
         let logs = CrashLogs::new(Redactor::default());
         logs.keep(&wanted(1), vec!["panic".into()]);
         assert!(logs.wanted(&Hub::new()).is_empty());
-        assert!(logs.read().is_empty());
+        assert!(logs.lock().tails.is_empty());
     }
 }

@@ -17,7 +17,8 @@ pub type LogTails = BTreeMap<(String, String), Vec<String>>;
 pub struct Facts<'a> {
     pub state: &'a PanelState,
     pub cluster: &'a ClusterFacts,
-    pub logs: &'a LogTails,
+    /// None where nobody reads them.
+    pub logs: Option<&'a LogTails>,
     pub now: UnixMillis,
 }
 
@@ -53,7 +54,14 @@ impl<'a> Facts<'a> {
     /// The last lines of a container that ended, or fails; empty where none were fetched.
     pub fn log_of(&self, pod: &PodRow, container: &ContainerRow) -> &'a [String] {
         let key = (pod.uid.clone(), container.name.clone());
-        self.logs.get(&key).map_or(&[], Vec::as_slice)
+        let lines = self.logs.and_then(|logs| logs.get(&key));
+        lines.map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether its log is still being read: what it tells is not known yet.
+    pub fn awaits_log(&self, pod: &PodRow, container: &ContainerRow) -> bool {
+        let key = (pod.uid.clone(), container.name.clone());
+        self.logs.is_some_and(|logs| !logs.contains_key(&key))
     }
 
     /// The newest answer to our own request of a probe.

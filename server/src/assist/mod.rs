@@ -43,7 +43,7 @@ pub fn diagnose_state(state: &PanelState, now: UnixMillis) -> Vec<Finding> {
     diagnose(&Facts {
         state,
         cluster: &ClusterFacts::default(),
-        logs: &LogTails::new(),
+        logs: None,
         now,
     })
 }
@@ -193,7 +193,7 @@ impl Inner {
         // The era first: the facts are emptied before it moves on.
         let era = self.era.load(Ordering::Acquire);
         let (cluster_facts, logs) = (self.cluster_facts.read(), self.logs.read());
-        let (nothing, no_logs) = (ClusterFacts::default(), LogTails::new());
+        let nothing = ClusterFacts::default();
         let ((mut findings, mut reasons), voice) = self.core.hub.read_to_tell(|state| {
             let seen = state.cluster.as_ref().map_or(0, |cluster| cluster.era);
             // Just after a choice the facts may still be the old cluster's.
@@ -201,7 +201,7 @@ impl Inner {
             let facts = Facts {
                 state,
                 cluster: if ours { &cluster_facts } else { &nothing },
-                logs: if ours { &logs } else { &no_logs },
+                logs: logs.as_deref().filter(|_| ours),
                 now: clock::now(),
             };
             (diagnose(&facts), why::reasons(&facts))

@@ -201,6 +201,12 @@ pub fn crashed(facts: &Facts<'_>) -> Vec<Finding> {
             if was_killed_by_probe(container) {
                 return None;
             }
+            // Its last words may name a deeper cause.
+            let is_plain = start_failure(&end.message).is_some()
+                || start_failure(waiting_for(container)).is_some();
+            if end.exit_code != 0 && !is_plain && facts.awaits_log(pod, container) {
+                return None;
+            }
             let log = facts.log_of(pod, container);
             let name = capitalized(component);
             let cause = cause(
@@ -228,6 +234,14 @@ pub fn crashed(facts: &Facts<'_>) -> Vec<Finding> {
             })
         })
         .collect()
+}
+
+/// The message of a container that waits.
+fn waiting_for(container: &ContainerRow) -> &str {
+    match &container.state {
+        ContainerState::Waiting { message, .. } => message,
+        _ => "",
+    }
 }
 
 fn read_log() -> NextAction {
@@ -260,10 +274,7 @@ fn cause(
     if container.restarts > 0 {
         how.push_str(&format!(" and was restarted {}", times(container.restarts)));
     }
-    let waiting = match &container.state {
-        ContainerState::Waiting { message, .. } => message.as_str(),
-        _ => "",
-    };
+    let waiting = waiting_for(container);
     let told = told_by(log);
     if is_init {
         let told = told.map_or_else(String::new, |told| format!(" {}", told.sentence()));

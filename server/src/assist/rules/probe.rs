@@ -104,7 +104,7 @@ pub fn failing(facts: &Facts<'_>) -> Vec<Finding> {
             Some((kind, probe, message))
         });
         if let Some((kind, probe, message)) = worst {
-            findings.push(describe(
+            findings.extend(describe(
                 facts, component, pod, container, kind, probe, message,
             ));
         }
@@ -147,7 +147,7 @@ fn describe(
     kind: ProbeKind,
     probe: &ProbeLive,
     message: &str,
-) -> Finding {
+) -> Option<Finding> {
     let name = capitalized(component);
     let what = match kind {
         ProbeKind::Startup => format!("{name} does not come up"),
@@ -164,6 +164,10 @@ fn describe(
     });
     let log = facts.log_of(pod, container);
     let cause = cause(message, &probe.target, view.map(|view| view.port), path);
+    // Its log may name a deeper cause; of one that counts as ready nobody reads it.
+    if cause.asks_log && !container.ready && facts.awaits_log(pod, container) {
+        return None;
+    }
     let failed = format!(
         "Its {} probe ({}) fails: {}.",
         kind.title().to_lowercase(),
@@ -204,7 +208,7 @@ fn describe(
     if container.ready {
         finding = finding.attention();
     }
-    finding
+    Some(finding)
 }
 
 /// What a probe's message gives away.

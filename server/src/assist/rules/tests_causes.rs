@@ -54,6 +54,22 @@ fn what_the_last_lines_tell_is_the_finding() {
 }
 
 #[test]
+fn nothing_is_said_of_an_end_before_its_last_words_are_read() {
+    let mut world = World::healthy();
+    world.crashes(termination(1, "Error"), &["AUTH_SECRET must be set"]);
+    // Somebody reads logs, and has not come to this one yet.
+    let words = world.logs.remove(&("u1".into(), "backend".into()));
+    world.logs.insert(("u2".into(), "other".into()), vec![]);
+    assert!(world.codes().is_empty());
+    world
+        .logs
+        .insert(("u1".into(), "backend".into()), words.expect("they are"));
+    world.only("SETTING_MISSING");
+    world.logs.insert(("u1".into(), "backend".into()), vec![]);
+    world.only("CRASH_LOOP");
+}
+
+#[test]
 fn programs_that_cannot_be_started_are_told_apart() {
     let not_started = |message: &str| Termination {
         message: message.into(),

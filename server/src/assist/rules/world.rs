@@ -207,7 +207,8 @@ impl World {
         diagnose(&Facts {
             state: &self.state,
             cluster: &self.cluster,
-            logs: &self.logs,
+            // Without a line nobody reads logs.
+            logs: (!self.logs.is_empty()).then_some(&self.logs),
             now: NOW,
         })
     }
