@@ -627,9 +627,15 @@ pub fn deployment(name: &str, image: &str) -> Value {
         "no-service" => json!([{"name": "OWN_URL", "value": "http://no-service/api"}]),
         _ => json!([]),
     };
+    // A node takes 110 pods: where many are broken at once, the old one goes before the new one comes.
+    let strategy = match name {
+        "app" | "crowd" => json!({"type": "RollingUpdate"}),
+        _ => json!({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}),
+    };
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
-        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": {
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": name}},
+            "strategy": strategy, "template": {
             "metadata": {"labels": {"app": name}},
             "spec": {"terminationGracePeriodSeconds": 1, "containers": [{
                 "name": "app", "image": image, "imagePullPolicy": "Never", "env": env,

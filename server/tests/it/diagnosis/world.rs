@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use app::model::{
-    ClusterChoice, ComponentName, Finding, GoingRuns, PanelState, PlanChoices, Rebuild, SecretInput,
+    ClusterChoice, ComponentName, Finding, GoingRuns, PanelState, PlanChoices, PodRow, Rebuild,
+    Rollout, SecretInput,
 };
 use app::ports::{Deploys, Images, Secrets, Setup};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -202,12 +203,13 @@ impl World {
         text
     }
 
-    /// Waits until nothing is shown or about to be; what was seen before is forgotten.
+    /// Waits until every component runs as it should and nothing is shown or about to be; what was
+    /// seen before is forgotten.
     pub async fn well(&self, what: &str) {
         let started = tokio::time::Instant::now();
         loop {
             let (shown, coming) = (self.shown(), self.panel.assist.diagnose_now());
-            if shown.is_empty() && coming.is_empty() {
+            if shown.is_empty() && coming.is_empty() && self.is_settled() {
                 break;
             }
             assert!(
@@ -218,6 +220,15 @@ impl World {
         }
         println!("{what}: well after {:?}", started.elapsed());
         self.seen.lock().expect("not poisoned").clear();
+    }
+
+    fn is_settled(&self) -> bool {
+        self.panel.core.hub.read(|state| {
+            self.names.iter().all(|name| {
+                let live = state.components.get(&component(name));
+                live.is_some_and(|live| live.rollout == Rollout::Complete && live.ready == 1)
+            })
+        })
     }
 
     pub async fn until(&self, what: &str, wanted: impl Fn(&PanelState) -> bool) {
@@ -281,6 +292,7 @@ impl World {
     }
 
     pub async fn fault(&self, case: &Case) {
+        self.room().await;
         let mut object = deployment(case.name, &self.image);
         match &case.fault {
             Fault::Deployment(change) => {
@@ -320,6 +332,7 @@ impl World {
     }
 
     pub async fn heal(&self, case: &Case) {
+        self.room().await;
         let mut object = deployment(case.name, &self.image);
         (case.healed)(&mut object);
         self.apply::<Deployment>(case.name, &object).await;
@@ -336,6 +349,15 @@ impl World {
                     .expect("deleted");
             }
         }
+    }
+
+    /// A node takes 110 pods, and those that are ending count until they are gone.
+    async fn room(&self) {
+        self.until("there is room for another pod", |state| {
+            let elsewhere = |pod: &PodRow| pod.node.as_deref() == Some(GHOST);
+            state.pods.values().filter(|pod| !elsewhere(pod)).count() < 95
+        })
+        .await;
     }
 
     async fn delete<K>(&self, name: &str)
