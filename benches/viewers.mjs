@@ -2,13 +2,13 @@
 // Many people looking: how far behind the last of them is while pods change, and what one costs the
 // server in memory.
 //
-//   node benches/viewers.mjs [VIEWERS]         60 unless told; a server takes 64
+//   node benches/viewers.mjs [VIEWERS]         500 unless told; a server takes 1,024
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { build, folder, percentile, practice, serve, stillPod, table, until, usage } from './lib/slipway.mjs'
 
-const viewers = Number(process.argv[2] ?? 60)
+const viewers = Number(process.argv[2] ?? 500)
 const rate = 50
 const seconds = 20
 const pods = '/api/v1/namespaces/seen/pods'

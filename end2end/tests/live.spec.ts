@@ -81,3 +81,14 @@ test('any moment of the timeline can be read by keyboard', async ({ deployed, op
   await expect(page.getByRole('region', { name: 'At that moment' })).toContainText('backend, readiness')
   await expectAccessible(page)
 })
+
+test('what every container uses is measured and drawn against what it asks for', async ({ deployed, open }) => {
+  const page = await open(deployed.slipway.link('/live'))
+  const live = new LivePage(page)
+  const backend = live.usage('backend').first()
+  // Measured every five seconds, and asked for every fifteen.
+  await expect(backend).toContainText(/CPU\d+m/, { timeout: 60_000 })
+  await expect(live.usage('backend').last()).toContainText(/Memory\d+Mi(asks for|limit|no request)/)
+  await expect(live.usage('frontend')).toHaveCount(2)
+  await expectAccessible(page)
+})

@@ -12,6 +12,8 @@ export class LivePage extends StepPage {
   readonly probes = (container: string) => this.page.getByRole('list', { name: `Probes of ${container}` })
   readonly probe = (container: string, kind: 'Startup' | 'Liveness' | 'Readiness') =>
     this.probes(container).getByRole('listitem').filter({ hasText: kind })
+  /** What a container uses: CPU and memory. */
+  readonly usage = (container: string) => this.page.getByRole('list', { name: `Usage of ${container}` }).getByRole('listitem')
   readonly openLink = (component: string) => this.component(component).getByRole('link', { name: `Open ${component}` })
   readonly log = () => this.page.getByRole('log', { name: 'Container log' })
   readonly logsOf = () => this.page.getByRole('combobox', { name: 'Logs of' })

@@ -57,11 +57,10 @@ async fn ask(client: &Client, kind: &ClusterKind, namespace: &str) -> Measured {
 }
 
 fn absent(kind: &ClusterKind, error: &KubeError) -> Measured {
-    let why = match (error.code(), kind) {
-        (Some(404), ClusterKind::Practice) => "the practice cluster does not measure them",
-        (Some(404), _) => "metrics-server has to be installed in this cluster to measure them",
-        (Some(503), _) => "metrics-server does not answer yet",
-        (Some(401 | 403), _) => "you may not read metrics.k8s.io in this namespace",
+    let why = match error.code() {
+        Some(404) => "metrics-server has to be installed in this cluster to measure them",
+        Some(503) => "metrics-server does not answer yet",
+        Some(401 | 403) => "you may not read metrics.k8s.io in this namespace",
         _ => return Measured::Silent,
     };
     let enable = match (kind, error.code()) {
