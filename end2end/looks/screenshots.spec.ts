@@ -70,6 +70,19 @@ test('a folder to adopt', async ({ browser, scratch, start }) => {
   await take(browser, 'adopt', slipway.link('/adopt'), 'adopt', ready)
 })
 
+test('a replay', async ({ browser, start }) => {
+  rmSync(join(FOLDER, 'replay'), { recursive: true, force: true })
+  const slipway = await start()
+  const panel = new Panel(slipway.url.origin, slipway.token)
+  await panel.walk()
+  await panel.until('the walk is kept', ({ recording }) => recording !== null)
+  for (const scene of ['walk', 'rollout', 'health']) {
+    await take(browser, 'replay', slipway.link(`/demo?replay&scene=${scene}`), scene, async (page) => {
+      await expect(page.getByRole('note').filter({ hasText: 'Not what is now' })).toBeVisible()
+    })
+  }
+})
+
 test('healthy', async ({ browser, openai, open, scratch, start }) => {
   rmSync(join(FOLDER, 'healthy'), { recursive: true, force: true })
   // As the project stands in the README, port and all.
