@@ -25,7 +25,7 @@ use server::project::Project;
 use tempfile::TempDir;
 
 use super::cases::{Case, Fault, GHOST, deployment, service, with_missing_account};
-use crate::deploy_world::succeeded;
+use crate::deploy_world::{finding, succeeded};
 
 /// Longer than a problem has to last until it is shown.
 const LASTS: Duration = Duration::from_secs(6);
@@ -103,13 +103,7 @@ impl World {
         let keys: Vec<&str> = keys.map(|(key, _)| *key).collect();
         world.set_secrets(&keys).await;
         // Only a ConfigMap and a CronJob come by a deploy; the components are the test's own.
-        let plan = world.panel.deploys.plan(PlanChoices::default()).await;
-        let run = world
-            .panel
-            .deploys
-            .deploy(plan.expect("a plan").hash, true)
-            .await;
-        succeeded(world.panel.core.runs.wait(run.expect("a run")).await);
+        world.deploy().await;
         let things = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "things"},
             "data": {"garbage": "\u{1}not a program", "a": "b"}});
         world.apply::<ConfigMap>("things", &things).await;
@@ -132,6 +126,22 @@ impl World {
         world.watch();
         world.well("nothing is broken yet").await;
         world
+    }
+
+    async fn deploy(&self) {
+        let deploys = &self.panel.deploys;
+        let going = async {
+            loop {
+                let plan = deploys.plan(PlanChoices::default()).await.expect("a plan");
+                match deploys.deploy(plan.hash, true).await {
+                    Ok(run) => return run,
+                    // News of the secrets came in between.
+                    Err(failure) => assert_eq!(finding(failure).code, "PLAN_OUTDATED"),
+                }
+            }
+        };
+        let run = tokio::time::timeout(PATIENCE, going).await.expect("a run");
+        succeeded(self.panel.core.runs.wait(run).await);
     }
 
     /// Collects every finding that is ever shown.
