@@ -176,11 +176,13 @@ pub fn type_of(kind: &Kind) -> Type {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::kinds::KINDS;
+    use crate::api::kinds::{KINDS, Serving};
 
     #[test]
     fn every_served_kind_has_a_struct_with_metadata() {
-        for kind in KINDS {
+        // Nobody writes what is measured.
+        let written = |kind: &&Kind| kind.serving != Serving::Measured;
+        for kind in KINDS.iter().filter(written) {
             let found =
                 get(&name_of(kind)).unwrap_or_else(|| panic!("{} is missing", name_of(kind)));
             assert!(found.field("metadata").is_some(), "{}", kind.kind);
