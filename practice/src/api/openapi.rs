@@ -91,9 +91,11 @@ pub fn document(
     let mut schemas = Schemas::default();
     let mut paths = Map::new();
     for kind in &served {
-        match kind.custom {
-            Some(_) => schemas.add("meta.v1.ObjectMeta"),
-            None => schemas.add(&schema::name_of(kind)),
+        match (kind.custom, kind.serving) {
+            (Some(_), _) => schemas.add("meta.v1.ObjectMeta"),
+            // metrics-server describes its own kinds, and nobody writes them.
+            (None, Serving::Measured) => {}
+            (None, _) => schemas.add(&schema::name_of(kind)),
         }
         add_paths(kind, &mut paths);
     }
@@ -262,7 +264,6 @@ fn add_paths(kind: &Kind, paths: &mut Map<String, Value>) {
             paths.insert(base, json!({"post": post}));
             return;
         }
-        // metrics-server describes its own kinds, and nobody writes them.
         Serving::Measured => return,
     }
     let list: &[&str] = &[
