@@ -221,9 +221,11 @@ mod tests {
     #[test]
     fn a_helm_on_this_machine_is_found_by_its_command_line() {
         use std::os::unix::process::CommandExt;
+        // A name of its own: tests with real releases run beside this one.
+        let release = "found-by-its-command-line";
         let mut child = std::process::Command::new("sh")
             .arg0("helm")
-            .args(["-c", "sleep 60; true", "upgrade", "web"])
+            .args(["-c", "sleep 60; true", "upgrade", release])
             .spawn()
             .expect("started");
         let pid = child.id();
@@ -232,7 +234,7 @@ mod tests {
         let is_found = || {
             proc_lines()
                 .iter()
-                .any(|(found, args)| *found == pid && works_on(args, "web", "shop"))
+                .any(|(found, args)| *found == pid && works_on(args, release, "shop"))
         };
         while !is_found() && std::time::Instant::now() < give_up {
             std::thread::yield_now();
