@@ -168,8 +168,9 @@ mod tests {
 
     use super::*;
 
-    async fn until_said(screen: &mut Screen, words: &str) -> String {
-        let mut said = String::new();
+    /// Reads on until the words were said. What was said before counts: two lines may come in one
+    /// piece, and the terminal end right after them.
+    async fn until_said(screen: &mut Screen, said: &mut String, words: &str) {
         let reading = async {
             let mut buffer = [0; 512];
             while !said.contains(words) {
@@ -180,7 +181,6 @@ mod tests {
         };
         let heard = timeout(Duration::from_secs(20), reading).await;
         assert!(heard.is_ok(), "{words:?} was not said");
-        said
     }
 
     #[tokio::test]
@@ -188,13 +188,13 @@ mod tests {
         let script = "tty; stty size; read word; echo \"got-$word\"; stty size; exit 3";
         let spec = CommandSpec::new("sh").args(["-c", script]);
         let program = in_terminal(&spec, (77, 21)).await.expect("it starts");
-        let mut screen = program.screen();
-        let said = until_said(&mut screen, "21 77").await;
+        let (mut screen, mut said) = (program.screen(), String::new());
+        until_said(&mut screen, &mut said, "21 77").await;
         assert!(said.starts_with("/dev/pts/"), "{said:?}");
         screen.resize((60, 12)).expect("it has a size");
         screen.write_all(b"yes\r").await.expect("it takes keys");
-        until_said(&mut screen, "got-yes").await;
-        until_said(&mut screen, "12 60").await;
+        until_said(&mut screen, &mut said, "got-yes").await;
+        until_said(&mut screen, &mut said, "12 60").await;
         assert_eq!(program.ended().await, Ending::Exited(3));
         let mut rest = Vec::new();
         let over = timeout(Duration::from_secs(20), screen.read_to_end(&mut rest)).await;
@@ -205,8 +205,8 @@ mod tests {
     async fn dropping_it_ends_what_runs_in_it() {
         let spec = CommandSpec::new("sh").args(["-c", "echo pid-$$-; exec sleep 1000"]);
         let program = in_terminal(&spec, (80, 24)).await.expect("it starts");
-        let mut screen = program.screen();
-        let said = until_said(&mut screen, "-\r\n").await;
+        let (mut screen, mut said) = (program.screen(), String::new());
+        until_said(&mut screen, &mut said, "-\r\n").await;
         let pid = said.trim().trim_start_matches("pid-").trim_end_matches('-');
         let place = format!("/proc/{pid}/cwd");
         assert!(std::fs::read_link(&place).is_ok(), "{said:?}");
