@@ -5,6 +5,7 @@ mod assets;
 mod command;
 mod docker;
 mod machine;
+mod peer;
 mod tests;
 mod tools;
 

