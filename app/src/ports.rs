@@ -290,6 +290,10 @@ pub trait Assistants: Send + Sync {
     /// Saves a prompt for this project; one with the same title is replaced.
     async fn save_prompt(&self, idea: PromptIdea) -> Result<(), Failure>;
     async fn remove_prompt(&self, title: String) -> Result<(), Failure>;
+    /// Applies Slipway's own agent for kagent. `shown` is the manifest a person has read.
+    async fn apply_agent(&self, shown: String) -> Result<(), Failure>;
+    /// Removes it again.
+    async fn remove_agent(&self) -> Result<(), Failure>;
 }
 
 #[async_trait]

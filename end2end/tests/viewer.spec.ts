@@ -32,6 +32,8 @@ const FUNCTIONS: Record<string, unknown> = {
   'assistants/forget': {},
   'assistants/save-prompt': { idea: { title: 'a', prompt: 'b' } },
   'assistants/remove-prompt': { title: 'a' },
+  'assistants/apply-agent': { shown: 'a' },
+  'assistants/remove-agent': {},
   'audit/search': { question: { text: '', before: null } },
   'adopt/look': {},
   'adopt/preview': {},

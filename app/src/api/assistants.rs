@@ -71,3 +71,15 @@ pub async fn save_prompt(idea: PromptIdea) -> Result<(), Failure> {
 pub async fn remove_prompt(title: String) -> Result<(), Failure> {
     super::ports()?.assistants.remove_prompt(title).await
 }
+
+/// Applies Slipway's own agent for kagent, which only looks; `shown` is the manifest that was read.
+#[server(prefix = "/api", endpoint = "assistants/apply-agent", input = Json, output = Json, client = PanelClient)]
+pub async fn apply_agent(shown: String) -> Result<(), Failure> {
+    super::ports()?.assistants.apply_agent(shown).await
+}
+
+/// Removes it again.
+#[server(prefix = "/api", endpoint = "assistants/remove-agent", input = Json, output = Json, client = PanelClient)]
+pub async fn remove_agent() -> Result<(), Failure> {
+    super::ports()?.assistants.remove_agent().await
+}

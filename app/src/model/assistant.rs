@@ -99,6 +99,30 @@ pub struct AssistantView {
     pub agents: Vec<AgentView>,
     /// Models it offers, if it can be asked for them.
     pub models: Vec<String>,
+    /// The agent Slipway has for kagent, where there is a kagent to have it.
+    pub own_agent: Option<OwnAgent>,
+}
+
+/// An agent for kagent that only looks. It is shown word by word, applied when a person wants it, and
+/// removed again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnAgent {
+    /// With its namespace: `kagent/slipway-looks`.
+    pub name: String,
+    /// What is applied, as YAML.
+    pub manifest: String,
+    pub standing: OwnAgentStanding,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OwnAgentStanding {
+    /// It is not there.
+    Offered,
+    /// It is there, made by Slipway or by hand from Slipway's file.
+    Applied,
+    /// There is another agent of that name, which Slipway leaves alone.
+    Taken,
 }
 
 /// Whether an assistant can be asked, and if not, what is missing.

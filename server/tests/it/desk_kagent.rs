@@ -2,10 +2,13 @@
 //! pod, reached through the API server's proxy as on any cluster.
 
 use std::fs;
+use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use app::model::{
-    AssistantChoices, AssistantId, AssistantView, Standing, TurnItem, TurnOutcome, Usage,
+    AssistantChoices, AssistantId, AssistantView, OwnAgentStanding, Standing, TurnItem,
+    TurnOutcome, Usage,
 };
 use app::ports::Assistants;
 use k8s_openapi::api::core::v1::Service;
@@ -14,15 +17,23 @@ use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
 
-use super::deploy_world::{Setting, VALUE, World, succeeded, write_project};
+use super::deploy_world::{Setting, VALUE, World, finding, succeeded, write_project};
 use super::desk_world::{DeskWorld, answered, failure, short_patience, tools};
 use super::standin_minikube::{Machine, standin};
+use crate::real_tools;
 
 const ID: AssistantId = AssistantId::Kagent;
 
-/// A deployed project whose only pod is kagent's controller.
+/// A deployed project whose only pod is kagent's controller, with an agent of its own.
 async fn world() -> (World, tempfile::TempDir) {
+    world_with("[\"8000\"]").await
+}
+
+/// Its controller is started with these arguments.
+async fn world_with(args: &str) -> (World, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let project = folder.path().join("project");
     write_project(&project, "t");
@@ -30,7 +41,7 @@ async fn world() -> (World, tempfile::TempDir) {
     let toml = fs::read_to_string(project.join("slipway.toml")).expect("read");
     let toml = toml
         .replace("\"sh\", \"-c\", \"cp /bin/sleep program\"", "\"true\"")
-        .replace("args = [\"3600\"]", "args = [\"8000\"]");
+        .replace("args = [\"3600\"]", &format!("args = {args}"));
     fs::write(project.join("slipway.toml"), toml).expect("written");
     let manifest = project.join("k8s/app.yaml");
     let text = fs::read_to_string(&manifest).expect("read");
@@ -313,6 +324,203 @@ async fn an_answer_that_breaks_off_hangs_or_is_stopped_is_told_and_its_task_ends
     assert_eq!(failure(&turn).code, "KAGENT_NO_SUCH_AGENT");
     desk.end().await;
     drop(folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slipways_own_agent_is_shown_applied_removed_and_never_taken_from_others() {
+    let (world, folder) = world().await;
+    let desk = DeskWorld::around(world, Machine::bare(), &[], short_patience());
+    assert_eq!(desk.view(ID).await.own_agent, None, "there is no kagent");
+    let refused = desk.desk.remove_agent().await;
+    assert_eq!(
+        finding(refused.expect_err("no kagent")).code,
+        "KAGENT_MISSING"
+    );
+    define(&desk.world, "Agent", "agents").await;
+    define(&desk.world, "ModelConfig", "modelconfigs").await;
+    service(&desk.world).await;
+    let writes = tool_server(&["k8s_delete_resource"], &[]);
+    agent(&desk.world, "k8s-agent", writes, "True").await;
+    until_ready(&desk).await;
+    let own = async || desk.view(ID).await.own_agent.expect("it is offered");
+    let offered = own().await;
+    assert_eq!(offered.name, "t/slipway-looks");
+    assert_eq!(offered.standing, OwnAgentStanding::Offered);
+
+    let other = offered
+        .manifest
+        .replace("k8s_get_events", "k8s_delete_resource");
+    let refused = desk.desk.apply_agent(other).await;
+    assert_eq!(
+        finding(refused.expect_err("not what was shown")).code,
+        "KAGENT_AGENT_UNSEEN"
+    );
+    assert_eq!(own().await.standing, OwnAgentStanding::Offered);
+
+    desk.desk
+        .apply_agent(offered.manifest.clone())
+        .await
+        .expect("applied");
+    assert_eq!(own().await.standing, OwnAgentStanding::Applied);
+    let agents: Api<DynamicObject> =
+        Api::namespaced_with(desk.world.client(), "t", &kind("Agent", "agents"));
+    let there = agents.get("slipway-looks").await.expect("there");
+    let managers = there.metadata.managed_fields.iter().flatten();
+    let applied = managers.filter(|entry| entry.operation.as_deref() == Some("Apply"));
+    let by: Vec<_> = applied.map(|entry| entry.manager.as_deref()).collect();
+    assert_eq!(by, [Some("slipway")]);
+    let view = desk.view(ID).await;
+    let listed = view.agents.iter().find(|agent| agent.name == offered.name);
+    assert!(
+        listed.is_some_and(|agent| agent.unasked.is_empty()),
+        "{view:#?}"
+    );
+    // Once its pod runs it goes before those that write unasked.
+    let ready = json!({"status": {"conditions": [
+        {"type": "Accepted", "status": "True"}, {"type": "Ready", "status": "True"}]}});
+    agents
+        .patch_status(
+            "slipway-looks",
+            &PatchParams::default(),
+            &Patch::Merge(ready),
+        )
+        .await
+        .expect("set");
+    assert_eq!(
+        desk.view(ID).await.choices.agent,
+        Some(offered.name.clone())
+    );
+    // Twice is as good as once.
+    desk.desk
+        .apply_agent(offered.manifest.clone())
+        .await
+        .expect("applied again");
+    desk.desk.remove_agent().await.expect("removed");
+    assert_eq!(own().await.standing, OwnAgentStanding::Offered);
+    desk.desk
+        .remove_agent()
+        .await
+        .expect("nothing is left to remove");
+
+    agent(&desk.world, "slipway-looks", json!([]), "True").await;
+    assert_eq!(own().await.standing, OwnAgentStanding::Taken);
+    for refused in [
+        desk.desk.apply_agent(offered.manifest).await,
+        desk.desk.remove_agent().await,
+    ] {
+        assert_eq!(
+            finding(refused.expect_err("not ours")).code,
+            "KAGENT_AGENT_TAKEN"
+        );
+    }
+    assert!(
+        agents
+            .get_opt("slipway-looks")
+            .await
+            .expect("asked")
+            .is_some()
+    );
+    desk.end().await;
+    drop(folder);
+}
+
+/// An agent on the official SDK, as kagent's own are; it ends with this value.
+struct Peer {
+    _process: Child,
+    address: String,
+}
+
+impl Peer {
+    async fn start() -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/a2a/agent.py");
+        let mut process = Command::new(real_tools::a2a_python())
+            // Nothing is left beside the sources.
+            .arg("-B")
+            .arg(script)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(process.stdout.take().expect("stdout")).lines();
+        let port = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await;
+        let port = port.expect("in time").expect("read").expect("a port");
+        Self {
+            _process: process,
+            address: format!("http://127.0.0.1:{port}/"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_on_the_official_sdk_is_understood_refused_and_cancelled() {
+    let peer = Peer::start().await;
+    let (world, folder) = world_with(&format!("[\"8000\", \"{}\"]", peer.address)).await;
+    let desk = DeskWorld::around(world, Machine::bare(), &[], short_patience());
+    define(&desk.world, "Agent", "agents").await;
+    define(&desk.world, "ModelConfig", "modelconfigs").await;
+    service(&desk.world).await;
+    let looks = tool_server(&["k8s_get_resources"], &[]);
+    agent(&desk.world, "k8s-agent", looks, "True").await;
+    until_ready(&desk).await;
+
+    let turn = desk.ask(ID, "look at the logs").await;
+    answered(&turn);
+    assert_eq!(turn.said(), "The pod has no route.", "{turn:#?}");
+    assert!(
+        matches!(&tools(&turn)[..], [(arguments, answer, false)] if arguments.contains("web-0") && answer == "no route to host"),
+        "{turn:#?}"
+    );
+    assert_eq!(
+        turn.usage,
+        Some(Usage {
+            input: 120,
+            output: 7
+        })
+    );
+    // The SDK goes on with the very task that was paused, and hears every call refused by name.
+    let turn = desk.ask(ID, "delete it all").await;
+    answered(&turn);
+    assert_eq!(
+        turn.said(),
+        "Decided fc1: reject, fc2: reject.",
+        "{turn:#?}"
+    );
+    let cards = desk.cards();
+    assert!(
+        cards
+            .last()
+            .is_some_and(|card| card.line.contains("delete configmap/extra")),
+        "{cards:#?}"
+    );
+    let turn = desk.ask(ID, "fail").await;
+    let finding = failure(&turn);
+    assert_eq!(finding.code, "KAGENT_FAILED");
+    assert!(finding.evidence[0].text.contains("invalid api key"));
+
+    let id = desk.begin(ID, "hang").await;
+    desk.until("it has begun", |turn| turn.id == id && turn.said() == "Hm.")
+        .await;
+    desk.desk.stop(id).await.expect("stopped");
+    desk.until("it is stopped", |turn| {
+        turn.id == id && turn.ending.is_some()
+    })
+    .await;
+    let turn = desk.ask(ID, "hang").await;
+    assert_eq!(failure(&turn).code, "KAGENT_STUCK");
+    let cancelled = async {
+        loop {
+            let turn = desk.ask(ID, "how many are cancelled?").await;
+            answered(&turn);
+            if turn.said() == "2 cancelled" {
+                return;
+            }
+        }
+    };
+    let cancelled = tokio::time::timeout(Duration::from_secs(60), cancelled).await;
+    cancelled.expect("both are cancelled");
+    desk.end().await;
+    drop((peer, folder));
 }
 
 /// The Service needs a moment until it has endpoints.

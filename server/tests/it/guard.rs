@@ -142,6 +142,14 @@ impl Assistants for Counting {
         self.called();
         Ok(())
     }
+    async fn apply_agent(&self, _: String) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
+    async fn remove_agent(&self) -> Result<(), Failure> {
+        self.called();
+        Ok(())
+    }
 }
 #[async_trait]
 impl Terminals for Counting {

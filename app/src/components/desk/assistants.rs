@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::own_agent::OwnAgentOffer;
 use super::setting::SettingForm;
 use super::standing_word;
 use crate::components::FindingCard;
@@ -92,6 +93,7 @@ fn About(one: AssistantView, changed: Callback<()>) -> impl IntoView {
             {one.notes.iter().map(|note| view! { <p class="card-hint">{note.clone()}</p> }).collect_view()}
             {missing.map(|finding| view! { <FindingCard finding /> })}
             {(!one.agents.is_empty()).then(|| agents(&one.agents))}
+            {one.own_agent.clone().map(|agent| view! { <OwnAgentOffer agent changed /> })}
             {has_setting
                 .then(|| {
                     view! {

@@ -2,6 +2,7 @@
 
 mod assistants;
 mod outgoing;
+mod own_agent;
 mod question;
 mod setting;
 mod turn;

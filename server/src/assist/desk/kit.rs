@@ -71,6 +71,7 @@ fn plain(id: AssistantId, standing: Standing) -> AssistantView {
         notes: Vec::new(),
         agents: Vec::new(),
         models: Vec::new(),
+        own_agent: None,
     }
 }
 

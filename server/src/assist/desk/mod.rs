@@ -272,6 +272,14 @@ impl Assistants for DeskRoom {
         })
     }
 
+    async fn apply_agent(&self, shown: String) -> Result<(), Failure> {
+        kagent::apply_agent(&self.inner.kit, &shown).await
+    }
+
+    async fn remove_agent(&self) -> Result<(), Failure> {
+        kagent::remove_agent(&self.inner.kit).await
+    }
+
     async fn configure(&self, setting: AssistantSetting) -> Result<(), Failure> {
         let id = setting.assistant;
         self.assistant(id)?;

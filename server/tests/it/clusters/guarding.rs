@@ -142,6 +142,7 @@ fn changing() -> BTreeMap<&'static str, Value> {
         ),
         ("/api/approvals/undo", json!({"id": "any"})),
         ("/api/handovers/go", json!({"to": "helm", "hash": "any"})),
+        ("/api/assistants/apply-agent", json!({"shown": "any"})),
     ])
 }
 

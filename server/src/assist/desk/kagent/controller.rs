@@ -80,6 +80,10 @@ impl Controller {
         }))
     }
 
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     fn path(&self, rest: &str) -> String {
         format!(
             "/api/v1/namespaces/{}/services/{SERVICE}:{PORT}/proxy/{rest}",

@@ -3,6 +3,7 @@
 
 mod controller;
 mod converse;
+mod own_agent;
 mod words;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use kube::api::DynamicObject;
 
 use self::controller::Controller;
+pub use self::own_agent::{apply as apply_agent, remove as remove_agent};
 use super::{Asked, Assistant, Kit, Patience, Teller, with_earlier};
 use crate::adapters::kagent::agents;
 use crate::adapters::kube::client::KubeError;
@@ -22,9 +24,6 @@ use crate::adapters::kube::client::KubeError;
 const ID: AssistantId = AssistantId::Kagent;
 /// Kagent's word for models that run where somebody put them, which may be here or not.
 const OWN_MODEL: &str = "Ollama";
-
-/// For whoever has no agent that only looks.
-const OFFER: &str = "docs/kagent-agent.yaml in Slipway's sources is an agent that only looks; apply it and choose it here.";
 
 #[derive(Debug)]
 pub struct Kagent {
@@ -200,7 +199,6 @@ impl Assistant for Kagent {
                 view.destination = self.goes_to(agent).await;
                 if let Some(warning) = warning(&chosen) {
                     view.notes.push(warning);
-                    view.notes.push(OFFER.to_owned());
                 }
                 view.choices.agent = Some(chosen.name);
                 view
@@ -209,6 +207,7 @@ impl Assistant for Kagent {
         view.version = version;
         view.fields = BTreeSet::from([ChoiceField::Agent]);
         view.agents = found.agents.iter().map(agents::view).collect();
+        view.own_agent = Some(own_agent::view(&found.agents, found.controller.namespace()));
         view.notes.push(
             "Anybody who reaches its controller can ask its agents: it has no password of its own."
                 .to_owned(),

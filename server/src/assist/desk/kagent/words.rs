@@ -201,3 +201,38 @@ pub fn too_many_pauses(most: usize) -> Finding {
     )
     .next(NextAction::advice("Decide about the cards that are there"))
 }
+
+pub fn agent_not_shown(name: &str) -> Finding {
+    Finding::new(
+        "KAGENT_AGENT_UNSEEN",
+        "Nothing was applied",
+        format!("The agent {name} is not what was shown: kagent has moved since."),
+    )
+    .attention()
+    .next(NextAction::advice("Look at it again, then apply it"))
+}
+
+pub fn agent_taken(name: &str) -> Finding {
+    Finding::new(
+        "KAGENT_AGENT_TAKEN",
+        format!("There is another agent {name}"),
+        "It does not carry Slipway's mark (app.kubernetes.io/managed-by: slipway), so Slipway leaves it alone.",
+    )
+    .attention()
+    .next(NextAction::Command {
+        command: "kubectl get agents.kagent.dev --all-namespaces --show-labels".to_owned(),
+        why: "Shows whose it is; remove or rename it to have Slipway's".to_owned(),
+    })
+}
+
+pub fn agent_refused(name: &str, why: &str) -> Finding {
+    Finding::new(
+        "KAGENT_AGENT_REFUSED",
+        format!("The cluster did not take the change of the agent {name}"),
+        "The API server's words are below; often it is a right that is missing, or fields that somebody else keeps.",
+    )
+    .next(NextAction::advice(
+        "Ask for the right to change agents.kagent.dev in that namespace, or apply docs/kagent-agent.yaml by hand",
+    ))
+    .evidence("API server", why)
+}
