@@ -26,7 +26,7 @@ use self::walk_scene::{WalkScene, WalkStrip};
 use super::live::component_names;
 use crate::components::Mark;
 use crate::live::Live;
-use crate::model::{PanelState, Rollout, Severity, Slice, UnixMillis, humanize_ms};
+use crate::model::{Freshness, PanelState, Rollout, Severity, Slice, UnixMillis, humanize_ms};
 use crate::ui::{StatusIcon, Tone};
 
 #[component]
@@ -56,6 +56,10 @@ fn Screen(showing: Showing) -> impl IntoView {
     });
     let is_fresh = Memo::new(move |_| {
         let watch = live.read(&[Slice::Watch], |state| state.watch);
+        if watch == Freshness::default() {
+            // Right after the start there is nothing of the cluster's yet that could have aged.
+            return live.stream_is_fresh();
+        }
         live.is_fresh(&watch)
     });
     let overall = live.memo(
