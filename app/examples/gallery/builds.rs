@@ -162,9 +162,9 @@ pub fn failed() -> PanelState {
         action: Remedy::BuildImages,
         label: "Build again".into(),
     })
-    .next(NextAction::Advice {
-        text: "Mend the source; the run's log has the whole message".into(),
-    })
+    .next(NextAction::advice(
+        "Mend the source; the run's log has the whole message",
+    ))
     .evidence("Dockerfile, line 9", "RUN cargo build --release")
     .evidence(
         "What the step printed last",

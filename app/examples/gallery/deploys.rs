@@ -239,9 +239,7 @@ fn no_helm() -> PanelState {
                 "Helm is not installed",
                 "No program `helm` was found. Deploying by a chart is done by your own helm, 3 or 4.",
             )
-            .next(NextAction::Advice {
-                text: "Install helm, then check again; or deploy the raw manifests".into(),
-            }),
+            .next(NextAction::advice("Install helm, then check again; or deploy the raw manifests")),
         ),
     };
     if let Some(chart) = &mut state.helm.chart {
@@ -498,9 +496,7 @@ fn plan_refused() {
         "2 objects belong to Slipway's raw deploys",
         "Deployment backend and Service backend were applied raw. One project has one owner: Helm would undo what the other does.",
     )
-    .next(NextAction::Advice {
-        text: "Switch the project to Helm above, or delete them first".into(),
-    });
+    .next(NextAction::advice("Switch the project to Helm above, or delete them first"));
     seed_plan(
         deploy(false),
         plan("Install todo-chatbot", objects(Change::Update), vec![owned]),

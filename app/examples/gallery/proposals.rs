@@ -31,9 +31,9 @@ pub fn all() -> PanelState {
                         "There is no Deployment bakend",
                         "The proposal is about an object that is not in the project's namespace.",
                     )
-                    .next(NextAction::Advice {
-                        text: "Look again when it is there, or decline".into(),
-                    }),
+                    .next(NextAction::advice(
+                        "Look again when it is there, or decline",
+                    )),
                 ),
             },
         )

@@ -39,9 +39,7 @@ fn note(note: &str) -> ImageVerdict {
 fn found(code: &str, what: &str, why: &str, advice: &str) -> Finding {
     Finding::new(code, what, why)
         .attention()
-        .next(NextAction::Advice {
-            text: advice.into(),
-        })
+        .next(NextAction::advice(advice))
 }
 
 fn sources(since_build: SinceBuild) -> SourcesView {
@@ -346,9 +344,9 @@ pub fn broken() -> ImageReport {
         "The sources of backend cannot be read",
         "backend/.dockerignore: syntax error in pattern \"[a-\".",
     )
-    .next(NextAction::Advice {
-        text: "Correct the line in the ignore file; docker refuses it too".into(),
-    });
+    .next(NextAction::advice(
+        "Correct the line in the ignore file; docker refuses it too",
+    ));
     ImageReport {
         sources: SourcesView::Unreadable {
             finding: Box::new(finding),

@@ -307,9 +307,7 @@ pub fn start_failed() -> PanelState {
         action: Remedy::UsePractice,
         label: "Use the practice cluster".into(),
     })
-    .next(NextAction::Advice {
-        text: "Check the connection, VPN and proxy variables (the Network check on this page), then try again".into(),
-    })
+    .next(NextAction::advice("Check the connection, VPN and proxy variables (the Network check on this page), then try again"))
     .next(NextAction::Command {
         command: "minikube logs --profile minikube --file minikube.log".into(),
         why: "Writes down what minikube and the node know about it".into(),

@@ -67,9 +67,7 @@ pub fn no_node(
         format!("Its pod waits because {cause}."),
     )
     .about(subject)
-    .next(NextAction::Advice {
-        text: advice.to_owned(),
-    })
+    .next(NextAction::advice(advice))
     .next(NextAction::Command {
         command: format!("kubectl describe pod {pod}{}", namespace_flag(namespace)),
         why: "Shows what the scheduler says in full".to_owned(),
@@ -129,9 +127,7 @@ pub fn pods_refused(workload: &str, subject: Subject, source: &str, message: &st
         format!("None can be created: {cause}."),
     )
     .about(subject)
-    .next(NextAction::Advice {
-        text: advice.to_owned(),
-    })
+    .next(NextAction::advice(advice))
     .next(NextAction::Open {
         step: StepId::Deploy,
         label: "Deploy after mending the manifest".to_owned(),

@@ -108,12 +108,10 @@ fn second_slipway(path: &Path, first: Option<ServerFile>) -> Finding {
     };
     let finding = Finding::new("SECOND_SLIPWAY", "Slipway is already running here", why);
     let finding = match first {
-        Some(first) => finding.next(NextAction::Advice {
-            text: format!(
-                "Use the one that runs at {}, or stop it first",
-                first.address
-            ),
-        }),
+        Some(first) => finding.next(NextAction::advice(format!(
+            "Use the one that runs at {}, or stop it first",
+            first.address
+        ))),
         None => finding.next(NextAction::advice("Wait until it has ended, or stop it")),
     };
     finding.next(NextAction::Command {

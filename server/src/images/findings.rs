@@ -40,9 +40,7 @@ pub fn no_builder(component: &ComponentSpec, docker_usable: bool) -> Finding {
     };
     Finding::new("NO_BUILDER", format!("Nothing can build {name}"), why)
         .about(about(name))
-        .next(NextAction::Advice {
-            text: advice.to_owned(),
-        })
+        .next(NextAction::advice(advice))
 }
 
 pub fn cannot_load() -> Finding {
@@ -176,9 +174,9 @@ pub fn not_described(component: &ComponentName, builder: Builder) -> Finding {
         format!("slipway.toml gives it no {}.", key.trim_start_matches("a ")),
     )
     .about(about(component))
-    .next(NextAction::Advice {
-        text: format!("Add {key}; docs/slipway-toml.md shows how"),
-    })
+    .next(NextAction::advice(format!(
+        "Add {key}; docs/slipway-toml.md shows how"
+    )))
 }
 
 /// Never with the argument's value.
@@ -189,9 +187,7 @@ pub fn arg_is_secret(component: &ComponentName, arg: &str, why: &str) -> Finding
         format!("{}, and everyone who gets the image can read its build arguments.", first_upper(why)),
     )
     .about(about(component))
-    .next(NextAction::Advice {
-        text: format!("Take {arg} out of build_args and name it in a [[component.build_secret]]; the Dockerfile reads it by RUN --mount=type=secret"),
-    })
+    .next(NextAction::advice(format!("Take {arg} out of build_args and name it in a [[component.build_secret]]; the Dockerfile reads it by RUN --mount=type=secret")))
 }
 
 fn first_upper(text: &str) -> String {
@@ -293,9 +289,7 @@ pub fn spawn_failed(component: &ComponentName, error: &SpawnError) -> Finding {
             format!("{component} cannot be built without {program}"),
             format!("The build starts `{program}`, and this machine has no program of that name on its PATH."),
         )
-        .next(NextAction::Advice {
-            text: format!("Install {program}, or correct `build` in slipway.toml"),
-        }),
+        .next(NextAction::advice(format!("Install {program}, or correct `build` in slipway.toml"))),
         SpawnError::Io { program, source } => Finding::new(
             "BUILD_TOOL_MISSING",
             format!("{component} cannot be built"),
@@ -318,9 +312,7 @@ pub fn build_failed(component: &ComponentName, ending: Ending, tail: &[String]) 
     )
     .about(about(component))
     .next(again())
-    .next(NextAction::Advice {
-        text: advice.to_owned(),
-    })
+    .next(NextAction::advice(advice))
     .evidence("The build's last lines", text)
 }
 

@@ -24,9 +24,10 @@ pub(super) fn next(
     let mut next = by_id(id, profile, os);
     let said = fatal.map_or("", |fatal| fatal.advice.as_str());
     if !said.is_empty() {
-        next.push(NextAction::Advice {
-            text: format!("minikube advises: {}", said.replace('\n', "; ")),
-        });
+        next.push(NextAction::advice(format!(
+            "minikube advises: {}",
+            said.replace('\n', "; ")
+        )));
     }
     if next.is_empty() {
         next = by_range(exit);

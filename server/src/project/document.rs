@@ -64,9 +64,7 @@ impl<'t> Report<'t> {
             first.what.clone(),
             format!("{} ({}:{line}:{column})", first.why, self.path),
         )
-        .next(NextAction::Advice {
-            text: first.advice.clone(),
-        })
+        .next(NextAction::advice(first.advice.clone()))
         .evidence(
             format!("{}:{line}:{column}", self.path),
             excerpt(self.text, &first.span),

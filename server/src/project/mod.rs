@@ -168,9 +168,7 @@ fn not_found(folder: &Path, error: &std::io::Error) -> Finding {
             command: format!("slipway serve --project {}", folder.display()),
             why: format!("Slipway looks at the folder and proposes a {FILE} in the browser; nothing is written without your yes"),
         })
-        .next(NextAction::Advice {
-            text: format!("Or name the folder that holds {FILE}, or write one; docs/slipway-toml.md describes every key"),
-        }),
+        .next(NextAction::advice(format!("Or name the folder that holds {FILE}, or write one; docs/slipway-toml.md describes every key"))),
         _ => Finding::new(
             "PROJECT_UNREADABLE",
             format!("{FILE} cannot be read"),

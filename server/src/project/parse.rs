@@ -712,9 +712,9 @@ pub fn check_paths(root: &Path, spec: &ProjectSpec, coming: &[PathBuf]) -> Resul
             root.display()
         ),
     )
-    .next(NextAction::Advice {
-        text: format!("Create it, or correct the path in {FILE}"),
-    });
+    .next(NextAction::advice(format!(
+        "Create it, or correct the path in {FILE}"
+    )));
     for (key, path) in missing.iter().skip(1) {
         finding = finding.evidence(FILE, format!("{key}: {} does not exist", path.display()));
     }

@@ -120,12 +120,10 @@ fn broken(tool: &Tool, os: OsFamily, found: &Path, why: String, said: Option<&st
     if let Some(said) = said.map(first_lines).filter(|said| !said.is_empty()) {
         finding = finding.evidence(format!("{} said", tool.name), said);
     }
-    finding.next = vec![NextAction::Advice {
-        text: format!(
-            "Run `{} version` in a terminal to see it fail, and install it again",
-            tool.name
-        ),
-    }];
+    finding.next = vec![NextAction::advice(format!(
+        "Run `{} version` in a terminal to see it fail, and install it again",
+        tool.name
+    ))];
     finding.next.extend(fixes::install(tool.name, os));
     CheckState::Broken {
         finding: Box::new(finding),

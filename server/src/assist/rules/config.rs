@@ -170,18 +170,14 @@ pub fn complained(component: &ComponentName, complaint: &Complaint) -> Option<Fi
                     of("ConfigMap", map)
                 ),
             )
-            .next(NextAction::Advice {
-                text: format!("Add {key} to the ConfigMap, or correct the key in the manifest"),
-            })
+            .next(NextAction::advice(format!("Add {key} to the ConfigMap, or correct the key in the manifest")))
             .next(open_deploy),
         Complaint::ConfigMap { map } => CONFIGMAP_MISSING
             .finding(
                 format!("{name} cannot start without its configuration"),
                 format!("Its pod reads the ConfigMap {map}, and the cluster has none of that name."),
             )
-            .next(NextAction::Advice {
-                text: format!("Add the ConfigMap {map} to the manifests, or correct its name"),
-            })
+            .next(NextAction::advice(format!("Add the ConfigMap {map} to the manifests, or correct its name")))
             .next(open_deploy),
         Complaint::Root => RUNS_AS_ROOT
             .finding(

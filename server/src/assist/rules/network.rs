@@ -78,9 +78,7 @@ pub fn service_port_mismatch(facts: &Facts<'_>) -> Vec<Finding> {
                     ),
                 )
                 .about(about(component))
-                .next(NextAction::Advice {
-                    text: format!("Set targetPort of the Service to {right}"),
-                })
+                .next(NextAction::advice(format!("Set targetPort of the Service to {right}")))
                 .next(edit_and_deploy())
                 .evidence(
                     format!("Service {component}"),

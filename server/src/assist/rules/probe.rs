@@ -186,7 +186,7 @@ fn describe(
         None => cause
             .code
             .finding(what, failed)
-            .next(NextAction::Advice { text: cause.advice }),
+            .next(NextAction::advice(cause.advice)),
     }
     .about(about(component))
     .next(NextAction::Open {

@@ -135,9 +135,10 @@ pub fn port_unknown(facts: &Facts<'_>) -> Vec<Finding> {
                         ),
                     )
                     .about(about(caller))
-                    .next(NextAction::Advice {
-                        text: format!("Set the port in {} to {has}", call.variable),
-                    })
+                    .next(NextAction::advice(format!(
+                        "Set the port in {} to {has}",
+                        call.variable
+                    )))
                     .next(mend())
                     .evidence(format!("Service {callee}"), format!("ports: {has}")),
             )

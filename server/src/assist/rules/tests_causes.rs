@@ -518,7 +518,7 @@ fn a_release_nobody_works_on_is_stuck_and_one_at_work_is_not() {
         holder,
         last_good: Some(1),
         finding: Finding::new("RELEASE_STUCK", "Release todo is stuck", "x")
-            .next(NextAction::Advice { text: "x".into() }),
+            .next(NextAction::advice("x")),
     };
     let release = ReleaseView {
         stuck: Some(stuck(Holder::Nobody)),

@@ -72,11 +72,9 @@ pub fn not_mounted(facts: &Facts<'_>) -> Vec<Finding> {
                         format!("{name} waits for its volume"),
                         "The node cannot mount a volume of its pod.",
                     )
-                    .next(NextAction::Advice {
-                        text:
-                            "Correct the volume in the manifest by the message below, then deploy"
-                                .to_owned(),
-                    })
+                    .next(NextAction::advice(
+                        "Correct the volume in the manifest by the message below, then deploy",
+                    ))
             };
             Some(
                 finding

@@ -35,9 +35,7 @@ pub(super) fn owned_by(mode: DeployMode, owner: &Owner, objects: &[&ObjectId]) -
         )
         .next(match mode {
             DeployMode::Raw => take_over(mode, "Plan the switch to raw"),
-            DeployMode::Helm => NextAction::Advice {
-                text: format!("Use the release name {release}, or uninstall that release first"),
-            },
+            DeployMode::Helm => NextAction::advice(format!("Use the release name {release}, or uninstall that release first")),
         })
         .next(NextAction::Command {
             command: format!("helm uninstall {release} --namespace {namespace}"),
@@ -55,17 +53,13 @@ pub(super) fn owned_by(mode: DeployMode, owner: &Owner, objects: &[&ObjectId]) -
             what,
             "Two projects that apply the same object undo each other's work.",
         )
-        .next(NextAction::Advice {
-            text: format!("Give this project another namespace in slipway.toml, or remove the objects from {project}"),
-        }),
+        .next(NextAction::advice(format!("Give this project another namespace in slipway.toml, or remove the objects from {project}"))),
         Owner::Controller { name } => Finding::new(
             "OWNED_BY_CONTROLLER",
             what,
             format!("{name} would put back what it knows within minutes."),
         )
-        .next(NextAction::Advice {
-            text: format!("Deploy through {name}, or take these objects out of its hands there"),
-        }),
+        .next(NextAction::advice(format!("Deploy through {name}, or take these objects out of its hands there"))),
     };
     finding
         .about(Subject::Step {

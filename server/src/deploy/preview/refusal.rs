@@ -100,9 +100,7 @@ fn immutable(
     } else {
         "Give the field the value it has, or give the object another name: deleting it could destroy data"
     };
-    finding.next(NextAction::Advice {
-        text: advice.to_owned(),
-    })
+    finding.next(NextAction::advice(advice))
 }
 
 #[cfg(test)]

@@ -109,9 +109,13 @@ pub fn warnings(context: &Context, component: &ComponentName) -> Vec<(&'static s
         let about = Subject::Component {
             component: component.clone(),
         };
-        let mut finding = finding.attention().about(about).next(NextAction::Advice {
-            text: format!("Add to {folder}/.dockerignore: {}", lines.join(", ")),
-        });
+        let mut finding = finding
+            .attention()
+            .about(about)
+            .next(NextAction::advice(format!(
+                "Add to {folder}/.dockerignore: {}",
+                lines.join(", ")
+            )));
         if !evidence.is_empty() {
             finding = finding.evidence("In the build context", evidence.join("\n"));
         }

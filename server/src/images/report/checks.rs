@@ -70,9 +70,7 @@ impl Look<'_> {
         let finding = finding.about(Subject::Component {
             component: self.component.name.clone(),
         });
-        ImageVerdict::Found(Box::new(finding.next(NextAction::Advice {
-            text: advice.to_owned(),
-        })))
+        ImageVerdict::Found(Box::new(finding.next(NextAction::advice(advice))))
     }
 
     fn size(&self) -> ImageVerdict {

@@ -234,9 +234,7 @@ fn unreadable(component: &ComponentSpec, error: &ContextError) -> Finding {
     .about(Subject::Component {
         component: name.clone(),
     })
-    .next(NextAction::Advice {
-        text: advice.to_owned(),
-    })
+    .next(NextAction::advice(advice))
 }
 
 /// A file's text, unless it is too long to be what it should be.

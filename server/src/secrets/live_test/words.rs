@@ -11,9 +11,7 @@ use zeroize::Zeroizing;
 use super::tls::CertificateProblem;
 
 fn advice(finding: Finding, text: &str) -> Finding {
-    finding.next(NextAction::Advice {
-        text: text.to_owned(),
-    })
+    finding.next(NextAction::advice(text))
 }
 
 pub(super) fn stopped() -> Finding {
