@@ -7,7 +7,9 @@ use super::{FailureNote, ask, wish};
 use crate::api::forwards::{close_forward, open_forward};
 use crate::live::Live;
 use crate::model::{ComponentLive, ForwardView, ServiceRow, Slice};
-use crate::ui::{Button, ButtonKind, CopyButton, Icon, IconShape, LinkButton, StatusBadge, Tone};
+use crate::ui::{
+    Button, ButtonKind, CopyButton, Icon, IconShape, LinkButton, StatusBadge, Tone, WordButton,
+};
 
 /// The main button of a component: to its address, or, where no way leads there, by a new forward.
 #[component]
@@ -131,14 +133,12 @@ pub fn Reach(row: Memo<Option<ComponentLive>>) -> impl IntoView {
                     .map(|(service, port)| {
                         let label = format!("Forward port {port} of {service}");
                         view! {
-                            <button
-                                type="button"
-                                class="link-button reach-forward"
-                                aria-label=label
-                                on:click=move |_| open.send((service.clone(), port))
-                            >
-                                {format!("Forward port {port}")}
-                            </button>
+                            <WordButton
+                                word=format!("Forward port {port}")
+                                label
+                                look="reach-forward"
+                                on_press=move |()| open.send((service.clone(), port))
+                            />
                         }
                     })
                     .collect_view()

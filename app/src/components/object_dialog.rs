@@ -6,7 +6,7 @@ use super::{Age, FailureNote, ask};
 use crate::api::live::read_object;
 use crate::live::Live;
 use crate::model::{LiveObject, ObjectKey, ObjectKind};
-use crate::ui::{Button, ButtonKind, CopyButton, Modal};
+use crate::ui::{Button, ButtonKind, CopyButton, Modal, WordButton, open_while};
 
 /// Shows an object; put into the context by the page that has the window.
 #[derive(Clone, Copy, Debug)]
@@ -33,17 +33,14 @@ pub fn YamlButton(
         };
         view! {
             <Show when=move || live.is_operator()>
-                <button
-                    type="button"
-                    class="link-button"
-                    aria-label=label.clone()
-                    on:click={
+                <WordButton
+                    word=word.clone()
+                    label=label.clone()
+                    on_press={
                         let key = key.clone();
-                        move |_| show.0.run(key.clone())
+                        move |()| show.0.run(key.clone())
                     }
-                >
-                    {word.clone()}
-                </button>
+                />
             </Show>
         }
     })
@@ -56,7 +53,7 @@ pub fn ObjectDialog(
     object: Memo<Option<ObjectKey>>,
     #[prop(into)] on_close: Callback<()>,
 ) -> impl IntoView {
-    let open = RwSignal::new(false);
+    let open = open_while(object, move || on_close.run(()));
     let everything = RwSignal::new(false);
     let read = ask(|(key, everything): (ObjectKey, bool)| read_object(key, everything));
     let fetch = move || {
@@ -66,15 +63,8 @@ pub fn ObjectDialog(
     };
     Effect::new(move |_| {
         everything.track();
-        open.set(object.with(Option::is_some));
+        object.track();
         fetch();
-    });
-    Effect::new(move |was_open: Option<bool>| {
-        let is_open = open.get();
-        if was_open == Some(true) && !is_open && object.with_untracked(Option::is_some) {
-            on_close.run(());
-        }
-        is_open
     });
     let title = Signal::derive(move || {
         object.with(|key| {

@@ -6,7 +6,7 @@ use super::probe_light::ProbeLights;
 use super::{Age, DataAge, DeletePod, ShellButton, Usage, YamlButton, words};
 use crate::live::Live;
 use crate::model::{ContainerRow, ContainerState, Freshness, LogSource, ObjectKind, PodRow, Slice};
-use crate::ui::{StatusBadge, Tone};
+use crate::ui::{StatusBadge, Tone, WordButton};
 
 /// Follows the pod of this UID. `open_logs` gets the container.
 #[component]
@@ -103,17 +103,15 @@ fn PodActs(pod: PodRow) -> impl IntoView {
                 .map(|delete| {
                     view! {
                         <Show when=move || live.is_operator()>
-                            <button
-                                type="button"
-                                class="link-button link-danger"
-                                aria-label=label.clone()
-                                on:click={
+                            <WordButton
+                                word="Delete"
+                                label=label.clone()
+                                look="link-danger"
+                                on_press={
                                     let pod = pod.clone();
-                                    move |_| delete.ask(pod.clone())
+                                    move |()| delete.ask(pod.clone())
                                 }
-                            >
-                                "Delete"
-                            </button>
+                            />
                         </Show>
                     }
                 })}
@@ -165,17 +163,14 @@ fn Container(
                     {container.image.clone()}
                 </span>
                 <Show when=move || live.is_operator()>
-                    <button
-                        type="button"
-                        class="link-button"
-                        aria-label=format!("Logs of {name} in {pod}")
-                        on:click={
+                    <WordButton
+                        word="Logs"
+                        label=format!("Logs of {name} in {pod}")
+                        on_press={
                             let logs_of = logs_of.clone();
-                            move |_| open_logs.run(logs_of.clone())
+                            move |()| open_logs.run(logs_of.clone())
                         }
-                    >
-                        "Logs"
-                    </button>
+                    />
                 </Show>
                 {is_running.then(|| view! { <ShellButton source=shell_in /> })}
             </p>

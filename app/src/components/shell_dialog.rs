@@ -8,7 +8,7 @@ use super::wish;
 use crate::api::terminals::open_terminal;
 use crate::live::Live;
 use crate::model::{LogSource, Slice, TerminalPlace};
-use crate::ui::Modal;
+use crate::ui::{Modal, WordButton, open_while};
 
 /// Opens a shell; put into the context by the page that has the window.
 #[derive(Clone, Copy, Debug)]
@@ -24,17 +24,14 @@ pub fn ShellButton(source: LogSource) -> impl IntoView {
             let label = format!("Shell in {} of {}", source.container, source.pod);
             view! {
                 <Show when=move || live.is_operator()>
-                    <button
-                        type="button"
-                        class="link-button"
-                        aria-label=label.clone()
-                        on:click={
+                    <WordButton
+                        word="Shell"
+                        label=label.clone()
+                        on_press={
                             let source = source.clone();
-                            move |_| open.0.run(source.clone())
+                            move |()| open.0.run(source.clone())
                         }
-                    >
-                        "Shell"
-                    </button>
+                    />
                 </Show>
             }
         })
@@ -48,15 +45,7 @@ pub fn ShellDialog(
     #[prop(into)] at_once: Signal<bool>,
     #[prop(into)] on_change: Callback<Option<LogSource>>,
 ) -> impl IntoView {
-    let open = RwSignal::new(false);
-    Effect::new(move |_| open.set(source.with(Option::is_some)));
-    Effect::new(move |was_open: Option<bool>| {
-        let is_open = open.get();
-        if was_open == Some(true) && !is_open && source.with_untracked(Option::is_some) {
-            on_change.run(None);
-        }
-        is_open
-    });
+    let open = open_while(source, move || on_change.run(None));
     let title = Signal::derive(move || {
         source.with(|source| {
             source.as_ref().map_or_else(String::new, |source| {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PanelEvent, PanelState, UnixMillis};
+use super::{PanelEvent, PanelState, Slice, UnixMillis};
 
 /// That there is a recording, and of when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,29 +65,29 @@ impl PanelState {
     }
 }
 
+/// The slices of which [`PanelState::on_stage`] keeps something that moves; the project is the same all
+/// through a walk.
+const ON_STAGE: [Slice; 10] = [
+    Slice::Cluster,
+    Slice::Steps,
+    Slice::Runs,
+    Slice::Components,
+    Slice::Pods,
+    Slice::OwnProbes,
+    Slice::Reasons,
+    Slice::Events,
+    Slice::Watch,
+    Slice::Findings,
+];
+
 impl PanelEvent {
-    /// Whether the demo screen shows something of it; the counterpart of [`PanelState::on_stage`].
+    /// Whether the demo screen shows something of it.
     pub fn is_on_stage(&self) -> bool {
-        matches!(
-            self,
-            Self::Cluster(_)
-                | Self::ClusterFreshness(_)
-                | Self::Step { .. }
-                | Self::RunStarted(_)
-                | Self::RunStage { .. }
-                | Self::RunEnded { .. }
-                | Self::Component(_)
-                | Self::ComponentGone(_)
-                | Self::Pod(_)
-                | Self::PodGone { .. }
-                | Self::PodsReplaced(_)
-                | Self::OwnProbes(_)
-                | Self::Reasons(_)
-                | Self::Event(_)
-                | Self::EventGone { .. }
-                | Self::Watch(_)
-                | Self::Findings(_)
-        )
+        match self {
+            // It shows no run's log, and a recording belongs to one cluster.
+            Self::RunLog { .. } | Self::ClusterChosen(_) => false,
+            _ => self.slices().iter().all(|slice| ON_STAGE.contains(slice)),
+        }
     }
 }
 

@@ -53,3 +53,21 @@ pub fn Modal(
     }
     .into_any()
 }
+
+/// Whether a window is open that shows something: open while there is something to show. `on_close` is
+/// called when a person closes it.
+pub fn open_while<T: Send + Sync + 'static>(
+    shown: Memo<Option<T>>,
+    on_close: impl Fn() + 'static,
+) -> RwSignal<bool> {
+    let open = RwSignal::new(false);
+    Effect::new(move |_| open.set(shown.with(Option::is_some)));
+    Effect::new(move |was_open: Option<bool>| {
+        let is_open = open.get();
+        if was_open == Some(true) && !is_open && shown.with_untracked(Option::is_some) {
+            on_close();
+        }
+        is_open
+    });
+    open
+}

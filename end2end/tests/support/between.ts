@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { request } from 'node:https'
 import { type Socket } from 'node:net'
+import { credentials } from './kube'
 
 /** How requests fare: they pass, they are held back in silence, or their connections break. */
 type Weather = 'passing' | 'held' | 'broken'
@@ -107,9 +108,7 @@ current-context: ${name}
   }
 
   private pass(asked: IncomingMessage, answer: ServerResponse) {
-    const text = readFileSync(this.behind, 'utf8')
-    const value = (key: string) => new RegExp(`${key}: (\\S+)`).exec(text)![1]!
-    const pem = (key: string) => Buffer.from(value(key), 'base64')
+    const { server, tls } = credentials(this.behind)
     const isWatch = /[?&]watch=(true|1)\b/.test(asked.url!)
     if (isWatch && this.toRefuse > 0) {
       this.toRefuse--
@@ -119,15 +118,8 @@ current-context: ${name}
       return
     }
     const onward = request(
-      `${value('server')}${asked.url}`,
-      {
-        method: asked.method,
-        headers: { ...asked.headers, host: new URL(value('server')).host },
-        ca: pem('certificate-authority-data'),
-        cert: pem('client-certificate-data'),
-        key: pem('client-key-data'),
-        agent: false,
-      },
+      `${server}${asked.url}`,
+      { method: asked.method, headers: { ...asked.headers, host: new URL(server).host }, ...tls, agent: false },
       (answered) => {
         answer.writeHead(answered.statusCode!, answered.headers)
         // A watch says nothing for long; its reader waits for the head.

@@ -11,6 +11,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use http::{Request, StatusCode, header};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::events::frame;
@@ -28,48 +29,41 @@ struct Seated<S> {
 
 /// Follows the logs that the body asks for.
 pub(super) async fn logs(live: Arc<dyn Live>, request: Request<Body>) -> Response {
-    let Ok(body) = to_bytes(request.into_body(), LONGEST_BODY).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-    };
-    let Ok(wish) = serde_json::from_slice::<LogWish>(&body) else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    let Ok(seat) = SEATS.try_acquire() else {
-        let why = Failure::Transport("too many logs are followed already".to_owned());
-        return failed(StatusCode::SERVICE_UNAVAILABLE, why);
-    };
-    let stream = match live.follow_logs(wish).await {
-        Ok(stream) => stream,
-        Err(why) => return failed(StatusCode::CONFLICT, why),
-    };
-    streamed(stream, seat)
+    match body_of::<LogWish>(request).await {
+        Ok(wish) => follow(live.follow_logs(wish)).await,
+        Err(refused) => refused.into_response(),
+    }
 }
 
 /// Follows the desk: everything said so far, then what is said.
 pub(super) async fn desk(assistants: Arc<dyn Assistants>) -> Response {
-    let Ok(seat) = SEATS.try_acquire() else {
-        let why = Failure::Transport("too many pages follow already".to_owned());
-        return failed(StatusCode::SERVICE_UNAVAILABLE, why);
-    };
-    match assistants.follow().await {
-        Ok(stream) => streamed(stream, seat),
-        Err(why) => failed(StatusCode::CONFLICT, why),
-    }
+    follow(assistants.follow()).await
 }
 
 /// Follows the terminal in the place that the body names.
 pub(super) async fn terminal(terminals: Arc<dyn Terminals>, request: Request<Body>) -> Response {
-    let Ok(body) = to_bytes(request.into_body(), LONGEST_BODY).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-    };
-    let Ok(place) = serde_json::from_slice::<TerminalPlace>(&body) else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
+    match body_of::<TerminalPlace>(request).await {
+        Ok(place) => follow(terminals.follow(place)).await,
+        Err(refused) => refused.into_response(),
+    }
+}
+
+async fn body_of<T: DeserializeOwned>(request: Request<Body>) -> Result<T, StatusCode> {
+    let body = to_bytes(request.into_body(), LONGEST_BODY)
+        .await
+        .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+    serde_json::from_slice(&body).map_err(|_| StatusCode::BAD_REQUEST)
+}
+
+/// Takes a seat, opens the stream and passes on what comes.
+async fn follow<T: Serialize + Send + 'static>(
+    open: impl Future<Output = Result<BoxStream<'static, T>, Failure>>,
+) -> Response {
     let Ok(seat) = SEATS.try_acquire() else {
         let why = Failure::Transport("too many pages follow already".to_owned());
         return failed(StatusCode::SERVICE_UNAVAILABLE, why);
     };
-    match terminals.follow(place).await {
+    match open.await {
         Ok(stream) => streamed(stream, seat),
         Err(why) => failed(StatusCode::CONFLICT, why),
     }

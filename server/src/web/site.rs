@@ -7,6 +7,7 @@ use app::model::{Failure, Finding, NextAction, Role, StepId};
 use app::ports::{Adopter, Ports};
 use axum::Router;
 use axum::body::Body;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{Request, StatusCode};
@@ -73,11 +74,12 @@ struct Doors {
 }
 
 impl Doors {
-    async fn answer(&self, request: Request<Body>) -> Response {
+    /// A server function.
+    async fn answer(State(doors): State<Self>, request: Request<Body>) -> Response {
         if request.uri().path().starts_with(ADOPT) {
-            return self.adopt(request).await;
+            return doors.adopt(request).await;
         }
-        let ports = match self.project_ports() {
+        let ports = match doors.project_ports() {
             Ok(ports) => ports,
             Err(why) => return failed(StatusCode::SERVICE_UNAVAILABLE, why),
         };
@@ -87,7 +89,7 @@ impl Doors {
                 .await
                 .into_response()
         };
-        self.wishes.grant(request, call).await
+        doors.wishes.grant(request, call).await
     }
 
     async fn adopt(&self, request: Request<Body>) -> Response {
@@ -111,27 +113,28 @@ impl Doors {
     }
 
     /// Logs that are followed: a question like the others, with an answer that does not end.
-    async fn follow_logs(&self, request: Request<Body>) -> Response {
-        let ports = match self.project_ports() {
-            Ok(ports) => ports,
-            Err(why) => return failed(StatusCode::SERVICE_UNAVAILABLE, why),
-        };
-        let follow = move |request| follow::logs(ports.live, request);
-        self.wishes.grant(request, follow).await
+    async fn follow_logs(State(doors): State<Self>, request: Request<Body>) -> Response {
+        match doors.project_ports() {
+            Ok(ports) => {
+                let follow = move |request| follow::logs(ports.live, request);
+                doors.wishes.grant(request, follow).await
+            }
+            Err(why) => failed(StatusCode::SERVICE_UNAVAILABLE, why),
+        }
     }
 
     /// The desk that is followed. What is asked there outlives a change of the cluster, so no wish
     /// stands behind it.
-    async fn follow_desk(&self) -> Response {
-        match self.project_ports() {
+    async fn follow_desk(State(doors): State<Self>) -> Response {
+        match doors.project_ports() {
             Ok(ports) => follow::desk(ports.assistants).await,
             Err(why) => failed(StatusCode::SERVICE_UNAVAILABLE, why),
         }
     }
 
     /// A terminal that is followed: it ends with its cluster by itself.
-    async fn follow_terminal(&self, request: Request<Body>) -> Response {
-        match self.project_ports() {
+    async fn follow_terminal(State(doors): State<Self>, request: Request<Body>) -> Response {
+        match doors.project_ports() {
             Ok(ports) => follow::terminal(ports.terminals, request).await,
             Err(why) => failed(StatusCode::SERVICE_UNAVAILABLE, why),
         }
@@ -247,32 +250,16 @@ fn viewer_routes(stage: &Stage) -> Router {
 
 /// For the operator: also the server functions, which reach the rooms through the ports.
 fn operator_routes(stage: &Stage, doors: Doors) -> Router {
-    let follower = doors.clone();
-    let listener = doors.clone();
-    let watcher = doors.clone();
-    let call = move |request: Request<Body>| {
-        let doors = doors.clone();
-        async move { doors.answer(request).await }
-    };
-    let follow_desk = move || {
-        let doors = listener.clone();
-        async move { doors.follow_desk().await }
-    };
-    let follow = move |request: Request<Body>| {
-        let doors = follower.clone();
-        async move { doors.follow_logs(request).await }
-    };
-    let follow_terminal = move |request: Request<Body>| {
-        let doors = watcher.clone();
-        async move { doors.follow_terminal(request).await }
-    };
+    let acting = Router::new()
+        .route("/follow/logs", post(Doors::follow_logs))
+        .route("/follow/desk", post(Doors::follow_desk))
+        .route("/follow/terminal", post(Doors::follow_terminal))
+        .route("/api/{*function}", post(Doors::answer))
+        .with_state(doors);
     public_routes()
         .route("/events", stream(stage, Role::Operator))
         .route("/replay", stage.replay())
-        .route("/follow/terminal", post(follow_terminal))
-        .route("/follow/logs", post(follow))
-        .route("/follow/desk", post(follow_desk))
-        .route("/api/{*function}", post(call))
+        .merge(acting)
 }
 
 fn stream(stage: &Stage, role: Role) -> axum::routing::MethodRouter {

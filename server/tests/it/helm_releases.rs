@@ -155,12 +155,7 @@ impl World {
     }
 
     async fn until(&self, what: &str, wanted: impl Fn(&PanelState) -> bool) {
-        let mut changed = self.core.hub.changed();
-        let waiting = async {
-            while !self.core.hub.read(|state| wanted(state)) {
-                changed.changed().await.expect("the hub lives");
-            }
-        };
+        let waiting = self.core.hub.until(wanted);
         if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
             let state = self.core.hub.read(Clone::clone);
             panic!("waited for: {what}\n{:#?}\n{:#?}", state.helm, state.runs);

@@ -83,12 +83,7 @@ impl LiveWorld {
     }
 
     pub async fn until(&self, what: &str, wanted: impl Fn(&PanelState) -> bool) {
-        let mut changed = self.panel.core.hub.changed();
-        let waiting = async {
-            while !self.panel.core.hub.read(|state| wanted(state)) {
-                changed.changed().await.expect("the hub lives");
-            }
-        };
+        let waiting = self.panel.core.hub.until(wanted);
         if tokio::time::timeout(Duration::from_secs(60), waiting)
             .await
             .is_err()

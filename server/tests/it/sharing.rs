@@ -37,13 +37,8 @@ impl World {
     }
 
     async fn until(&self, what: &str, holds: impl Fn(&PanelState) -> bool) {
-        let mut changed = self.core.hub.changed();
-        let wait = async {
-            while !self.core.hub.read(&holds) {
-                changed.changed().await.expect("the hub lives");
-            }
-        };
-        assert!(timeout(PATIENCE, wait).await.is_ok(), "never: {what}");
+        let wait = timeout(PATIENCE, self.core.hub.until(holds)).await;
+        assert!(wait.is_ok(), "never: {what}");
     }
 
     async fn revoke(&self) {

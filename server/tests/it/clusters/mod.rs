@@ -109,12 +109,7 @@ impl World {
 
     /// Waits until the state is as wished.
     async fn until(&self, what: &str, limit: Duration, wished: impl Fn(&PanelState) -> bool) {
-        let mut changed = self.core.hub.changed();
-        let waiting = async {
-            while !self.core.hub.read(&wished) {
-                changed.changed().await.expect("the hub lives");
-            }
-        };
+        let waiting = self.core.hub.until(wished);
         if tokio::time::timeout(limit, waiting).await.is_err() {
             let cluster = self.core.hub.read(|state| state.cluster.clone());
             panic!("not in time: {what}; {cluster:#?}");

@@ -124,12 +124,7 @@ async fn while_pods_churn_on_both_no_event_of_the_old_cluster_lands_on_the_new_o
         panel.core.hub.read(check);
         // Sometimes at once, sometimes after its pods have come.
         if round % 3 != 0 {
-            let mut changed = panel.core.hub.changed();
-            let filled = async {
-                while panel.core.hub.read(|state| state.pods.len() < 8) {
-                    changed.changed().await.expect("the hub lives");
-                }
-            };
+            let filled = panel.core.hub.until(|state| state.pods.len() >= 8);
             tokio::time::timeout(Duration::from_secs(20), filled)
                 .await
                 .expect("its pods come");

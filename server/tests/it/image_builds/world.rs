@@ -243,12 +243,7 @@ impl World {
 
     /// Waits until the state is as wished.
     pub async fn until(&self, what: &str, wish: impl Fn(&PanelState) -> bool) {
-        let mut changed = self.core.hub.changed();
-        let waiting = async {
-            while !self.read(&wish) {
-                changed.changed().await.expect("the hub lives");
-            }
-        };
+        let waiting = self.core.hub.until(wish);
         if tokio::time::timeout(Duration::from_secs(60), waiting)
             .await
             .is_err()

@@ -339,12 +339,7 @@ async fn without_the_right_to_read_values_go_in_and_what_cannot_be_known_is_said
         .await
         .expect("chosen");
     let until = async |what: &str, wanted: &dyn Fn(&PanelState) -> bool| {
-        let mut changed = core.hub.changed();
-        let waiting = async {
-            while !core.hub.read(|state| wanted(state)) {
-                changed.changed().await.expect("the hub lives");
-            }
-        };
+        let waiting = core.hub.until(wanted);
         let limit = std::time::Duration::from_secs(60);
         if tokio::time::timeout(limit, waiting).await.is_err() {
             panic!(
