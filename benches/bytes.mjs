@@ -4,18 +4,12 @@
 //
 //   node benches/bytes.mjs                     needs the built site, Chromium and end2end's node modules
 import { createRequire } from 'node:module'
-import { cpSync } from 'node:fs'
 import { join } from 'node:path'
-import { build, folder, median, root, serve, table } from './lib/slipway.mjs'
+import { build, example, folder, median, root, serve, table } from './lib/slipway.mjs'
 
 const { chromium } = createRequire(join(root, 'end2end/package.json'))('@playwright/test')
 const rounds = 5
-const project = join(folder(), 'project')
-cpSync(join(root, 'examples/todo-chatbot'), project, {
-  recursive: true,
-  filter: (path) => !/\/target(\/|$)/.test(path.slice(root.length)),
-})
-const panel = await serve(folder(), project)
+const panel = await serve(folder(), example(join(folder(), 'project')))
 const browser = await chromium.launch({
   executablePath: process.env.SLIPWAY_CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],

@@ -5,20 +5,14 @@
 //   npm install --prefix FOLDER lighthouse@12
 //   node benches/lighthouse.mjs FOLDER         needs the built site and Chromium
 import { execFile } from 'node:child_process'
-import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { build, folder, median, root, serve, table } from './lib/slipway.mjs'
+import { build, example, folder, median, root, serve, table } from './lib/slipway.mjs'
 
 const cli = join(process.argv[2] ?? '.', 'node_modules/lighthouse/cli/index.js')
 const pages = ['/setup', '/secrets', '/images', '/deploy', '/assist', '/live', '/demo']
 const rounds = 3
-const project = join(folder(), 'project')
-cpSync(join(root, 'examples/todo-chatbot'), project, {
-  recursive: true,
-  filter: (path) => !/\/target(\/|$)/.test(path.slice(root.length)),
-})
-const panel = await serve(folder(), project)
+const panel = await serve(folder(), example(join(folder(), 'project')))
 
 const visit = async (path) => {
   const args = [

@@ -9,9 +9,8 @@
 // browser test builds it), Chromium and end2end's node modules.
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { build, folder, percentile, practice, root, serve, stillPod, table, until, usage } from './lib/slipway.mjs'
+import { build, changePod, folder, percentile, practice, root, serve, small, stillPod, table, until, usage } from './lib/slipway.mjs'
 
 const { chromium } = createRequire(join(root, 'end2end/package.json'))('@playwright/test')
 const many = Number(process.argv[2] ?? 5000)
@@ -22,27 +21,6 @@ const pods = '/api/v1/namespaces/live/pods'
 const now = () => performance.timeOrigin + performance.now()
 
 const state = folder()
-const project = join(folder(), 'project')
-mkdirSync(join(project, 'app'), { recursive: true })
-mkdirSync(join(project, 'k8s'), { recursive: true })
-writeFileSync(
-  join(project, 'slipway.toml'),
-  `[project]
-name = "live"
-namespace = "live"
-
-[[component]]
-name = "app"
-context = "app"
-port = 8000
-
-[component.pack]
-binary = "app/program"
-
-[deploy]
-manifests = "k8s"
-`,
-)
 const template = stillPod('app', { app: 'app' })
 const deployment = (replicas) => ({
   apiVersion: 'apps/v1',
@@ -54,7 +32,7 @@ const deployment = (replicas) => ({
     template: { metadata: { labels: { app: 'app' } }, spec: template.spec },
   },
 })
-writeFileSync(join(project, 'k8s/app.json'), JSON.stringify(deployment(0)))
+const project = small(join(folder(), 'project'), 'live', 'app', deployment(0))
 
 /** Notes, in the page, when a word that a change brought was painted. */
 const watchPaints = () => {
@@ -100,19 +78,7 @@ const scale = async (replicas) => {
   return (await cluster.ask('GET', pods)).json().items.map((pod) => pod.metadata.name)
 }
 
-const change = (name, word) =>
-  cluster.ask(
-    'PATCH',
-    `${pods}/${name}/status`,
-    {
-      status: {
-        containerStatuses: [
-          { name: 'app', ready: false, restartCount: 0, image: 'still:v1', imageID: '', state: { waiting: { reason: word } } },
-        ],
-      },
-    },
-    cluster.merge,
-  )
+const change = (name, word) => changePod(cluster, 'live', name, word)
 
 const rows = []
 let word = 0

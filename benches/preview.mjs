@@ -7,42 +7,13 @@
 //   SLIPWAY_BINARY=target/release/slipway node benches/preview.mjs
 //
 // Images need not be built: a plan is made all the same.
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { api, build, folder, median, root, serve, table, until } from './lib/slipway.mjs'
+import { api, build, example, folder, median, serve, small, table, until } from './lib/slipway.mjs'
 
 const rounds = Number(process.argv[2] ?? 9)
 
-/** The example, as it is. */
-const example = (project) => {
-  cpSync(join(root, 'examples/todo-chatbot'), project, {
-    recursive: true,
-    filter: (path) => !/\/target(\/|$)/.test(path.slice(root.length)),
-  })
-}
-
 /** 200 objects with `word` in each of them. */
 const large = (project, word) => {
-  mkdirSync(join(project, 'k8s'), { recursive: true })
-  mkdirSync(join(project, 'app'), { recursive: true })
-  writeFileSync(
-    join(project, 'slipway.toml'),
-    `[project]
-name = "large"
-namespace = "large"
-
-[[component]]
-name = "app-0"
-context = "app"
-port = 8000
-
-[component.pack]
-binary = "app/program"
-
-[deploy]
-manifests = "k8s"
-`,
-  )
   const meta = (name) => ({ name, namespace: 'large', labels: { app: name, word } })
   const objects = [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'large' } }]
   for (let n = 0; n < 49; n++) {
@@ -80,7 +51,7 @@ manifests = "k8s"
   // Every tenth line differs.
   const lines = Array.from({ length: 9000 }, (_, n) => `${n}`.padStart(6, '0').padEnd(99, n % 10 ? '.' : word))
   objects.push({ apiVersion: 'v1', kind: 'ConfigMap', metadata: meta('big'), data: { 'big.txt': lines.join('\n') } })
-  writeFileSync(join(project, 'k8s/all.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
+  small(project, 'large', 'app-0', { apiVersion: 'v1', kind: 'List', items: objects })
 }
 
 const measure = async (what, prepare, change, look) => {

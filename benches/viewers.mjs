@@ -3,56 +3,27 @@
 // server in memory.
 //
 //   node benches/viewers.mjs [VIEWERS]         500 unless told; a server takes 1,024
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
-import { build, folder, percentile, practice, serve, stillPod, table, until, usage } from './lib/slipway.mjs'
+import { build, changePod, folder, percentile, practice, serve, small, stillPod, table, until, usage } from './lib/slipway.mjs'
 
 const viewers = Number(process.argv[2] ?? 500)
 const rate = 50
 const seconds = 20
 const pods = '/api/v1/namespaces/seen/pods'
 const state = folder()
-const project = join(folder(), 'project')
-mkdirSync(join(project, 'app'), { recursive: true })
-mkdirSync(join(project, 'k8s'), { recursive: true })
-writeFileSync(join(project, 'k8s/none.yaml'), 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: none}\n')
-writeFileSync(
-  join(project, 'slipway.toml'),
-  `[project]
-name = "seen"
-namespace = "seen"
-
-[[component]]
-name = "app"
-context = "app"
-port = 8000
-
-[component.pack]
-binary = "app/program"
-
-[deploy]
-manifests = "k8s"
-`,
-)
+const project = small(join(folder(), 'project'), 'seen', 'app', {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'none' },
+})
 const cluster = await practice(state)
 await cluster.ask('POST', '/api/v1/namespaces', { metadata: { name: 'seen' } })
 const names = Array.from({ length: 10 }, (_, n) => `pod-${n}`)
 for (const name of names) await cluster.ask('POST', pods, stillPod(name))
 const panel = await serve(state, project)
-const change = (name, word) =>
-  cluster.ask(
-    'PATCH',
-    `${pods}/${name}/status`,
-    {
-      status: {
-        containerStatuses: [
-          { name: 'app', ready: false, restartCount: 0, image: 'still:v1', imageID: '', state: { waiting: { reason: word } } },
-        ],
-      },
-    },
-    cluster.merge,
-  )
+const change = (name, word) => changePod(cluster, 'seen', name, word)
 
 try {
   const link = JSON.parse(readFileSync(join(state, 'server.json'), 'utf8')).viewer_link

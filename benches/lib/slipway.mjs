@@ -1,7 +1,7 @@
 // What the benches share: Slipway on a practice cluster of its own in a temporary folder, the
 // cluster's API by certificate, and numbers.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request as requestHttp } from 'node:http'
 import { Agent, request as requestHttps } from 'node:https'
 import { tmpdir } from 'node:os'
@@ -61,6 +61,40 @@ export const folder = () => {
   const path = mkdtempSync(join(tmpdir(), 'slipway-bench-'))
   process.on('exit', () => rmSync(path, { recursive: true, force: true }))
   return path
+}
+
+/** Makes a folder a copy of the example project, without what was compiled in it. */
+export const example = (project) => {
+  cpSync(join(root, 'examples/todo-chatbot'), project, {
+    recursive: true,
+    filter: (path) => !/\/target(\/|$)/.test(path.slice(root.length)),
+  })
+  return project
+}
+
+/** Makes a folder a project of one component, called like its namespace, with this object as its only manifest. */
+export const small = (project, name, component, object) => {
+  for (const inside of ['app', 'k8s']) mkdirSync(join(project, inside), { recursive: true })
+  writeFileSync(
+    join(project, 'slipway.toml'),
+    `[project]
+name = "${name}"
+namespace = "${name}"
+
+[[component]]
+name = "${component}"
+context = "app"
+port = 8000
+
+[component.pack]
+binary = "app/program"
+
+[deploy]
+manifests = "k8s"
+`,
+  )
+  writeFileSync(join(project, 'k8s/object.json'), JSON.stringify(object))
+  return project
 }
 
 const environment = (state) => ({ ...process.env, KUBECONFIG: join(state, 'none') })
@@ -176,3 +210,18 @@ export const stillPod = (name, labels = {}) => ({
     ],
   },
 })
+
+/** Changes a pod as its node would: its container waits now, for a reason that this word names. */
+export const changePod = (cluster, namespace, name, word) =>
+  cluster.ask(
+    'PATCH',
+    `/api/v1/namespaces/${namespace}/pods/${name}/status`,
+    {
+      status: {
+        containerStatuses: [
+          { name: 'app', ready: false, restartCount: 0, image: 'still:v1', imageID: '', state: { waiting: { reason: word } } },
+        ],
+      },
+    },
+    cluster.merge,
+  )

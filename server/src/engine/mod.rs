@@ -6,6 +6,7 @@ pub mod hub;
 pub mod journal;
 mod journal_db;
 mod journal_timeline;
+pub mod private_file;
 pub mod redact;
 mod run_handle;
 pub mod runs;

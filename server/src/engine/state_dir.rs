@@ -2,7 +2,6 @@
 //! The lock goes with the process, however that ends.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -72,12 +71,7 @@ impl StateDir {
     /// Says where this Slipway serves. The file is readable by its owner only.
     pub fn write_server_file(&self, server: &ServerFile) -> std::io::Result<()> {
         let json = serde_json::to_vec_pretty(server)?;
-        let mut file = tempfile::Builder::new()
-            .permissions(Permissions::from_mode(0o600))
-            .tempfile_in(&self.path)?;
-        file.write_all(&json)?;
-        file.persist(self.path.join(SERVER))?;
-        Ok(())
+        super::private_file::write(&self.path.join(SERVER), &json)
     }
 
     /// This Slipway serves no longer.

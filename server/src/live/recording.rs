@@ -1,7 +1,6 @@
 //! Keeps the last walk that went well as the demo screen showed it, for a stage on which the cluster
 //! dies. One file for each project in the state folder; nothing is in it that viewers did not see.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use app::model::{
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::engine::hub::Delivery;
-use crate::engine::{Core, clock};
+use crate::engine::{Core, clock, private_file};
 
 /// A walk that takes longer is not kept.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
@@ -137,11 +136,7 @@ async fn write(file: PathBuf, recording: &Recording) -> std::io::Result<Vec<u8>>
         return Err(std::io::Error::other("it is too large"));
     }
     tokio::task::spawn_blocking(move || {
-        let folder = file.parent().unwrap_or(Path::new("."));
-        // Whole or not at all; for its owner only, as temporary files are.
-        let mut written = tempfile::NamedTempFile::new_in(folder)?;
-        written.write_all(&json)?;
-        written.persist(&file)?;
+        private_file::write(&file, &json)?;
         Ok(json)
     })
     .await?

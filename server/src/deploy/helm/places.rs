@@ -14,6 +14,7 @@ use super::{ReleasesRoom, words, yaml};
 use crate::adapters::helm::{Place, ReleaseName};
 use crate::adapters::kube::kubeconfig;
 use crate::cluster::Connected;
+use crate::engine::private_file;
 use crate::project::Project;
 
 /// The file that edits are saved to when no other is chosen; when it is there, it is the last layer.
@@ -133,8 +134,7 @@ impl ReleasesRoom {
         let text = serde_yaml::to_string(&config)
             .map_err(|error| words::no_place(&folder, &std::io::Error::other(error)))?;
         let path = folder.join("kubeconfig");
-        private_file(&folder, "kubeconfig-", text.as_bytes())
-            .and_then(|file| file.persist(&path).map_err(|error| error.error))
+        private_file::write(&path, text.as_bytes())
             .map_err(|error| words::no_place(&path, &error))?;
         Ok(Place {
             kubeconfig: path,
@@ -147,17 +147,15 @@ impl ReleasesRoom {
     pub(super) fn overlay(&self, values: &Map<String, Value>) -> Result<NamedTempFile, Finding> {
         let folder = self.folder()?;
         let text = yaml::document(&Value::Object(values.clone()));
-        private_file(&folder, "values-", text.as_bytes())
-            .map_err(|error| words::no_place(&folder, &error))
+        let written = || {
+            let mut file = tempfile::Builder::new()
+                .prefix("values-")
+                .suffix(".yaml")
+                .permissions(Permissions::from_mode(0o600))
+                .tempfile_in(&folder)?;
+            file.write_all(text.as_bytes())?;
+            Ok(file)
+        };
+        written().map_err(|error| words::no_place(&folder, &error))
     }
-}
-
-fn private_file(folder: &Path, prefix: &str, bytes: &[u8]) -> std::io::Result<NamedTempFile> {
-    let mut file = tempfile::Builder::new()
-        .prefix(prefix)
-        .suffix(".yaml")
-        .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    Ok(file)
 }

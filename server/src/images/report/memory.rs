@@ -1,7 +1,7 @@
 //! What each image was built from, kept in the state folder over restarts.
 
 use std::fs::{self, DirBuilder};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use app::model::{Builder, ComponentName, ImageFacts};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::engine::private_file;
 use crate::images::context::Snapshot;
 
 /// The last build of a component for a cluster.
@@ -46,10 +47,7 @@ pub fn write(
         .recursive(true)
         .mode(0o700)
         .create(parent)?;
-    let mut file = tempfile::NamedTempFile::new_in(parent)?;
-    file.write_all(&serde_json::to_vec(built)?)?;
-    file.persist(&path)?;
-    Ok(())
+    private_file::write(&path, &serde_json::to_vec(built)?)
 }
 
 #[cfg(test)]

@@ -1,10 +1,5 @@
 //! A kubeconfig of one context and a token.
 
-use std::fs::Permissions;
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-
 use kube::config::Cluster;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -72,15 +67,4 @@ fn cluster(cluster: &Cluster) -> Value {
         found["insecure-skip-tls-verify"] = json!(true);
     }
     found
-}
-
-/// Puts a private file in place at once: who reads it never sees half of it.
-pub fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path)?;
-    Ok(())
 }

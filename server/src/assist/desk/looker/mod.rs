@@ -26,7 +26,7 @@ use super::scratch::Scratch;
 use crate::adapters::kube::client::{KubeError, REQUEST_LIMIT, within};
 use crate::adapters::kube::times::parse_rfc3339;
 use crate::cluster::{ClusterRoom, Connected};
-use crate::engine::{Core, clock};
+use crate::engine::{Core, clock, private_file};
 use crate::project::Project;
 
 /// How long a token lives; a conversation that goes on gets a new one.
@@ -286,7 +286,8 @@ impl Looker {
         };
         self.core.redactor.learn(&token);
         let text = self.place.with_token(&token);
-        kubeconfig::write(&self.kubeconfig(), &text).map_err(|error| words::no_folder(&error))?;
+        private_file::write(&self.kubeconfig(), text.as_bytes())
+            .map_err(|error| words::no_folder(&error))?;
         let ends = UnixMillis(ends.0.as_millisecond());
         *self
             .token_ends
