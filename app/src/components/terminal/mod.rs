@@ -211,6 +211,15 @@ pub fn TerminalPane(
     };
     let badge = Signal::derive(move || standing(&head.get(), &status.get()));
     let is_going = Signal::derive(move || id.get().is_some());
+    // One that never said anything has only its end to tell.
+    let is_silent = Memo::new(move |_| {
+        all.track();
+        let is_empty = |one: &Option<Terminal>| {
+            one.as_ref()
+                .is_some_and(|one| one.screen.text().trim().is_empty())
+        };
+        head.with(|head| head.ending.is_some()) && terminal.with_value(is_empty)
+    });
     view! {
         <div class="term">
             <div class="term-tools" node_ref=out>
@@ -248,6 +257,7 @@ pub fn TerminalPane(
             </div>
             <div
                 class="term-view"
+                class:term-silent=is_silent
                 node_ref=measure.pane
                 on:scroll=move |_| sticks.set_value(measure.is_at_end())
                 on:click=move |_| {
