@@ -201,11 +201,7 @@ async fn the_node_shows_what_it_is_and_which_images_it_holds() {
 async fn a_command_runs_inside_the_container_and_leaves_it_alone() {
     let cluster = Cluster::start().await;
     let web = serve(&cluster, "web").await;
-    let pod = PodRef {
-        namespace: NAMESPACE.into(),
-        name: "web".into(),
-        uid: web["metadata"]["uid"].as_str().unwrap_or_default().into(),
-    };
+    let pod = pod_ref(&web);
     let request = ExecRequest {
         command: ["/app/practice-testpod", "cat", "/etc/hostname"]
             .map(str::to_owned)
@@ -231,6 +227,15 @@ async fn a_command_runs_inside_the_container_and_leaves_it_alone() {
     cluster.stop().await;
 }
 
+fn pod_ref(pod: &Value) -> PodRef {
+    let metadata = |key: &str| pod["metadata"][key].as_str().unwrap_or_default().to_owned();
+    PodRef {
+        namespace: metadata("namespace"),
+        name: metadata("name"),
+        uid: metadata("uid"),
+    }
+}
+
 /// Reads on until this was said; what came up to then.
 async fn until_said(session: &mut ExecSession, words: &str) -> String {
     let mut text = String::new();
@@ -249,11 +254,7 @@ async fn until_said(session: &mut ExecSession, words: &str) -> String {
 async fn a_shell_in_a_terminal_is_measured_interrupted_and_ended() {
     let cluster = Cluster::start().await;
     let web = serve(&cluster, "web").await;
-    let pod = PodRef {
-        namespace: NAMESPACE.into(),
-        name: "web".into(),
-        uid: web["metadata"]["uid"].as_str().unwrap_or_default().into(),
-    };
+    let pod = pod_ref(&web);
     let request = ExecRequest {
         command: vec!["/bin/sh".into()],
         stdin: true,

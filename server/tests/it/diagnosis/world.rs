@@ -487,32 +487,27 @@ impl World {
             .await
             .expect("changed");
         // Somebody's hand in what was deployed, and an address that nobody can give.
-        self.api::<ConfigMap>()
-            .patch(
-                "extra",
-                &PatchParams::default(),
-                &Patch::Merge(json!({"data": {"a": "2"}})),
-            )
-            .await
-            .expect("changed");
+        self.meddle("2").await;
         let mut balanced = service("balanced");
         balanced["spec"]["type"] = json!("LoadBalancer");
         balanced["spec"]["ports"][0]["port"] = json!(port);
         self.apply::<Service>("balanced", &balanced).await;
     }
 
+    /// Somebody changes what Slipway has deployed.
+    async fn meddle(&self, value: &str) {
+        let patch = Patch::Merge(json!({"data": {"a": value}}));
+        self.api::<ConfigMap>()
+            .patch("extra", &PatchParams::default(), &patch)
+            .await
+            .expect("changed");
+    }
+
     pub async fn heal_special(&self) {
         self.build(&["left"]).await;
         self.write_budget("90MB").await;
         self.set_secrets(&["UNSET", "DRIFT"]).await;
-        self.api::<ConfigMap>()
-            .patch(
-                "extra",
-                &PatchParams::default(),
-                &Patch::Merge(json!({"data": {"a": "1"}})),
-            )
-            .await
-            .expect("changed");
+        self.meddle("1").await;
         for name in ["outdated", "balanced"] {
             self.apply_component(name).await;
         }
