@@ -3,6 +3,7 @@
 
 mod builds;
 mod deploys;
+mod desks;
 mod fixtures;
 mod plans;
 mod proposals;
@@ -59,15 +60,13 @@ fn main() -> std::io::Result<()> {
             )?;
         }
     }
-    for (name, state, seeds) in deploys::scenes() {
+    let deploys = deploys::scenes()
+        .into_iter()
+        .map(|scene| ("/deploy?object=apps/v1/Deployment/todo/backend", scene));
+    let desks = desks::scenes().into_iter().map(|scene| ("/assist", scene));
+    for (page, (name, state, seeds)) in deploys.chain(desks) {
         for theme in ["light", "dark"] {
-            let html = draw_with(
-                "/deploy?object=apps/v1/Deployment/todo/backend",
-                &state,
-                Connection::Live,
-                Role::Operator,
-                seeds,
-            );
+            let html = draw_with(page, &state, Connection::Live, Role::Operator, seeds);
             std::fs::write(
                 out.join(format!("{name}-{theme}.html")),
                 document(&html, theme),
