@@ -6,7 +6,7 @@ use super::remedy::carry_out;
 use super::{AskForName, Wish, wish, words};
 use crate::live::Live;
 use crate::model::{Failure, Finding, NextAction, Remedy, Slice};
-use crate::ui::{Button, ButtonKind, CommandBlock, CopyButton, LinkButton, StatusBadge};
+use crate::ui::{Button, ButtonKind, CommandBlock, CopyButton, LinkButton, StatusBadge, prose};
 
 /// The first next action is the primary one. Viewers see the words without the buttons.
 #[component]
@@ -30,9 +30,9 @@ pub fn FindingCard(finding: Finding) -> impl IntoView {
                 <StatusBadge tone word />
                 <code class="finding-code">{finding.code}</code>
             </div>
-            <h2 class="finding-what">{finding.what}</h2>
+            <h2 class="finding-what">{prose(&finding.what)}</h2>
             <p class="finding-why" dir="auto">
-                {finding.why}
+                {prose(&finding.why)}
             </p>
             {has_acts.then(|| view! { <div class="finding-acts">{acts_view(acts, remedy, asked)}</div> })}
             {advice
@@ -41,7 +41,7 @@ pub fn FindingCard(finding: Finding) -> impl IntoView {
                     NextAction::Command { command, why } => {
                         view! {
                             <div class="finding-command">
-                                <p>{why}</p>
+                                <p>{prose(&why)}</p>
                                 <CommandBlock command />
                             </div>
                         }
@@ -61,7 +61,7 @@ pub fn FindingCard(finding: Finding) -> impl IntoView {
                             .into_any()
                     }
                     NextAction::Advice { text } => {
-                        view! { <p class="finding-advice">{text}</p> }.into_any()
+                        view! { <p class="finding-advice">{prose(&text)}</p> }.into_any()
                     }
                     NextAction::Open { .. } | NextAction::Do { .. } => ().into_any(),
                 })

@@ -12,7 +12,7 @@ use crate::model::{
     ComponentName, Finding, HintSeverity, ImageCheck, ImageReport, ImageVerdict, NextAction, Slice,
     StepId,
 };
-use crate::ui::{Skeleton, StatusBadge, StatusIcon, Tone};
+use crate::ui::{Skeleton, StatusBadge, StatusIcon, Tone, prose};
 
 /// Follows the report of this component.
 #[component]
@@ -196,7 +196,7 @@ fn CheckLine(check: ImageCheck) -> impl IntoView {
 fn FoundBody(finding: Finding) -> impl IntoView {
     view! {
         <div class="report-found-body">
-            <p dir="auto">{finding.why}</p>
+            <p dir="auto">{prose(&finding.why)}</p>
             {finding
                 .next
                 .into_iter()
@@ -210,7 +210,7 @@ fn FoundBody(finding: Finding) -> impl IntoView {
                     } => None,
                     NextAction::Open { label, .. } | NextAction::Do { label, .. } => Some(label),
                 })
-                .map(|text| view! { <p class="report-fix" dir="auto">{text}</p> })
+                .map(|text| view! { <p class="report-fix" dir="auto">{prose(&text)}</p> })
                 .collect_view()}
             {finding
                 .evidence

@@ -6,7 +6,7 @@ use crate::api::approvals::propose;
 use crate::components::{FailureNote, FindingCard, wish};
 use crate::live::Live;
 use crate::model::{ChangeProposal, Turn, TurnEnding, TurnId, TurnItem, TurnOutcome, UnixMillis};
-use crate::ui::{Button, ButtonKind, Markdown, StatusBadge, Tone};
+use crate::ui::{Button, ButtonKind, Markdown, StatusBadge, Tone, prose};
 
 #[component]
 pub fn Turns(turns: RwSignal<Vec<Turn>>) -> impl IntoView {
@@ -141,7 +141,7 @@ fn Item(item: Memo<Option<TurnItem>>) -> impl IntoView {
             <p class="desk-refused">
                 <strong>"Refused: "</strong>
                 <code>{what}</code>
-                <span class="card-hint">{why}</span>
+                <span class="card-hint">{prose(&why)}</span>
             </p>
         }
         .into_any(),
