@@ -45,10 +45,7 @@ mod tests {
             ("`a``b`", vec![("a", true), ("b", true)]),
             ("one ` alone", vec![("one ` alone", false)]),
             ("``", vec![("``", false)]),
-            (
-                "`a` and ` more",
-                vec![("a", true), (" and ` more", false)],
-            ),
+            ("`a` and ` more", vec![("a", true), (" and ` more", false)]),
         ] {
             assert_eq!(pieces(text), expected, "{text}");
         }
