@@ -10,7 +10,7 @@ use crate::components::{
 };
 use crate::live::Live;
 use crate::model::{
-    ComponentName, LogSource, ObjectKey, PanelState, RunKind, Slice, StepId, humanize_ms,
+    ComponentName, LogSource, ObjectKey, PanelState, PodRow, RunKind, Slice, StepId, humanize_ms,
 };
 use crate::ui::{Button, EmptyMessage, StatusBadge, TabPanel, Tabs, Tone};
 
@@ -231,28 +231,14 @@ fn Freshness() -> impl IntoView {
 fn Pods(open_logs: Callback<LogSource>) -> impl IntoView {
     let live = Live::expect();
     let all = RwSignal::new(false);
-    let uids = live.memo(&[Slice::Pods], |state| {
-        let mut pods: Vec<_> = state.pods.values().collect();
-        // What needs a look first, then by component, newest first.
-        pods.sort_by(|a, b| {
-            (a.ready, &a.component, b.created, &a.name).cmp(&(
-                b.ready,
-                &b.component,
-                a.created,
-                &b.name,
-            ))
-        });
-        pods.into_iter()
-            .map(|pod| pod.uid.clone())
-            .collect::<Vec<_>>()
-    });
-    let shown = move || {
+    let count = live.memo(&[Slice::Pods], |state| state.pods.len());
+    let shown = live.memo(&[Slice::Pods], move |state| {
         let limit = if all.get() { usize::MAX } else { FIRST_PODS };
-        uids.with(|uids| uids.iter().take(limit).cloned().collect::<Vec<_>>())
-    };
+        first(state, limit)
+    });
     view! {
         <Show
-            when=move || uids.with(|uids| !uids.is_empty())
+            when=move || count.get() != 0
             fallback=|| {
                 view! {
                     <EmptyMessage
@@ -264,17 +250,79 @@ fn Pods(open_logs: Callback<LogSource>) -> impl IntoView {
         >
             <ul class="pods">
                 <For
-                    each=shown
+                    each=move || shown.get()
                     key=String::clone
                     children=move |uid| view! { <PodCard uid open_logs /> }
                 />
             </ul>
-            <Show when=move || !all.get() && uids.with(|uids| uids.len() > FIRST_PODS)>
+            <Show when=move || !all.get() && FIRST_PODS < count.get()>
                 <Button on_press=move |()| {
                     all.set(true)
-                }>{move || format!("Show all {} pods", uids.with(Vec::len))}</Button>
+                }>{move || format!("Show all {} pods", count.get())}</Button>
             </Show>
         </Show>
     }
     .into_any()
+}
+
+/// UIDs of so many pods: what needs a look first, then by component, newest first. With every change
+/// of any pod it is asked again, so the others are not put in order.
+fn first(state: &PanelState, limit: usize) -> Vec<String> {
+    let order = |a: &&PodRow, b: &&PodRow| {
+        (a.ready, &a.component, b.created, &a.name).cmp(&(
+            b.ready,
+            &b.component,
+            a.created,
+            &b.name,
+        ))
+    };
+    let mut pods: Vec<&PodRow> = state.pods.values().collect();
+    if limit < pods.len() {
+        pods.select_nth_unstable_by(limit, order);
+        pods.truncate(limit);
+    }
+    pods.sort_unstable_by(order);
+    pods.into_iter().map(|pod| pod.uid.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::UnixMillis;
+
+    #[test]
+    fn the_first_pods_are_those_that_need_a_look_then_the_newest() {
+        let row = |(name, ready, created): &(&str, bool, i64)| PodRow {
+            uid: (*name).to_owned(),
+            name: (*name).to_owned(),
+            component: None,
+            owner: None,
+            phase: "Running".into(),
+            ready: *ready,
+            terminating: false,
+            current: true,
+            created: UnixMillis(*created),
+            ip: None,
+            node: None,
+            stale_secrets: false,
+            containers: vec![],
+            why_not_ready: None,
+        };
+        let rows = [
+            ("a", true, 1),
+            ("b", true, 3),
+            ("c", false, 2),
+            ("d", true, 3),
+            ("e", false, 4),
+        ];
+        let mut state = PanelState::default();
+        for pod in rows.iter().map(row) {
+            state.pods.insert(pod.uid.clone(), pod);
+        }
+        let all = ["e", "c", "b", "d", "a"];
+        for limit in 0..=6 {
+            assert_eq!(first(&state, limit), all[..limit.min(5)], "{limit}");
+        }
+        assert_eq!(first(&state, usize::MAX), all);
+    }
 }
