@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // From a change in the cluster to the painted line on the Live page, against `kubectl get pods -w`
-// printing its line: the same changes, the same run, one browser. Then what the server uses while
-// many pods churn, against `kubectl get pods -w -o json` on the same stream.
+// printing its line: the same changes, the same run, one browser. A bare page that writes each change
+// into one line shows what any page takes: a browser paints when the screen's next frame is due, and
+// a terminal's line is not painted here at all. Then what the server uses while many pods churn,
+// against `kubectl get pods -w -o json` on the same stream.
 //
 //   node benches/live.mjs [PODS]               10 and 5,000 unless told
 //
@@ -83,9 +85,11 @@ const change = (name, word) => changePod(cluster, 'live', name, word)
 const rows = []
 let word = 0
 
-const latency = async (count) => {
-  const names = await scale(count)
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
+const newPage = () => browser.newPage({ viewport: { width: 1440, height: 900 } })
+
+/** The Live page, and the pods that it shows. */
+const livePage = async (count) => {
+  const page = await newPage()
   await page.goto(new URL('/live', panel.url).href + panel.url.hash)
   const shown = await until(
     'pods on the page',
@@ -95,6 +99,37 @@ const latency = async (count) => {
     },
     { every: 200 },
   )
+  return { page, shown }
+}
+
+/** Reads the same stream and writes the newest change into one line. */
+const barePage = async (names) => {
+  const page = await newPage()
+  const place = `${panel.url.origin}/bare`
+  await page.route(place, (route) => route.fulfill({ contentType: 'text/html', body: '<p id="line">Nothing yet</p>' }))
+  await page.goto(place)
+  await page.unroute(place)
+  await page.evaluate(async (headers) => {
+    const stream = await fetch('/events', { headers })
+    const reader = stream.body.pipeThrough(new TextDecoderStream()).getReader()
+    const write = async () => {
+      // A word may come in two pieces.
+      let end = ''
+      for (;;) {
+        const { value, done } = await reader.read()
+        if (done) return
+        const words = (end + value).match(/Bench\d+\b/g)
+        end = value.slice(-12)
+        if (words) document.getElementById('line').textContent = words.join(' ')
+      }
+    }
+    void write()
+  }, panel.headers)
+  return { page, shown: names }
+}
+
+/** Changes pods one after the other and takes the time to kubectl, to the page's document and to its paint. */
+const latency = async (names, { page, shown }) => {
   await page.evaluate(watchPaints)
   const printed = new Map()
   const kubectl = cluster.kubectlStream('-n', 'live', 'get', 'pods', '-w')
@@ -125,13 +160,29 @@ const latency = async (count) => {
     dom.push(changed[token] - at)
     theirs.push(printed.get(token) - at)
   }
-  const row = (what, times, share) => {
-    const [a, b] = [percentile(times, share), percentile(theirs, share)]
-    return [`change to ${what}, p${share * 100}, ${count} pods`, `${a.toFixed(0)} ms`, `${b.toFixed(0)} ms`, (a / b).toFixed(2)]
-  }
-  for (const share of [0.5, 0.99]) rows.push(row('DOM', dom, share), row('painted', ours, share))
   kubectl.kill()
-  return { page, names }
+  return { dom, painted: ours, kubectl: theirs }
+}
+
+const measure = async (count) => {
+  const names = await scale(count)
+  const bare = await barePage(names)
+  const floor = await latency(names, bare)
+  await bare.page.close()
+  const live = await livePage(count)
+  const ours = await latency(names, live)
+  for (const share of [0.5, 0.99]) {
+    for (const what of ['dom', 'painted']) {
+      const [a, b, c] = [ours[what], ours.kubectl, floor[what]].map((times) => percentile(times, share))
+      rows.push([
+        `${what === 'dom' ? 'in the document' : 'painted'}, p${share * 100}, ${count} pods`,
+        ...[a, b, c].map((time) => `${time.toFixed(1)} ms`),
+        (a / b).toFixed(2),
+        (a / c).toFixed(2),
+      ])
+    }
+  }
+  return { ...live, names }
 }
 
 /** What the server and kubectl use while pods change, with one page looking. */
@@ -158,20 +209,20 @@ const churn = async (names, what) => {
   const memory = (name) => after[name].resident / 1e6
   const rate = (names.length && (churnSeconds * churnRate) / seconds).toFixed(0)
   rows.push(
-    [`CPU, ${names.length} pods, ${rate} changes a second, ${what}`, `${cpu('panel').toFixed(0)} %`, `${cpu('kubectl').toFixed(0)} %`, (cpu('panel') / cpu('kubectl')).toFixed(2)],
-    [`resident memory, the same`, `${memory('panel').toFixed(0)} MB`, `${memory('kubectl').toFixed(0)} MB`, (memory('panel') / memory('kubectl')).toFixed(2)],
+    [`CPU, ${names.length} pods, ${rate} changes a second, ${what}`, `${cpu('panel').toFixed(0)} %`, `${cpu('kubectl').toFixed(0)} %`, '', (cpu('panel') / cpu('kubectl')).toFixed(2), ''],
+    [`resident memory, the same`, `${memory('panel').toFixed(0)} MB`, `${memory('kubectl').toFixed(0)} MB`, '', (memory('panel') / memory('kubectl')).toFixed(2), ''],
   )
 }
 
 try {
-  const few = await latency(10)
+  const few = await measure(10)
   await few.page.close()
-  const lots = await latency(many)
+  const lots = await measure(many)
   await churn(lots.names, 'one page')
   await lots.page.close()
   await churn(lots.names, 'no page')
   console.log(`${build}\n`)
-  table(['what', 'slipway', 'kubectl', 'ratio'], rows)
+  table(['what', 'Slipway', 'kubectl', 'a bare page', 'to kubectl', 'to a bare page'], rows)
 } finally {
   await browser.close()
   await panel.stop()
