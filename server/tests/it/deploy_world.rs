@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use app::model::{
     Builder, BuiltImage, Change, ClusterChoice, ComponentName, DeployPlan, Failure, Finding,
-    ImageState, ImageView, Outcome, PanelEvent, PanelState, PlanChoices, Rebuild, SecretInput,
-    UnixMillis,
+    ImageState, ImageView, Outcome, PanelEvent, PanelState, PlanChoices, Rebuild, RunId,
+    SecretInput, UnixMillis,
 };
 use app::ports::{Deploys, Images, Secrets};
 use server::cluster::{ClusterOptions, ClusterRoom};
@@ -211,15 +211,8 @@ impl World {
     }
 
     pub async fn deploy(&self) -> Outcome {
-        // News of what was just stored may come between the plan and the yes; a person reads again.
-        for _ in 0..5 {
-            let plan = self.plan().await;
-            match self.deploys.deploy(plan.hash, true).await {
-                Ok(run) => return self.core.runs.wait(run).await,
-                Err(why) => assert_eq!(finding(why).code, "PLAN_OUTDATED"),
-            }
-        }
-        panic!("the plan never stays as it is")
+        let run = start_deploy(&self.deploys).await;
+        self.core.runs.wait(run).await
     }
 
     pub async fn until(&self, what: &str, wanted: impl Fn(&PanelState) -> bool) {
@@ -288,6 +281,19 @@ spec:
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: extra\ndata:\n  a: '1'\n",
     )
     .expect("written");
+}
+
+/// Deploys what the project has now. News of what was just stored may come between the plan and the
+/// yes; a person reads again.
+pub async fn start_deploy(deploys: &DeployRoom) -> RunId {
+    for _ in 0..5 {
+        let plan = deploys.plan(PlanChoices::default()).await.expect("a plan");
+        match deploys.deploy(plan.hash, true).await {
+            Ok(run) => return run,
+            Err(why) => assert_eq!(finding(why).code, "PLAN_OUTDATED"),
+        }
+    }
+    panic!("the plan never stays as it is")
 }
 
 pub fn succeeded(outcome: Outcome) {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{ClusterChoice, GoingRuns, PanelState, PlanChoices, PodRow, Rebuild, UnixMillis};
-use app::ports::{Deploys, Images, Secrets};
+use app::model::{ClusterChoice, GoingRuns, PanelState, PodRow, Rebuild, UnixMillis};
+use app::ports::{Images, Secrets};
 use server::cluster::ClusterOptions;
 use server::engine::{Core, Journal, StateDir};
 use server::panel::Panel;
@@ -64,14 +64,7 @@ impl LiveWorld {
                 !server::live::proved_images(state).is_empty()
             })
             .await;
-        let plan = world
-            .panel
-            .deploys
-            .plan(PlanChoices::default())
-            .await
-            .expect("a plan");
-        let run = world.panel.deploys.deploy(plan.hash, true).await;
-        let run = run.expect("a run");
+        let run = super::deploy_world::start_deploy(&world.panel.deploys).await;
         super::deploy_world::succeeded(world.panel.core.runs.wait(run).await);
         world
             .until("the pods are ready", |state| {

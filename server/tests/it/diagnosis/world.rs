@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use app::model::{
-    ClusterChoice, ComponentName, Finding, GoingRuns, PanelState, PlanChoices, PodRow, Rebuild,
-    Rollout, SecretInput,
+    ClusterChoice, ComponentName, Finding, GoingRuns, PanelState, PodRow, Rebuild, Rollout,
+    SecretInput,
 };
-use app::ports::{Deploys, Images, Secrets, Setup};
+use app::ports::{Images, Secrets, Setup};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod, Secret, Service};
 use kube::Api;
@@ -25,7 +25,7 @@ use server::project::Project;
 use tempfile::TempDir;
 
 use super::cases::{Case, Fault, GHOST, deployment, service, with_missing_account};
-use crate::deploy_world::{finding, succeeded};
+use crate::deploy_world::{start_deploy, succeeded};
 
 /// Longer than a problem has to last until it is shown.
 const LASTS: Duration = Duration::from_secs(6);
@@ -129,18 +129,7 @@ impl World {
     }
 
     async fn deploy(&self) {
-        let deploys = &self.panel.deploys;
-        let going = async {
-            loop {
-                let plan = deploys.plan(PlanChoices::default()).await.expect("a plan");
-                match deploys.deploy(plan.hash, true).await {
-                    Ok(run) => return run,
-                    // News of the secrets came in between.
-                    Err(failure) => assert_eq!(finding(failure).code, "PLAN_OUTDATED"),
-                }
-            }
-        };
-        let run = tokio::time::timeout(PATIENCE, going).await.expect("a run");
+        let run = start_deploy(&self.panel.deploys).await;
         succeeded(self.panel.core.runs.wait(run).await);
     }
 
