@@ -121,6 +121,8 @@ pub enum OwnAgentStanding {
     Offered,
     /// It is there, made by Slipway or by hand from Slipway's file.
     Applied,
+    /// It is there, and somebody gave it other tools since.
+    Changed,
     /// There is another agent of that name, which Slipway leaves alone.
     Taken,
 }

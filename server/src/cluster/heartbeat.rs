@@ -19,8 +19,9 @@ use crate::engine::clock;
 
 const EVERY: Duration = Duration::from_secs(2);
 const DEADLINE: Duration = Duration::from_secs(1);
-/// After so many misses in a row the client is made anew: address, certificate or token may have changed.
-const REBUILD_AFTER: u32 = 3;
+/// After so many misses in a row the client is made anew: address, certificate or token may have
+/// changed, and the watches' connections may be dead without knowing it.
+const REBUILD_AFTER: u32 = 2;
 /// How often it is tried while the cluster is lost. A login program is not started that often: it may
 /// talk to somebody's server each time.
 const REBUILD_EVERY: Duration = Duration::from_secs(4);

@@ -208,11 +208,6 @@ impl Hub {
         look(&self.lock().state)
     }
 
-    /// The revision now.
-    pub fn revision(&self) -> StateRevision {
-        StateRevision(self.lock().revision)
-    }
-
     /// A listener whose first delivery is a snapshot.
     pub fn subscribe(&self) -> Subscription {
         Subscription {
@@ -405,7 +400,7 @@ mod tests {
         let changed = hub.changed();
         hub.voice().publish(PanelEvent::Viewers(0));
         hub.voice().publish(PanelEvent::PodGone { uid: "x".into() });
-        assert_eq!(hub.revision(), StateRevision(0));
+        assert_eq!(hub.lock().revision, 0);
         assert!(!changed.has_changed().expect("the hub lives"));
     }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use app::model::Finding;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
@@ -60,6 +61,17 @@ impl Redactor {
                 known.push(form);
             }
         }
+    }
+
+    /// The finding with every known value masked in its words and its evidence.
+    pub fn finding(&self, mut finding: Finding) -> Finding {
+        let hide = |text: &mut String| *text = self.redact(text).into_owned();
+        hide(&mut finding.what);
+        hide(&mut finding.why);
+        for evidence in &mut finding.evidence {
+            hide(&mut evidence.text);
+        }
+        finding
     }
 
     /// The text with every known value masked; borrowed when there was nothing to hide.

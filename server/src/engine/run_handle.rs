@@ -97,19 +97,10 @@ impl RunHandle {
                 summary: self.redact(&summary),
             },
             Outcome::Failed { finding } => Outcome::Failed {
-                finding: Box::new(self.redact_finding(*finding)),
+                finding: Box::new(self.run.redactor.finding(*finding)),
             },
             other => other,
         }
-    }
-
-    fn redact_finding(&self, mut finding: Finding) -> Finding {
-        finding.what = self.redact(&finding.what);
-        finding.why = self.redact(&finding.why);
-        for evidence in &mut finding.evidence {
-            evidence.text = self.redact(&evidence.text);
-        }
-        finding
     }
 
     /// Passes on the log lines gathered so far.
@@ -259,7 +250,7 @@ impl StageHandle {
     }
 
     pub fn fail(&self, finding: Finding) {
-        let finding = Box::new(self.run.redact_finding(finding));
+        let finding = Box::new(self.run.run.redactor.finding(finding));
         let took_ms = self.took_ms();
         self.set(StageState::Failed { took_ms, finding });
     }

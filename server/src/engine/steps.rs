@@ -255,6 +255,9 @@ impl Gate<'_> {
         let Some(project) = &self.state.project else {
             return StepState::Unknown;
         };
+        if let Some(unseen) = self.unseen(StepId::Deploy) {
+            return unseen;
+        }
         let mut waiting = Vec::new();
         for component in &project.components {
             let name = &component.name;

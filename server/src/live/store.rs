@@ -1,6 +1,6 @@
 //! The tables of a namespace folded into the rows of the panel. Pure: news in, panel events out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use app::model::{
     BuiltImage, ClusterKind, ComponentLive, ComponentName, EVENTS_KEPT, PanelEvent, PodRow,
@@ -168,13 +168,19 @@ impl LiveStore {
                 self.gone_events.insert(uid);
             }
             Changed::Replaced { changed, gone } => {
-                let pods: HashSet<String> = self
-                    .events
-                    .values()
-                    .map(|event| event.row.object_uid.clone())
+                let mut of_object: HashMap<&str, Vec<&EventFacts>> = HashMap::new();
+                for event in self.events.values() {
+                    let object = event.row.object_uid.as_str();
+                    of_object.entry(object).or_default().push(event);
+                }
+                let folded: Vec<(String, PodEvents)> = of_object
+                    .into_iter()
+                    .map(|(object, events)| {
+                        (object.to_owned(), PodEvents::fold(events.into_iter()))
+                    })
                     .collect();
-                for pod in pods {
-                    self.refold(&pod);
+                for (object, folded) in folded {
+                    self.explain(object, folded);
                 }
                 self.dirty_events = changed;
                 self.gone_events.extend(gone);
@@ -190,10 +196,15 @@ impl LiveStore {
                 .values()
                 .filter(|event| event.row.object_uid == pod),
         );
-        self.events_of.insert(pod.to_owned(), folded);
-        if self.pods.get(pod).is_some() {
-            self.dirty_pods.insert(pod.to_owned());
+        self.explain(pod.to_owned(), folded);
+    }
+
+    /// What is known of an object by its events.
+    fn explain(&mut self, object: String, events: PodEvents) {
+        if self.pods.get(&object).is_some() {
+            self.dirty_pods.insert(object.clone());
         }
+        self.events_of.insert(object, events);
     }
 
     fn trim_events(&mut self) {

@@ -186,19 +186,20 @@ impl LiveRoom {
         }
     }
 
-    /// The watches are believed only while they are open and the API server answers besides.
+    /// The watches are believed only while they are open and the API server answers besides: a machine
+    /// that slept, or a heart that is busy, has no news.
     fn publish_freshness(&self, store: &LiveStore, connected: &Connected) {
         let now = clock::now();
         let (watch, lost) = self.core.hub.read(|state| {
             let lost = state
                 .cluster
                 .as_ref()
-                .is_none_or(|cluster| cluster.freshness.lost.is_some());
+                .is_none_or(|cluster| !cluster.freshness.is_fresh(now));
             (state.watch, lost)
         });
         let freshness = match store.connection() {
             Connection::Open if !lost => Freshness::heard_at(now),
-            Connection::Starting if watch.heard.is_none() => return,
+            Connection::Starting if !lost && watch.heard.is_none() => return,
             _ => watch.lost_at(now),
         };
         connected.voice.publish(PanelEvent::Watch(freshness));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use app::model::{LiveMessage, PanelEvent, Role};
+use app::model::{LiveMessage, PanelEvent, Role, StateRevision};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
@@ -130,7 +130,7 @@ impl Stage {
             heartbeat,
             _presence: presence(),
             end,
-            hub: self.hub.clone(),
+            revision: StateRevision(0),
             _seat: seat,
         };
         let frames = stream::unfold(listener, |mut listener| async move {
@@ -150,8 +150,9 @@ struct Listener {
     subscription: Subscription,
     role: Role,
     heartbeat: Interval,
+    /// The newest that was sent.
+    revision: StateRevision,
     end: CancellationToken,
-    hub: Hub,
     _presence: Presence,
     _seat: OwnedSemaphorePermit,
 }
@@ -161,23 +162,27 @@ impl Listener {
         tokio::select! {
             biased;
             () = self.end.cancelled() => None,
-            delivery = self.subscription.next() => {
-                // Whatever arrives is a sign of life; no heartbeat is needed beside it.
-                self.heartbeat.reset();
-                Some(match delivery {
-                    Delivery::Event(published) => frame(&published.json()),
-                    Delivery::Snapshot { revision, state } => encode(&LiveMessage::Snapshot {
+            // Also while there are news: they do not say what time it is here.
+            _ = self.heartbeat.tick() => Some(encode(&LiveMessage::Heartbeat {
+                revision: self.revision,
+                now: clock::now(),
+            })),
+            delivery = self.subscription.next() => Some(match delivery {
+                Delivery::Event(published) => {
+                    self.revision = published.revision;
+                    frame(&published.json())
+                }
+                Delivery::Snapshot { revision, state } => {
+                    self.revision = revision;
+                    self.heartbeat.reset();
+                    encode(&LiveMessage::Snapshot {
                         revision,
                         now: clock::now(),
                         role: self.role,
                         state,
-                    }),
-                })
-            }
-            _ = self.heartbeat.tick() => Some(encode(&LiveMessage::Heartbeat {
-                revision: self.hub.revision(),
-                now: clock::now(),
-            })),
+                    })
+                }
+            }),
         }
     }
 }

@@ -241,6 +241,23 @@ async fn what_the_diagnosis_proposes_is_seen_approved_heals_and_is_undone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn however_many_were_carried_out_the_next_has_a_card_and_what_waits_keeps_its_own() {
+    let desk = Desk::open().await;
+    let waiting = desk
+        .propose("kubectl scale deployment/app --replicas=2")
+        .await;
+    for round in 0..31 {
+        let line = format!("kubectl annotate deployment/app round-{round}=yes");
+        let card = desk.propose(&line).await;
+        succeeded(desk.approve(&card).await);
+    }
+    let next = desk.propose("kubectl label deployment/app next=yes").await;
+    assert_eq!(next.state, ApprovalState::Waiting);
+    assert_eq!(desk.card(&waiting.id).state, ApprovalState::Waiting);
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_yes_is_bound_to_what_was_shown() {
     let desk = Desk::open().await;
     let card = desk

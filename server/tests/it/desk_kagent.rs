@@ -390,7 +390,25 @@ async fn slipways_own_agent_is_shown_applied_removed_and_never_taken_from_others
         desk.view(ID).await.choices.agent,
         Some(offered.name.clone())
     );
-    // Twice is as good as once.
+    // Somebody arms it: it is not called an agent that only looks any more.
+    let mut armed = there.data["spec"]["declarative"]["tools"].clone();
+    armed[0]["mcpServer"]["toolNames"] = json!(["k8s_delete_resource"]);
+    let by_hand = PatchParams {
+        field_manager: Some("somebody".to_owned()),
+        ..PatchParams::default()
+    };
+    let armed = json!({"spec": {"declarative": {"tools": armed}}});
+    agents
+        .patch("slipway-looks", &by_hand, &Patch::Merge(armed))
+        .await
+        .expect("armed");
+    assert_eq!(own().await.standing, OwnAgentStanding::Changed);
+    // Applying it takes that back, and twice is as good as once.
+    desk.desk
+        .apply_agent(offered.manifest.clone())
+        .await
+        .expect("applied over it");
+    assert_eq!(own().await.standing, OwnAgentStanding::Applied);
     desk.desk
         .apply_agent(offered.manifest.clone())
         .await

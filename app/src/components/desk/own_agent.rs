@@ -26,11 +26,15 @@ pub fn OwnAgentOffer(agent: OwnAgent, changed: Callback<()>) -> impl IntoView {
     let (word, hint) = match agent.standing {
         OwnAgentStanding::Offered => (
             "An agent that only looks",
-            "None of its tools changes anything. Apply it, and it is asked first once it is ready.",
+            "None of its tools changes anything. Once it is applied and ready it is asked, unless you choose another.",
         ),
         OwnAgentStanding::Applied => (
             "Slipway's agent is in the cluster",
             "None of its tools changes anything. Removing it also ends its pod.",
+        ),
+        OwnAgentStanding::Changed => (
+            "Slipway's agent was changed",
+            "Somebody gave it other tools since. Applying it again gives it those below, which change nothing.",
         ),
         OwnAgentStanding::Taken => (
             "Slipway's agent has no place",
@@ -39,7 +43,7 @@ pub fn OwnAgentOffer(agent: OwnAgent, changed: Callback<()>) -> impl IntoView {
     };
     let manifest = agent.manifest.clone();
     let act = match agent.standing {
-        OwnAgentStanding::Offered => Some(
+        OwnAgentStanding::Offered | OwnAgentStanding::Changed => Some(
             view! {
                 <Button busy=apply.is_pending() on_press=move |()| apply.send(manifest.clone())>
                     "Apply the agent"

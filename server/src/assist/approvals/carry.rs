@@ -18,6 +18,7 @@ use crate::adapters::kubectl;
 use crate::assist::command::{Command, MANAGER, Target, Verb};
 use crate::cluster::Connected;
 use crate::deploy::Follower;
+use crate::deploy::preview::noise::essence;
 use crate::engine::{RunError, RunHandle, StageHandle, clock};
 use crate::process::{self, Ending};
 
@@ -30,6 +31,17 @@ const HEALS_WITHIN: Duration = Duration::from_secs(45);
 const LOOKS: u32 = 3;
 const LOOK_EVERY: Duration = Duration::from_millis(700);
 const MOST_KEPT: usize = 4_096;
+/// How often what a change left is asked for.
+const READS: u32 = 4;
+
+/// What a change left, as far as it was seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Noted {
+    Same,
+    Changed,
+    /// At least one object could not be read afterwards.
+    NotSeen,
+}
 
 impl ApprovalsRoom {
     /// Starts the run of a card that was taken.
@@ -74,11 +86,14 @@ impl ApprovalsRoom {
         }
         let ran = self.run_kubectl(connected, command, run, &running).await;
         // What it changed is noted even if it failed half way.
-        let now = self.note_changes(connected, card).await;
+        let noted = self.note_changes(connected, card).await;
+        if noted == Noted::NotSeen {
+            running.log("What it left could not be read, so there is no way back for it");
+        }
         ran?;
-        running.succeed(match now.is_empty() {
-            true => "nothing had to change".to_owned(),
-            false => "done".to_owned(),
+        running.succeed(match noted {
+            Noted::Same => "nothing had to change".to_owned(),
+            Noted::Changed | Noted::NotSeen => "done".to_owned(),
         });
         if follows(command) {
             self.follow(connected, &command.targets, run).await?;
@@ -131,24 +146,28 @@ impl ApprovalsRoom {
         }
     }
 
-    /// The way back from what is there now, kept with the card; what has none or changed nothing is
+    /// Keeps the way back from what is there now with the card; what has none or changed nothing is
     /// left out.
-    async fn note_changes(&self, connected: &Connected, card: &Card) -> Vec<Reversal> {
+    async fn note_changes(&self, connected: &Connected, card: &Card) -> Noted {
         let namespace = self.inner.project.spec().namespace.to_string();
         let mut reversals = Vec::new();
+        let mut noted = Noted::Same;
         for seen in &card.seen {
-            let Ok(now) = read(connected, &seen.target, &namespace).await else {
+            let Some(now) = read_patiently(connected, &seen.target, &namespace).await else {
+                noted = Noted::NotSeen;
                 continue;
             };
+            if noted == Noted::Same && essence(&now) != essence(&seen.live) {
+                noted = Noted::Changed;
+            }
             claim(connected, &seen.target, &namespace, &seen.live, &now).await;
             let back = Reversal::between(&seen.target, &seen.live, &now);
             reversals.extend(back.filter(|back| !back.is_empty()));
         }
         if card.view.undo.is_some() {
-            let reversals = reversals.clone();
             self.change(&card.view.id, |card| card.reversals = reversals);
         }
-        reversals
+        noted
     }
 
     async fn follow(
@@ -231,6 +250,7 @@ impl ApprovalsRoom {
                 None => ApprovalOutcome::Done,
             });
             said = format!("ended ({id}): {}", in_words(&outcome));
+            card.taken = false;
             card.view.state = ApprovalState::Ended {
                 run: run.id(),
                 at: clock::now(),
@@ -320,6 +340,17 @@ fn follows(command: &Command) -> bool {
         Verb::Pause | Verb::Delete | Verb::Label | Verb::Annotate
     );
     changes_pods && command.targets.iter().any(|target| target.kind.is_workload)
+}
+
+/// The object as it is; a cluster that does not answer for a moment is asked again.
+async fn read_patiently(connected: &Connected, target: &Target, namespace: &str) -> Option<Value> {
+    for _ in 0..READS {
+        if let Ok(now) = read(connected, target, namespace).await {
+            return Some(now);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    None
 }
 
 fn in_words(outcome: &ApprovalOutcome) -> String {

@@ -8,9 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::take_back::Reversal;
 use super::{ApprovalsRoom, Card};
 use crate::engine::Core;
+use crate::project::Project;
 
-/// Where they are in the journal.
-pub(super) const SCOPE: &str = "approval";
+/// Where they are in the journal: by project, whose namespace an undo is for.
+fn scope(project: &Project) -> String {
+    format!("approval {}", project.root.display())
+}
 
 /// What outlives Slipway of an ended card.
 #[derive(Serialize, Deserialize)]
@@ -39,14 +42,21 @@ impl ApprovalsRoom {
             reversals: if is_clean { card.reversals } else { Vec::new() },
         };
         if let Ok(text) = serde_json::to_string(&kept) {
-            self.inner.core.journal.put_fact(SCOPE, &id.0, &text);
+            let scope = scope(&self.inner.project);
+            self.inner.core.journal.put_fact(&scope, &id.0, &text);
         }
+    }
+
+    /// Nobody asks for this card any more.
+    pub(super) fn let_go(&self, id: &ApprovalId) {
+        let scope = scope(&self.inner.project);
+        self.inner.core.journal.delete_fact(&scope, &id.0);
     }
 }
 
 /// The ended cards of earlier starts, oldest first.
-pub(super) fn kept_cards(core: &Core) -> Vec<Card> {
-    let facts: BTreeMap<String, String> = core.journal.facts_of(SCOPE);
+pub(super) fn kept_cards(core: &Core, project: &Project) -> Vec<Card> {
+    let facts: BTreeMap<String, String> = core.journal.facts_of(&scope(project));
     let mut cards: Vec<Card> = facts
         .values()
         .filter_map(|text| serde_json::from_str::<Kept>(text).ok())
@@ -71,7 +81,7 @@ pub(super) fn kept_cards(core: &Core) -> Vec<Card> {
                 command: None,
                 seen: Vec::new(),
                 reversals: kept.reversals,
-                taken: true,
+                taken: false,
             }
         })
         .collect();

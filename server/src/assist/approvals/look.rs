@@ -27,6 +27,7 @@ use crate::engine::clock;
 use crate::engine::redact::Redactor;
 use crate::process;
 
+const REVISION: &str = "deployment.kubernetes.io/revision";
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// One object, looked at.
@@ -40,10 +41,13 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Whether this reading is of the same object in the same state. News of its status do not count.
+    /// Whether this reading is of the same object in the same state. News of its status do not count; a
+    /// rollout that went there and back again does, because what was before it is another one then.
     pub fn is_still(&self, now: &Value) -> bool {
         let metadata = |object: &Value, field: &str| object["metadata"][field].clone();
+        let revision = |object: &Value| metadata(object, "annotations")[REVISION].clone();
         metadata(&self.live, "uid") == metadata(now, "uid")
+            && revision(&self.live) == revision(now)
             && (metadata(&self.live, "resourceVersion") == metadata(now, "resourceVersion")
                 || essence(&self.live) == essence(now))
     }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use app::model::{
     Approval, ApprovalId, ApprovalOutcome, ApprovalState, AuditPage, AuditQuestion, ChangeProposal,
     Classification, Failure, Finding, ObjectDiff, PanelEvent, RunId, Stage, StageState, UndoState,
+    UnixMillis,
 };
 use app::ports::Approvals;
 use async_trait::async_trait;
@@ -66,6 +67,35 @@ struct Card {
     taken: bool,
 }
 
+impl Card {
+    /// It can still be decided about, or looked at again.
+    fn is_open(&self) -> bool {
+        matches!(
+            self.view.state,
+            ApprovalState::Waiting | ApprovalState::Refused { .. }
+        )
+    }
+
+    /// Something goes on with it that must find it again.
+    fn is_at_work(&self) -> bool {
+        let runs = matches!(
+            self.view.state,
+            ApprovalState::Running { .. }
+                | ApprovalState::Ended {
+                    undo: UndoState::Running { .. },
+                    ..
+                }
+        );
+        self.taken || runs
+    }
+
+    /// Nobody has anything to decide about it any more.
+    fn is_settled(&self, now: UnixMillis) -> bool {
+        let waits = self.view.state == ApprovalState::Waiting && now < self.view.expires;
+        !waits && !self.is_at_work()
+    }
+}
+
 impl ApprovalsRoom {
     /// `kubectl` is the program that carries changes out.
     pub fn new(
@@ -75,7 +105,7 @@ impl ApprovalsRoom {
         assist: Arc<AssistRoom>,
         kubectl: OsString,
     ) -> Self {
-        let cards = kept_cards(&core);
+        let cards = kept_cards(&core, &project);
         Self {
             inner: Arc::new(Inner {
                 core,
@@ -166,6 +196,7 @@ impl ApprovalsRoom {
             match &mut card.view.state {
                 ApprovalState::Running { run } => {
                     if let Some(at) = ended(*run) {
+                        card.taken = false;
                         card.view.state = ApprovalState::Ended {
                             run: *run,
                             at,
@@ -280,17 +311,13 @@ impl Approvals for ApprovalsRoom {
     async fn decline(&self, id: ApprovalId) -> Result<(), Failure> {
         let connected = self.inner.cluster.connected()?;
         let card = self.find(&connected, &id)?;
-        let open = matches!(
-            card.view.state,
-            ApprovalState::Waiting | ApprovalState::Refused { .. }
-        );
-        if !open || card.taken {
+        if !card.is_open() || card.taken {
             return Err(words::spent().into());
         }
         let words = format!("declined ({id}): {}", card.view.line);
         self.inner.core.journal.audit("operator", &words).await?;
         self.change(&id, |card| {
-            if !card.taken {
+            if !card.taken && card.is_open() {
                 card.view.state = ApprovalState::Declined { at: clock::now() };
             }
         });

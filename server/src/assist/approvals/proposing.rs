@@ -8,9 +8,7 @@ use app::model::{
 use sha2::{Digest as _, Sha256};
 
 use super::look::{Looked, Looker, Seen, on_card};
-use super::{
-    ApprovalsRoom, Card, LONGEST_WHY, MOST_CARDS, MOST_WAITING, TIME_TO_DECIDE, kept, words,
-};
+use super::{ApprovalsRoom, Card, LONGEST_WHY, MOST_CARDS, MOST_WAITING, TIME_TO_DECIDE, words};
 use crate::assist::command::{Class, Command, classify, joined, split};
 use crate::assist::reading::shown;
 use crate::cluster::Connected;
@@ -62,22 +60,10 @@ impl ApprovalsRoom {
             .await?;
         {
             let mut cards = self.cards();
+            for gone in make_room(&mut cards, clock::now()) {
+                self.let_go(&gone);
+            }
             cards.push(card);
-            let surplus = cards.len().saturating_sub(MOST_CARDS);
-            let mut gone = 0;
-            cards.retain(|card| {
-                let goes = gone < surplus
-                    && !matches!(card.view.state, ApprovalState::Running { .. })
-                    && !card.taken;
-                gone += usize::from(goes);
-                if goes {
-                    self.inner
-                        .core
-                        .journal
-                        .delete_fact(kept::SCOPE, &card.view.id.0);
-                }
-                !goes
-            });
         }
         self.show();
         Ok(id)
@@ -185,9 +171,8 @@ impl ApprovalsRoom {
                 };
                 match looker.look(&understood).await {
                     Err(finding) => {
-                        view.state = ApprovalState::Refused {
-                            finding: Box::new(finding),
-                        }
+                        let finding = Box::new(inner.core.redactor.finding(finding));
+                        view.state = ApprovalState::Refused { finding };
                     }
                     Ok(looked) => seen = put_on(&mut view, looked),
                 }
@@ -252,10 +237,7 @@ impl ApprovalsRoom {
         id: &ApprovalId,
     ) -> Result<(), Failure> {
         let old = self.find(connected, id)?;
-        if !matches!(
-            old.view.state,
-            ApprovalState::Waiting | ApprovalState::Refused { .. }
-        ) {
+        if !old.is_open() {
             return Err(words::spent().into());
         }
         let (origin, heals) = (old.view.origin.clone(), old.view.heals.clone());
@@ -269,7 +251,8 @@ impl ApprovalsRoom {
             let Some(card) = cards.iter_mut().find(|card| card.view.id == *id) else {
                 return Err(words::unknown(id).into());
             };
-            if card.view.hash != old.view.hash || card.taken {
+            // It may have been declined meanwhile, which its hash does not tell.
+            if card.view.hash != old.view.hash || card.taken || !card.is_open() {
                 return Err(words::spent().into());
             }
             *card = new;
@@ -294,6 +277,19 @@ impl ApprovalsRoom {
             None => Origin::Operator,
         }
     }
+}
+
+/// Takes out what is too many for one more card: what is settled goes first, and the oldest of it.
+fn make_room(cards: &mut Vec<Card>, now: UnixMillis) -> Vec<ApprovalId> {
+    let mut gone = Vec::new();
+    while cards.len() >= MOST_CARDS {
+        let settled = cards.iter().position(|card| card.is_settled(now));
+        let Some(at) = settled.or_else(|| cards.iter().position(|card| !card.is_at_work())) else {
+            break;
+        };
+        gone.push(cards.remove(at).view.id);
+    }
+    gone
 }
 
 /// What a dry run found, as the card has it.

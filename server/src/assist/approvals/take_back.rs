@@ -124,8 +124,14 @@ impl Reversal {
         };
         match &self.how {
             How::Recreate { object } => {
-                if !read(connected, &target, namespace).await?.is_null() {
-                    return Err(words::undo_outdated(&target.to_string()));
+                let now = read(connected, &target, namespace).await?;
+                if !now.is_null() {
+                    let bare = essence(&now);
+                    // An undo that was broken off may have made it already.
+                    return match merged(&bare, object) == bare {
+                        true => Ok(now),
+                        false => Err(words::undo_outdated(&target.to_string())),
+                    };
                 }
                 let object: DynamicObject = serde_json::from_value(object.clone())
                     .map_err(|error| words::refused(&target.to_string(), &error.to_string()))?;
@@ -150,7 +156,12 @@ impl Reversal {
                 for _ in 0..TRIES {
                     let now = read(connected, &target, namespace).await?;
                     let bare = essence(&now);
-                    if now["metadata"]["uid"] != uid.as_str() || merged(&bare, forward) != bare {
+                    let is_it = now["metadata"]["uid"] == uid.as_str();
+                    // An undo that was broken off may have put it back already.
+                    if is_it && merged(&bare, backward) == bare {
+                        return Ok(now);
+                    }
+                    if !is_it || merged(&bare, forward) != bare {
                         return Err(words::undo_outdated(&target.to_string()));
                     }
                     let mut patch = backward.clone();

@@ -1,11 +1,12 @@
 //! The turns of the conversation and everybody who follows them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use app::model::{
-    AssistantId, DeskFrame, Turn, TurnEnding, TurnEvent, TurnId, TurnOutcome, fold_desk,
+    AssistantChoices, AssistantId, DeskFrame, Destination, Turn, TurnEnding, TurnEvent, TurnId,
+    TurnOutcome, fold_desk,
 };
 use futures::Stream;
 use tokio::sync::broadcast;
@@ -48,6 +49,16 @@ struct State {
     length: usize,
     /// Turns before this one are not sent again.
     from: u64,
+    /// To whom the question of each turn went.
+    whom: BTreeMap<TurnId, Whom>,
+}
+
+/// Somebody to whom words go. What was said to one is not sent on to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whom {
+    pub destination: Destination,
+    /// Without the model: another one at the same place hears what was said there.
+    pub choices: AssistantChoices,
 }
 
 impl Default for Conversation {
@@ -175,8 +186,16 @@ impl Conversation {
         turn.map(Turn::said).unwrap_or_default()
     }
 
-    /// What was asked and answered before with this assistant, oldest first.
-    pub fn exchanges(&self, assistant: AssistantId) -> Vec<Exchange> {
+    /// Notes to whom the question of a turn goes.
+    pub fn goes_to(&self, turn: TurnId, whom: Whom) {
+        let mut state = self.state();
+        let known: BTreeSet<TurnId> = state.turns.iter().map(|turn| turn.id).collect();
+        state.whom.retain(|turn, _| known.contains(turn));
+        state.whom.insert(turn, whom);
+    }
+
+    /// What was asked and answered before with this assistant and at this place, oldest first.
+    pub fn exchanges(&self, assistant: AssistantId, whom: &Whom) -> Vec<Exchange> {
         let state = self.state();
         let mut earlier: VecDeque<Exchange> = VecDeque::new();
         for turn in &state.turns {
@@ -186,6 +205,7 @@ impl Conversation {
                 .is_some_and(|ending| ending.how == TurnOutcome::Answered);
             let answer = turn.said();
             if turn.assistant == assistant
+                && state.whom.get(&turn.id) == Some(whom)
                 && turn.id.0 >= state.from
                 && is_whole
                 && !answer.is_empty()
@@ -282,7 +302,15 @@ mod tests {
         let id = conversation.begin(turn).expect("free");
         conversation.tell(id, text(said));
         conversation.end(id, TurnOutcome::Answered);
+        conversation.goes_to(id, at("a.example"));
         id
+    }
+
+    fn at(place: &str) -> Whom {
+        Whom {
+            destination: Destination::Cloud { to: place.into() },
+            choices: AssistantChoices::default(),
+        }
     }
 
     #[tokio::test]
@@ -327,7 +355,8 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_answers_since_the_last_beginning_are_sent_again() {
+    fn only_whole_answers_since_the_last_beginning_are_sent_again_and_only_to_whom_they_were_given()
+    {
         let conversation = Conversation::default();
         whole(&conversation, "old");
         conversation.forget();
@@ -335,13 +364,14 @@ mod tests {
         let broken = conversation.begin(turn).expect("free");
         conversation.tell(broken, text("half"));
         conversation.end(broken, TurnOutcome::Stopped);
-        let said: Vec<String> = conversation
-            .exchanges(AssistantId::Endpoint)
-            .into_iter()
-            .map(|exchange| exchange.answer)
-            .collect();
-        assert_eq!(said, ["new"]);
-        assert!(conversation.exchanges(AssistantId::KubectlAi).is_empty());
+        let said = |assistant, whom: &Whom| -> Vec<String> {
+            let exchanges = conversation.exchanges(assistant, whom).into_iter();
+            exchanges.map(|exchange| exchange.answer).collect()
+        };
+        let here = at("a.example");
+        assert_eq!(said(AssistantId::Endpoint, &here), ["new"]);
+        assert!(said(AssistantId::KubectlAi, &here).is_empty());
+        assert!(said(AssistantId::Endpoint, &at("b.example")).is_empty());
     }
 
     #[test]

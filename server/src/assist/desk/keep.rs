@@ -11,7 +11,7 @@ use crate::engine::Core;
 const IDLE: Duration = Duration::from_secs(15 * 60);
 
 /// Holds at most one; empty while a question is being answered, so that whoever stops the answer drops
-/// what was kept with it.
+/// what was kept with it, and what was forgotten meanwhile does not come back.
 #[derive(Debug)]
 pub struct Keep<S> {
     core: Core,
@@ -23,13 +23,20 @@ struct Slot<S> {
     kept: Option<S>,
     /// Tells whether it is still the same rest.
     times: u64,
+    /// How often it was forgotten.
+    forgotten: u64,
 }
+
+/// When something was taken: it is kept again unless it was to be forgotten since.
+#[derive(Clone, Copy, Debug)]
+pub struct Since(u64);
 
 impl<S: Send + 'static> Keep<S> {
     pub fn new(core: Core) -> Self {
         let slot = Slot {
             kept: None,
             times: 0,
+            forgotten: 0,
         };
         Self {
             core,
@@ -37,14 +44,25 @@ impl<S: Send + 'static> Keep<S> {
         }
     }
 
-    pub async fn take(&self) -> Option<S> {
-        self.slot.lock().await.kept.take()
+    pub async fn take(&self) -> (Option<S>, Since) {
+        let mut slot = self.slot.lock().await;
+        (slot.kept.take(), Since(slot.forgotten))
+    }
+
+    /// What is kept, and whatever is out now, is not gone on with.
+    pub async fn forget(&self) -> Option<S> {
+        let mut slot = self.slot.lock().await;
+        slot.forgotten += 1;
+        slot.kept.take()
     }
 
     /// Keeps it until it is taken, idle for too long, or Slipway ends.
-    pub async fn put(&self, kept: S) {
+    pub async fn put(&self, kept: S, since: Since) {
         let times = {
             let mut slot = self.slot.lock().await;
+            if slot.forgotten != since.0 {
+                return;
+            }
             slot.kept = Some(kept);
             slot.times += 1;
             slot.times

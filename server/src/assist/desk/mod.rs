@@ -21,9 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::model::{
-    AssistantId, AssistantSetting, AssistantView, ContextPack, Desk, DeskFrame, Destination,
-    Failure, Finding, Outgoing, PackPart, PromptIdea, Question, TerminalId, TerminalSize, Turn,
-    TurnId, TurnOutcome,
+    AssistantChoices, AssistantId, AssistantSetting, AssistantView, ContextPack, Desk, DeskFrame,
+    Destination, Failure, Finding, Outgoing, PackPart, PromptIdea, Question, TerminalId,
+    TerminalSize, Turn, TurnId, TurnOutcome,
 };
 use app::ports::Assistants;
 use async_trait::async_trait;
@@ -31,7 +31,7 @@ use futures::StreamExt as _;
 use futures::future::join_all;
 use futures::stream::BoxStream;
 
-use self::conversation::Conversation;
+use self::conversation::{Conversation, Whom};
 use self::docker_agent::DockerAgent;
 use self::endpoint::Endpoint;
 use self::gordon::Gordon;
@@ -196,13 +196,25 @@ impl DeskRoom {
         let conversation = &self.inner.conversation;
         let teller = Teller::new(kit.clone(), conversation.clone(), turn, assistant.id());
         let stop = conversation.stopped(turn);
+        let of_cluster = kit.cluster.current();
+        let left = async {
+            match &of_cluster {
+                Some(connected) => connected.gone.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
         let answering = tokio::time::timeout(ANSWER_LIMIT, assistant.answer(&asked, &teller));
         let how = tokio::select! {
+            biased;
             () = stop.cancelled() => TurnOutcome::Stopped,
             () = kit.core.shutdown.cancelled() => TurnOutcome::Stopped,
+            () = left => {
+                teller.notice("Stopped: it was about the cluster that was in use before.");
+                TurnOutcome::Stopped
+            }
             answered = answering => match answered {
                 Ok(Ok(())) => TurnOutcome::Answered,
-                Ok(Err(finding)) => failed(finding),
+                Ok(Err(finding)) => failed(kit.core.redactor.finding(finding)),
                 Err(_) => failed(words::too_slow(assistant.id(), ANSWER_LIMIT)),
             },
         };
@@ -310,13 +322,30 @@ impl Assistants for DeskRoom {
         {
             return Err(words::not_seen(question.assistant).into());
         }
+        let redactor = &self.inner.kit.core.redactor;
         let outgoing = match was_seen {
+            // A value has become known since that is in it.
+            Some(outgoing) if redactor.redact(&outgoing.text) != outgoing.text.as_str() => {
+                return Err(words::not_seen(question.assistant).into());
+            }
             // Exactly what was read, not what it would be by now.
             Some(outgoing) => outgoing,
             None => self.outgoing(&question).await?,
         };
         self.inner.shown.let_go(assistant.id(), &destination);
-        let earlier = self.inner.conversation.exchanges(question.assistant);
+        let whom = Whom {
+            choices: AssistantChoices {
+                model: None,
+                ..self.inner.kit.settings.choices(question.assistant)
+            },
+            destination,
+        };
+        let mut earlier = self.inner.conversation.exchanges(question.assistant, &whom);
+        for exchange in &mut earlier {
+            for text in [&mut exchange.question, &mut exchange.answer] {
+                *text = redactor.redact(text).into_owned();
+            }
+        }
         let turn = self
             .inner
             .conversation
@@ -338,6 +367,7 @@ impl Assistants for DeskRoom {
                 ending: None,
             })
             .ok_or_else(words::busy)?;
+        self.inner.conversation.goes_to(turn, whom);
         let title = question.assistant.title();
         let what = format!("{} asked {title}: {}", turn.0, outgoing.text);
         if let Err(finding) = self.inner.kit.core.journal.audit("You", &what).await {

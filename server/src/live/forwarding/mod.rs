@@ -7,6 +7,7 @@ mod target;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use app::model::{Failure, ForwardView, PanelEvent};
 use app::ports::Forwards;
@@ -21,6 +22,8 @@ use crate::engine::{Voice, clock};
 
 /// More are a mistake.
 const MOST: usize = 16;
+/// How long nobody is let in after one could not be.
+const AFTER_A_REFUSAL: Duration = Duration::from_millis(50);
 /// Connections through one port at once; browsers take six.
 const MOST_CONNECTIONS: usize = 128;
 
@@ -194,8 +197,8 @@ impl Forward {
             };
             let (Ok((client, _)), Ok(place)) = (accepted, Arc::clone(&places).try_acquire_owned())
             else {
-                // Out of files, or a flood: the one that came last is let go.
-                tokio::task::yield_now().await;
+                // Out of files, or a flood: the one that came last is let go, and others get time to end.
+                tokio::time::sleep(AFTER_A_REFUSAL).await;
                 continue;
             };
             let connection = Connection {

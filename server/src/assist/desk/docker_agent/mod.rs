@@ -78,6 +78,8 @@ struct Session {
     child: Child,
     /// Tokens of the session that were told already.
     used: (u64, u64),
+    /// The identity of the cluster that was talked about; none when none was in use.
+    cluster: Option<String>,
 }
 
 struct Setting {
@@ -228,6 +230,7 @@ impl DockerAgent {
             api,
             child,
             used: (0, 0),
+            cluster: self.kit.cluster.current().map(|now| now.id.clone()),
         })
     }
 
@@ -289,8 +292,9 @@ impl Assistant for DockerAgent {
     }
 
     async fn answer(&self, asked: &Asked, teller: &Teller) -> Result<(), Finding> {
-        let kept = self.conversation.take().await;
-        let kept = kept.filter(|session| !session.child.is_over());
+        let (kept, since) = self.conversation.take().await;
+        let cluster = self.kit.cluster.current().map(|now| now.id.clone());
+        let kept = kept.filter(|session| !session.child.is_over() && session.cluster == cluster);
         let (mut session, text) = match kept {
             Some(session) => (session, asked.text.clone()),
             None => {
@@ -301,11 +305,11 @@ impl Assistant for DockerAgent {
             }
         };
         converse::converse(&mut session, &text, teller, self.patience).await?;
-        self.conversation.put(session).await;
+        self.conversation.put(session, since).await;
         Ok(())
     }
 
     async fn forget(&self) {
-        drop(self.conversation.take().await);
+        drop(self.conversation.forget().await);
     }
 }

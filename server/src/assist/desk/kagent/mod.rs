@@ -79,7 +79,8 @@ impl Kagent {
         })
     }
 
-    /// The chosen agent, else a ready one, those that ask before they write first.
+    /// The chosen agent, else a ready one: those that ask before they write first, and of them
+    /// Slipway's own.
     fn agent<'a>(&self, found: &'a Found) -> Result<(&'a DynamicObject, AgentView), Finding> {
         let all = found
             .agents
@@ -97,7 +98,7 @@ impl Kagent {
             None => all
                 .into_iter()
                 .filter(|(_, view)| view.is_ready)
-                .min_by_key(|(_, view)| view.unasked.len())
+                .min_by_key(|(agent, view)| (view.unasked.len(), !own_agent::is_own(agent)))
                 .ok_or_else(words::no_ready_agent),
         }
     }

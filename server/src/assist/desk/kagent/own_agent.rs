@@ -1,8 +1,12 @@
 //! Slipway's own agent for kagent: it only looks. A person reads it, Slipway applies it, and takes it
 //! away again.
 
+use std::collections::BTreeSet;
+
 use app::model::{Failure, OwnAgent, OwnAgentStanding};
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+
+use serde_json::{Value, json};
 
 use super::super::Kit;
 use super::controller::{self, Controller};
@@ -26,12 +30,38 @@ fn manifest(namespace: &str) -> String {
     )
 }
 
-fn is_own(agent: &DynamicObject) -> bool {
+/// Whether it carries Slipway's mark.
+pub fn is_own(agent: &DynamicObject) -> bool {
     let labels = agent.metadata.labels.as_ref();
     labels
         .and_then(|labels| labels.get(MANAGED_BY))
         .map(String::as_str)
         == Some("slipway")
+}
+
+/// Whether somebody gave it tools since that the file does not have. What kagent fills in besides is
+/// none of our business.
+fn has_other_tools(agent: &DynamicObject) -> bool {
+    let file: Value = serde_yaml::from_str(FILE).unwrap_or_default();
+    let known = tools(&file["spec"]);
+    agent.data["spec"]["type"] != file["spec"]["type"]
+        || !tools(&agent.data["spec"]).is_subset(&known)
+}
+
+/// The tools by name; a server without names gives all it has, and another agent is one, too.
+fn tools(spec: &Value) -> BTreeSet<String> {
+    let all = spec["declarative"]["tools"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    all.flat_map(|tool| {
+        let names = tool["mcpServer"]["toolNames"].as_array();
+        match names.filter(|names| !names.is_empty()) {
+            Some(names) => names.iter().map(Value::to_string).collect(),
+            None => vec![tool.to_string()],
+        }
+    })
+    .collect()
 }
 
 /// How it stands among the agents there are.
@@ -45,8 +75,9 @@ pub fn view(all: &[DynamicObject], namespace: &str) -> OwnAgent {
         manifest: manifest(namespace),
         standing: match there {
             None => OwnAgentStanding::Offered,
-            Some(agent) if is_own(agent) => OwnAgentStanding::Applied,
-            Some(_) => OwnAgentStanding::Taken,
+            Some(agent) if !is_own(agent) => OwnAgentStanding::Taken,
+            Some(agent) if has_other_tools(agent) => OwnAgentStanding::Changed,
+            Some(_) => OwnAgentStanding::Applied,
         },
     }
 }
@@ -81,15 +112,21 @@ pub async fn apply(kit: &Kit, shown: &str) -> Result<(), Failure> {
     if shown != wanted {
         return Err(words::agent_not_shown(&name).into());
     }
-    if existing(&api).await?.is_some_and(|agent| !is_own(&agent)) {
+    let there = existing(&api).await?;
+    if there.as_ref().is_some_and(|agent| !is_own(agent)) {
         return Err(words::agent_taken(&name).into());
     }
     let refused = |why: &str| words::agent_refused(&name, why);
-    let agent: serde_json::Value =
+    let mut agent: Value =
         serde_yaml::from_str(&wanted).map_err(|error| refused(&error.to_string()))?;
+    let mut params = PatchParams::apply(FIELD_MANAGER);
+    // Only over the one that was looked at, and then whatever somebody has changed in it.
+    if let Some(there) = there {
+        agent["metadata"]["resourceVersion"] = json!(there.metadata.resource_version);
+        params = params.force();
+    }
     let what = format!("apply the agent {name} of kagent's");
     kit.core.journal.audit("operator", &what).await?;
-    let params = PatchParams::apply(FIELD_MANAGER);
     within(
         REQUEST_LIMIT,
         api.patch(NAME, &params, &Patch::Apply(&agent)),
@@ -143,6 +180,12 @@ mod tests {
             view_of(std::slice::from_ref(&agent)),
             OwnAgentStanding::Applied
         );
+        let mut armed = agent.clone();
+        armed.data["spec"]["declarative"]["tools"][0]["mcpServer"]["toolNames"]
+            .as_array_mut()
+            .expect("names")
+            .push(json!("k8s_delete_resource"));
+        assert_eq!(view_of(&[armed]), OwnAgentStanding::Changed);
         let mut theirs = agent;
         theirs.metadata.labels = None;
         assert_eq!(view_of(&[theirs]), OwnAgentStanding::Taken);

@@ -195,9 +195,8 @@ impl KubectlAi {
         Session::start(&self.kit.core, serve, looker.clone()).await
     }
 
-    /// The running conversation when it can be gone on with, else a new one, and whether it is new.
-    async fn session(&self) -> Result<(Session, bool), Finding> {
-        let kept = self.conversation.take().await;
+    /// `kept` when it can be gone on with, else a new conversation, and whether it is new.
+    async fn session(&self, kept: Option<Session>) -> Result<(Session, bool), Finding> {
         let connected = self.kit.cluster.current();
         let cluster = connected.map(|connected| connected.id.clone());
         let is_usable =
@@ -264,7 +263,8 @@ impl Assistant for KubectlAi {
     }
 
     async fn answer(&self, asked: &Asked, teller: &Teller) -> Result<(), Finding> {
-        let (session, is_new) = self.session().await?;
+        let (kept, since) = self.conversation.take().await;
+        let (session, is_new) = self.session(kept).await?;
         if is_new {
             let setting = self.setting()?;
             let model = setting.model.as_deref().unwrap_or("its usual model");
@@ -275,12 +275,12 @@ impl Assistant for KubectlAi {
             false => asked.text.clone(),
         };
         converse::converse(&session, &text, teller, self.patience).await?;
-        self.conversation.put(session).await;
+        self.conversation.put(session, since).await;
         Ok(())
     }
 
     async fn forget(&self) {
-        if let Some(session) = self.conversation.take().await {
+        if let Some(session) = self.conversation.forget().await {
             let removed = session.looker.removed();
             drop(session);
             removed.cancelled().await;
