@@ -128,7 +128,8 @@ test.describe('on the way', () => {
     const finding = setup.finding('slipway.toml has an unknown key `size_bugdet`').first()
     await expect(finding).toBeVisible()
     await expect(finding).toContainText(/slipway\.toml:\d+:\d+/)
-    await expect(finding).toContainText('Did you mean `size_budget`?')
+    // What is typed stands as code.
+    await expect(finding.getByText('size_budget', { exact: true })).toBeVisible()
     await setup.walk.expectNotDone('Setup')
     await expectAccessible(page)
 
