@@ -19,9 +19,11 @@ pub fn PageFrame(
     children: ChildrenFn,
 ) -> impl IntoView {
     let live = Live::expect();
-    let said = live.memo(&[Slice::Steps], move |state| {
+    let told = live.memo(&[Slice::Steps], move |state| {
         words::step(state.steps.get(&step))
     });
+    // Only the server knows how a step stands.
+    let said = Memo::new(move |_| words::aged(told.get(), live.stream_is_fresh()));
     let heading = NodeRef::<html::H1>::new();
     focus_once_shown(heading);
     view! {

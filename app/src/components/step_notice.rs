@@ -37,7 +37,7 @@ pub fn StepNotice(step: StepId) -> impl IntoView {
     }
 }
 
-/// Once a step is done: its proof, and the way on.
+/// Once a step is done: its proof, and the way on. Nothing while the server is silent: it may hold no more.
 #[component]
 pub fn NextStep(step: StepId) -> impl IntoView {
     let live = Live::expect();
@@ -45,9 +45,10 @@ pub fn NextStep(step: StepId) -> impl IntoView {
         Some(StepState::Done { proof, .. }) => Some(proof.clone()),
         _ => None,
     });
+    let holds = Memo::new(move |_| done.get().filter(|_| live.stream_is_fresh()));
     let next = StepId::ALL.into_iter().skip_while(|id| *id != step).nth(1);
     move || {
-        done.get().map(|proof| {
+        holds.get().map(|proof| {
             view! {
                 <section class="next-step tone-ok" aria-label="Next step">
                     <div>

@@ -27,9 +27,11 @@ pub fn Walk() -> impl IntoView {
 #[component]
 fn WalkStep(at: usize, id: StepId) -> impl IntoView {
     let live = Live::expect();
-    let said = live.memo(&[Slice::Steps], move |state| {
+    let told = live.memo(&[Slice::Steps], move |state| {
         words::step(state.steps.get(&id))
     });
+    // Only the server knows how a step stands.
+    let said = Memo::new(move |_| words::aged(told.get(), live.stream_is_fresh()));
     let hint = live.memo(&[Slice::Steps], move |state| {
         words::step_hint(state.steps.get(&id))
     });

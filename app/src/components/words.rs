@@ -16,6 +16,14 @@ fn said(tone: Tone, word: impl Into<String>) -> Said {
     (tone, word.into())
 }
 
+/// What may be said while it is not known to be true any more: nothing is green then.
+pub fn aged((tone, word): Said, is_fresh: bool) -> Said {
+    match tone {
+        Tone::Ok if !is_fresh => said(Tone::Stale, "Stale"),
+        _ => (tone, word),
+    }
+}
+
 pub fn step(state: Option<&StepState>) -> Said {
     match state {
         None | Some(StepState::Unknown) => said(Tone::Unknown, "Unknown"),
@@ -525,6 +533,14 @@ mod tests {
             pod(&pod_waiting_for("ErrImageNeverPull")),
             (Tone::Failed, "ErrImageNeverPull".to_owned())
         );
+    }
+
+    #[test]
+    fn what_is_green_is_stale_once_nobody_vouches_for_it() {
+        let done = said(Tone::Ok, "Done");
+        assert_eq!(aged(done.clone(), true), done);
+        assert_eq!(aged(done, false), (Tone::Stale, "Stale".to_owned()));
+        assert_eq!(aged(step(None), false), step(None));
     }
 
     #[test]

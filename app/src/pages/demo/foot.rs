@@ -22,7 +22,7 @@ pub fn Foot(
 ) -> impl IntoView {
     view! {
         <footer class="demo-foot">
-            <NowLine />
+            <NowLine is_fresh />
             <Show when=move || scene.get() != Scene::Events>
                 <LastHappening />
             </Show>
@@ -78,9 +78,11 @@ pub fn Foot(
 
 /// What goes on: the run that is going, else the step that is next.
 #[component]
-fn NowLine() -> impl IntoView {
+fn NowLine(is_fresh: Memo<bool>) -> impl IntoView {
     let live = Live::expect();
-    let line = live.memo(&[Slice::Steps, Slice::Runs], now_line);
+    let line = live.memo(&[Slice::Steps, Slice::Runs], move |state| {
+        now_line(state, is_fresh.get())
+    });
     view! {
         <p class=move || format!("demo-line {}", line.get().0.class())>
             <StatusIcon tone=Signal::derive(move || line.get().0) />
@@ -93,12 +95,12 @@ fn NowLine() -> impl IntoView {
     .into_any()
 }
 
-fn now_line(state: &PanelState) -> (Tone, String, String) {
+fn now_line(state: &PanelState, is_fresh: bool) -> (Tone, String, String) {
     if let Some(run) = state.runs.values().rev().find(|run| run.is_going()) {
         return (Tone::Working, run.kind.title().to_owned(), doing(run));
     }
     let step = current_step(state);
-    let (tone, word) = words::step(state.steps.get(&step));
+    let (tone, word) = words::aged(words::step(state.steps.get(&step)), is_fresh);
     let number = StepId::ALL.iter().position(|id| *id == step).unwrap_or(0) + 1;
     let hint = words::step_hint(state.steps.get(&step));
     (tone, format!("{number} {}: {word}", step.title()), hint)

@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 
-use super::aged;
 use crate::components::words;
 use crate::live::Live;
 use crate::model::{Slice, StepId};
@@ -65,19 +64,14 @@ pub fn WalkStrip(is_fresh: Memo<bool>) -> impl IntoView {
 
 fn said(step: StepId, is_fresh: Memo<bool>) -> (Signal<Tone>, Signal<String>, Signal<String>) {
     let live = Live::expect();
-    let line = live.memo(&[Slice::Steps], move |state| {
-        let (tone, word) = words::step(state.steps.get(&step));
-        (tone, word, words::step_hint(state.steps.get(&step)))
+    let told = live.memo(&[Slice::Steps], move |state| {
+        let state = state.steps.get(&step);
+        (words::step(state), words::step_hint(state))
     });
+    let said = Memo::new(move |_| words::aged(told.get().0, is_fresh.get()));
     (
-        Signal::derive(move || match line.get().0 {
-            Tone::Ok => aged(Tone::Ok, is_fresh.get()),
-            tone => tone,
-        }),
-        Signal::derive(move || match line.get() {
-            (Tone::Ok, ..) if !is_fresh.get() => "Stale".to_owned(),
-            (_, word, _) => word,
-        }),
-        Signal::derive(move || line.get().2),
+        Signal::derive(move || said.get().0),
+        Signal::derive(move || said.get().1),
+        Signal::derive(move || told.get().1),
     )
 }
