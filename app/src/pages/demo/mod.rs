@@ -54,13 +54,12 @@ fn Screen(showing: Showing) -> impl IntoView {
             .as_ref()
             .map_or_else(|| "Slipway".to_owned(), |project| project.name.clone())
     });
-    let is_fresh = Memo::new(move |_| {
-        let watch = live.read(&[Slice::Watch], |state| state.watch);
-        if watch == Freshness::default() {
-            // Right after the start there is nothing of the cluster's yet that could have aged.
-            return live.stream_is_fresh();
-        }
-        live.is_fresh(&watch)
+    let watch = live.memo(&[Slice::Watch], |state| state.watch);
+    let is_fresh = Memo::new(move |_| live.is_fresh(&watch.get()));
+    // The server's own word, the steps above all, holds also before the cluster was heard: only what
+    // is of the cluster cannot be shown as fresh then.
+    let is_told = Memo::new(move |_| {
+        is_fresh.get() || (watch.get() == Freshness::default() && live.stream_is_fresh())
     });
     let overall = live.memo(
         &[Slice::Components, Slice::Project, Slice::Findings],
@@ -96,7 +95,7 @@ fn Screen(showing: Showing) -> impl IntoView {
     });
     keys::listen(showing, held, scene);
     view! {
-        <div class="demo" class:demo-stale=move || !is_fresh.get()
+        <div class="demo" class:demo-stale=move || !is_told.get()
             class:demo-replayed=move || showing != Showing::Now>
             <header class="demo-head">
                 <Mark />
@@ -120,17 +119,17 @@ fn Screen(showing: Showing) -> impl IntoView {
                 Showing::Replay(recording) => Some(view! { <replay::Band recording /> }),
             }}
             <Show when=move || scene.get() != Scene::Walk>
-                <WalkStrip is_fresh />
+                <WalkStrip is_fresh=is_told />
             </Show>
             <section class="demo-scene" aria-label=move || scene.get().title()>
                 {move || match scene.get() {
-                    Scene::Walk => view! { <WalkScene is_fresh /> }.into_any(),
+                    Scene::Walk => view! { <WalkScene is_fresh=is_told /> }.into_any(),
                     Scene::Health => view! { <HealthScene is_fresh /> }.into_any(),
                     Scene::Rollout => view! { <RolloutScene is_fresh /> }.into_any(),
                     Scene::Events => view! { <EventsScene /> }.into_any(),
                 }}
             </section>
-            <Foot showing held scene is_fresh />
+            <Foot showing held scene is_fresh=is_told />
         </div>
     }
     .into_any()
