@@ -35,20 +35,33 @@ pub fn ComponentCard(component: ComponentName) -> impl IntoView {
     view! {
         <article class="card component" aria-label=label>
             {move || match row.get() {
-                Some(row) => view! { <Running row is_fresh /> }.into_any(),
-                None => {
+                Some(row) if row.rollout == Rollout::Absent => {
+                    let (tone, title) = words::component(Some(&row));
                     view! {
                         <h2 class="card-title">{component.to_string()}</h2>
                         <EmptyMessage
-                            tone=Tone::Off
-                            title="Not deployed"
+                            tone
+                            title
                             text="Nothing of this name runs in the cluster. Deploy it to see it live."
                         />
                     }
                         .into_any()
                 }
+                Some(row) => view! { <Running row is_fresh /> }.into_any(),
+                None => {
+                    let (tone, title) = words::component(None);
+                    view! {
+                        <h2 class="card-title">{component.to_string()}</h2>
+                        <EmptyMessage
+                            tone
+                            title
+                            text="The cluster has not been asked about it yet."
+                        />
+                    }
+                        .into_any()
+                }
             }}
-            <p class="card-hint" hidden=move || is_absent.get()>
+            <p class="card-hint" hidden=move || row.with(Option::is_none)>
                 <DataAge watch />
             </p>
             <div class="component-reach" hidden=move || is_absent.get()>

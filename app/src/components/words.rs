@@ -1,11 +1,11 @@
 //! From the model to tone and word: one exhaustive match per kind of state, nowhere else.
 
 use crate::model::{
-    BuildDoing, BuildStepState, Change, CheckState, ClusterKind, ContainerState, ContextState,
-    DeployOutcome, HintSeverity, ImageState, ImageVerdict, MapState, Need, Outcome, OwnAnswer,
-    OwnProbe, Owner, PanelState, PodRow, ProbeLive, ProbeVerdict, ProfileAct, ProfileState,
-    ProfileView, Reach, Rollout, RunKind, SecretKind, SecretState, Severity, StageState, StepId,
-    StepState, humanize_bytes,
+    BuildDoing, BuildStepState, Change, CheckState, ClusterKind, ComponentLive, ContainerState,
+    ContextState, DeployOutcome, HintSeverity, ImageState, ImageVerdict, MapState, Need, Outcome,
+    OwnAnswer, OwnProbe, Owner, PanelState, PodRow, ProbeLive, ProbeVerdict, ProfileAct,
+    ProfileState, ProfileView, Reach, Rollout, RunKind, SecretKind, SecretState, Severity,
+    StageState, StepId, StepState, humanize_bytes,
 };
 use crate::ui::Tone;
 
@@ -160,6 +160,14 @@ pub fn hint_severity(severity: HintSeverity) -> Said {
         HintSeverity::Warning => said(Tone::Attention, "Warning"),
         HintSeverity::Advice => said(Tone::Off, "Advice"),
     }
+}
+
+/// A component as the cluster runs it; none while the cluster has not been asked about it.
+pub fn component(row: Option<&ComponentLive>) -> Said {
+    row.map_or_else(
+        || said(Tone::Unknown, "Not seen yet"),
+        |row| rollout(&row.rollout),
+    )
 }
 
 pub fn rollout(rollout: &Rollout) -> Said {

@@ -62,7 +62,7 @@ fn Tile(component: ComponentName, is_fresh: Memo<bool>) -> impl IntoView {
     let of_rollout = component.clone();
     let said = live.memo(&[Slice::Components], move |state| {
         match state.components.get(&of_rollout) {
-            None => words::rollout(&Rollout::Absent),
+            None => words::component(None),
             Some(row) if row.rollout == Rollout::Complete && row.ready < row.replicas => {
                 (Tone::Attention, "Degraded".to_owned())
             }

@@ -68,6 +68,8 @@ fn Screen(showing: Showing) -> impl IntoView {
     let shown = Signal::derive(move || match overall.get() {
         (Tone::Unknown, word) => (Tone::Unknown, word),
         said if is_fresh.get() => said,
+        // Before the cluster was heard the findings are the server's own word.
+        (Tone::Failed, word) if is_told.get() => (Tone::Failed, word),
         _ => (Tone::Stale, "Stale"),
     });
     let cluster = live.memo(&[Slice::Cluster], |state| {
@@ -164,14 +166,11 @@ fn overall(state: &PanelState) -> (Tone, &'static str) {
     if names.is_empty() {
         return (Tone::Unknown, "Unknown");
     }
-    let rollouts = || {
-        names.iter().map(|name| {
-            state
-                .components
-                .get(name)
-                .map_or(&Rollout::Absent, |component| &component.rollout)
-        })
-    };
+    let rows: Vec<_> = names
+        .iter()
+        .map(|name| state.components.get(name))
+        .collect();
+    let rollouts = || rows.iter().flatten().map(|row| &row.rollout);
     let is_broken = state
         .findings
         .iter()
@@ -180,6 +179,8 @@ fn overall(state: &PanelState) -> (Tone, &'static str) {
         (Tone::Failed, "Failed")
     } else if rollouts().any(|rollout| matches!(rollout, Rollout::Progressing { .. })) {
         (Tone::Working, "Starting")
+    } else if rows.contains(&None) {
+        (Tone::Unknown, "Not seen yet")
     } else if rollouts().all(|rollout| *rollout == Rollout::Absent) {
         (Tone::Off, "Not deployed")
     } else if rollouts().any(|rollout| *rollout == Rollout::Absent) {
@@ -192,6 +193,7 @@ fn overall(state: &PanelState) -> (Tone, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{ComponentLive, ComponentView, ProbePaths, ProjectView};
 
     #[test]
     fn a_stale_light_is_never_green() {
@@ -206,5 +208,72 @@ mod tests {
         assert_eq!(version("todo-backend:3f9a0c12be77aa"), "3f9a0c12be77");
         assert_eq!(version("localhost:5000/todo/backend"), "latest");
         assert_eq!(version("localhost:5000/todo/backend:v2"), "v2");
+    }
+
+    fn row(name: &str, rollout: Rollout, replicas: u32) -> ComponentLive {
+        ComponentLive {
+            component: name.parse().expect("a name"),
+            rollout,
+            replicas,
+            updated: replicas,
+            ready: replicas,
+            available: replicas,
+            restarts: 0,
+            image: String::new(),
+            image_proved: None,
+            revision: 1,
+            previous: None,
+            paused: false,
+            drill: false,
+            service: None,
+        }
+    }
+
+    fn state_of(rows: Vec<ComponentLive>) -> PanelState {
+        PanelState {
+            components: rows
+                .into_iter()
+                .map(|row| (row.component.clone(), row))
+                .collect(),
+            ..PanelState::default()
+        }
+    }
+
+    fn project_of(component: &str) -> ProjectView {
+        ProjectView {
+            name: "todo".into(),
+            root: String::new(),
+            namespace: "todo".parse().expect("a name"),
+            components: vec![ComponentView {
+                name: component.parse().expect("a name"),
+                image: String::new(),
+                port: 80,
+                probes: ProbePaths::default(),
+                exposed: false,
+                size_budget_bytes: None,
+            }],
+            secret_name: String::new(),
+            has_manifests: true,
+            has_chart: false,
+        }
+    }
+
+    #[test]
+    fn one_component_that_is_not_there_is_not_ready_together() {
+        let both = |other| overall(&state_of(vec![row("a", Rollout::Complete, 1), other]));
+        assert_eq!(both(row("b", Rollout::Complete, 1)), (Tone::Ok, "Ready"));
+        assert_eq!(
+            both(row("b", Rollout::Absent, 0)),
+            (Tone::Attention, "Degraded")
+        );
+    }
+
+    #[test]
+    fn what_the_cluster_was_not_asked_about_is_unknown() {
+        let mut state = state_of(vec![]);
+        state.project = Some(project_of("a"));
+        assert_eq!(overall(&state), (Tone::Unknown, "Not seen yet"));
+        state.components = state_of(vec![row("a", Rollout::Absent, 0)]).components;
+        assert_eq!(overall(&state), (Tone::Off, "Not deployed"));
     }
 }

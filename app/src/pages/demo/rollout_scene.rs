@@ -109,7 +109,7 @@ fn Row(component: ComponentName, is_fresh: Memo<bool>) -> impl IntoView {
 
 fn progressed(state: &PanelState, component: &ComponentName) -> Progressed {
     let Some(row) = state.components.get(component) else {
-        let (tone, word) = words::rollout(&Rollout::Absent);
+        let (tone, word) = words::component(None);
         return Progressed {
             tone,
             word,
