@@ -93,7 +93,7 @@ pub fn ComponentCard(component: ComponentName) -> impl IntoView {
 
 #[component]
 fn Running(row: ComponentLive, is_fresh: Memo<bool>) -> impl IntoView {
-    let (tone, word) = words::rollout(&row.rollout);
+    let (tone, word) = words::component(Some(&row));
     let shown = Signal::derive(move || if is_fresh.get() { tone } else { Tone::Stale });
     let note = match &row.rollout {
         Rollout::Progressing { note } => Some(note.clone()),

@@ -100,7 +100,7 @@ fn OneRollout(component: ComponentName) -> impl IntoView {
 }
 
 fn badges(row: ComponentLive) -> impl IntoView {
-    let (tone, word) = words::rollout(&row.rollout);
+    let (tone, word) = words::component(Some(&row));
     let revision = format!("Revision {}", row.revision);
     view! {
         <StatusBadge tone word />

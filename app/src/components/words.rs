@@ -164,10 +164,15 @@ pub fn hint_severity(severity: HintSeverity) -> Said {
 
 /// A component as the cluster runs it; none while the cluster has not been asked about it.
 pub fn component(row: Option<&ComponentLive>) -> Said {
-    row.map_or_else(
-        || said(Tone::Unknown, "Not seen yet"),
-        |row| rollout(&row.rollout),
-    )
+    match row {
+        None => said(Tone::Unknown, "Not seen yet"),
+        // Complete, and nothing runs: no proof of anything.
+        Some(row) if row.is_scaled_to_0() => said(Tone::Off, "Scaled to 0"),
+        Some(row) if row.rollout == Rollout::Complete && row.ready < row.replicas => {
+            said(Tone::Attention, "Degraded")
+        }
+        Some(row) => rollout(&row.rollout),
+    }
 }
 
 pub fn rollout(rollout: &Rollout) -> Said {

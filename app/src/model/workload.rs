@@ -34,6 +34,13 @@ pub struct ComponentLive {
     pub service: Option<ServiceRow>,
 }
 
+impl ComponentLive {
+    /// Whether no pod of it is wanted, and none is there any more.
+    pub fn is_scaled_to_0(&self) -> bool {
+        self.rollout == Rollout::Complete && self.replicas == 0
+    }
+}
+
 /// By the rules of `kubectl rollout status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]

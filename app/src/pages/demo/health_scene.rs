@@ -6,7 +6,7 @@ use super::light::{self, Light};
 use super::{aged, version, whole};
 use crate::components::words;
 use crate::live::Live;
-use crate::model::{ComponentName, Rollout, Slice, UnixMillis};
+use crate::model::{ComponentName, Slice, UnixMillis};
 use crate::pages::live::component_names;
 use crate::ui::{StatusIcon, Tone};
 
@@ -61,13 +61,7 @@ fn Tile(component: ComponentName, is_fresh: Memo<bool>) -> impl IntoView {
     let name = component.to_string();
     let of_rollout = component.clone();
     let said = live.memo(&[Slice::Components], move |state| {
-        match state.components.get(&of_rollout) {
-            None => words::component(None),
-            Some(row) if row.rollout == Rollout::Complete && row.ready < row.replicas => {
-                (Tone::Attention, "Degraded".to_owned())
-            }
-            Some(row) => words::rollout(&row.rollout),
-        }
+        words::component(state.components.get(&of_rollout))
     });
     let tone = Signal::derive(move || aged(said.get().0, is_fresh.get()));
     let word = move || match tone.get() {

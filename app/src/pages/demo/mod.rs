@@ -183,8 +183,14 @@ fn overall(state: &PanelState) -> (Tone, &'static str) {
         (Tone::Unknown, "Not seen yet")
     } else if rollouts().all(|rollout| *rollout == Rollout::Absent) {
         (Tone::Off, "Not deployed")
-    } else if rollouts().any(|rollout| *rollout == Rollout::Absent) {
+    } else if rows
+        .iter()
+        .flatten()
+        .any(|row| row.rollout == Rollout::Absent || row.ready < row.replicas)
+    {
         (Tone::Attention, "Degraded")
+    } else if rows.iter().flatten().all(|row| row.is_scaled_to_0()) {
+        (Tone::Off, "Scaled to 0")
     } else {
         (Tone::Ok, "Ready")
     }
@@ -266,6 +272,17 @@ mod tests {
             both(row("b", Rollout::Absent, 0)),
             (Tone::Attention, "Degraded")
         );
+    }
+
+    #[test]
+    fn nothing_that_runs_is_not_green() {
+        let both = |count| {
+            let rows = [("a", 0), ("b", count)];
+            let rows = rows.map(|(name, count)| row(name, Rollout::Complete, count));
+            overall(&state_of(rows.into()))
+        };
+        assert_eq!(both(0), (Tone::Off, "Scaled to 0"));
+        assert_eq!(both(1), (Tone::Ok, "Ready"));
     }
 
     #[test]

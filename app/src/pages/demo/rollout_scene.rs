@@ -108,8 +108,9 @@ fn Row(component: ComponentName, is_fresh: Memo<bool>) -> impl IntoView {
 }
 
 fn progressed(state: &PanelState, component: &ComponentName) -> Progressed {
-    let Some(row) = state.components.get(component) else {
-        let (tone, word) = words::component(None);
+    let row = state.components.get(component);
+    let (tone, word) = words::component(row);
+    let Some(row) = row else {
         return Progressed {
             tone,
             word,
@@ -122,7 +123,6 @@ fn progressed(state: &PanelState, component: &ComponentName) -> Progressed {
             pods: Vec::new(),
         };
     };
-    let (tone, word) = words::rollout(&row.rollout);
     let share = state.rollout_share(component);
     // Pods that are wanted and not there yet are an empty part of the bar.
     let all = f64::from((share.new + share.old).max(row.replicas).max(1));
