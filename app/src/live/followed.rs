@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos::server_fn::error::FromServerFnError;
@@ -16,6 +17,9 @@ use super::backoff;
 use super::fetch::{self, End, sleep_ms};
 use crate::model::{DeskFrame, Failure, LogFrame, TerminalFrame};
 use crate::token;
+
+/// The server sends a sign of life every two seconds; longer silence means a dead connection.
+const SILENCE_MS: f64 = 7_000.0;
 
 /// How the stream stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,9 +99,12 @@ impl Followed {
                     return;
                 };
                 inner.controller.replace(Some(abort.clone()));
+                // A request that is never answered is given up like a stream that falls silent.
+                let silence = Silence::watch(&abort);
                 let mut heard = false;
                 let mut is_done = false;
                 let on_frame = |frame: Option<&str>| {
+                    silence.ends();
                     if !inner.is_wanted.get() {
                         return ControlFlow::Break(());
                     }
@@ -121,6 +128,7 @@ impl Followed {
                 };
                 let end =
                     fetch::frames(F::PATH, &authorization, Some(body), &abort, on_frame).await;
+                drop(silence);
                 if !inner.is_wanted.get() || (is_done && once) {
                     return;
                 }
@@ -149,4 +157,47 @@ impl Drop for Followed {
             controller.abort();
         }
     }
+}
+
+/// Looks every second whether a connection fell silent, and aborts it then; nobody looks any more once
+/// this is dropped.
+struct Silence {
+    since: Rc<Cell<f64>>,
+    look: Option<IntervalHandle>,
+}
+
+impl Silence {
+    fn watch(connection: &AbortController) -> Self {
+        let since = Rc::new(Cell::new(page_ms()));
+        let heard = Rc::clone(&since);
+        let connection = connection.clone();
+        let look = move || {
+            if page_ms() - heard.get() > SILENCE_MS {
+                connection.abort();
+            }
+        };
+        Self {
+            since,
+            look: set_interval_with_handle(look, Duration::from_secs(1)).ok(),
+        }
+    }
+
+    fn ends(&self) {
+        self.since.set(page_ms());
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        if let Some(look) = self.look {
+            look.clear();
+        }
+    }
+}
+
+/// The page's own clock, which nobody can set.
+fn page_ms() -> f64 {
+    window()
+        .performance()
+        .map_or(0.0, |performance| performance.now())
 }
