@@ -10,11 +10,16 @@ use self::layout::{layout, path};
 use super::{Age, FailureNote, ShowObject, ask, words};
 use crate::api::live::read_map;
 use crate::live::Live;
-use crate::model::{MapLink, MapNode, PanelState, ResourceMap, Slice};
+use crate::model::{MapLink, MapNode, PanelState, ResourceMap, Slice, UnixMillis};
 use crate::ui::{EmptyMessage, StatusIcon, Tone};
 
 /// Read again at most this often, however much changes.
 const EVERY: Duration = Duration::from_millis(1_500);
+/// Read again after this long even when no pod changed, and when it could not be read: of most of its
+/// objects no news comes.
+const AGAIN_MS: u64 = 10_000;
+/// A picture read longer ago than this is not called true any more.
+const OLD_MS: u64 = 20_000;
 
 /// For operators: the server reads it from the cluster.
 #[component]
@@ -23,13 +28,19 @@ pub fn ResourceMapPanel() -> impl IntoView {
     let read = ask(|()| read_map());
     let seen = live.memo(&[Slice::Pods, Slice::Components], fingerprint);
     let rests = RwSignal::new(false);
-    let asked = StoredValue::new(None::<u64>);
+    let asked = StoredValue::new(None::<(u64, UnixMillis)>);
     Effect::new(move |_| {
-        let now = seen.get();
-        if rests.get() || read.is_pending().get() || asked.get_value() == Some(now) {
+        let (seen, now) = (seen.get(), live.now());
+        if rests.get() || read.is_pending().get() || !live.stream_is_fresh() {
             return;
         }
-        asked.set_value(Some(now));
+        if asked
+            .get_value()
+            .is_some_and(|(before, at)| before == seen && now.since(at) < AGAIN_MS)
+        {
+            return;
+        }
+        asked.set_value(Some((seen, now)));
         read.send(());
         rests.set(true);
         set_timeout(
@@ -39,9 +50,23 @@ pub fn ResourceMapPanel() -> impl IntoView {
             EVERY,
         );
     });
+    let answer = read.answer();
+    let newest = Memo::new(move |last: Option<&Option<ResourceMap>>| {
+        // What was read before stays, and grows old, until it can be read again.
+        answer.get().or_else(|| last.cloned().flatten())
+    });
+    let read_at =
+        Memo::new(move |_| newest.with(|map| map.as_ref().map(|map| map.read).unwrap_or_default()));
+    // Without its time: what was read again and found the same is not drawn anew, and keeps the focus.
+    let map = Memo::new(move |_| {
+        newest.get().map(|map| ResourceMap {
+            read: UnixMillis::default(),
+            ..map
+        })
+    });
     let watch = live.memo(&[Slice::Watch], |state| state.watch);
-    let is_fresh = Memo::new(move |_| live.is_fresh(&watch.get()));
-    let map = Memo::new(move |_| read.answer().get());
+    let is_fresh =
+        Memo::new(move |_| live.is_fresh(&watch.get()) && live.now().since(read_at.get()) < OLD_MS);
     let is_empty =
         Memo::new(move |_| map.with(|map| map.as_ref().is_some_and(|map| map.nodes.is_empty())));
     view! {
@@ -55,7 +80,7 @@ pub fn ResourceMapPanel() -> impl IntoView {
         {move || {
             map.get()
                 .filter(|map| !map.nodes.is_empty())
-                .map(|map| view! { <Picture map is_fresh /> })
+                .map(|map| view! { <Picture map read_at is_fresh /> })
         }}
     }
     .into_any()
@@ -85,7 +110,7 @@ fn fingerprint(state: &PanelState) -> u64 {
 }
 
 #[component]
-fn Picture(map: ResourceMap, is_fresh: Memo<bool>) -> impl IntoView {
+fn Picture(map: ResourceMap, read_at: Memo<UnixMillis>, is_fresh: Memo<bool>) -> impl IntoView {
     let layout = layout(&map);
     let (width, height) = (layout.width, layout.height);
     let lines: Vec<_> = map
@@ -144,7 +169,7 @@ fn Picture(map: ResourceMap, is_fresh: Memo<bool>) -> impl IntoView {
         <p class="map-legend">
             <span class="map-key">"Solid: owns"</span>
             <span class="map-key">"Dashed: reads or leads to"</span>
-            <span>"Read " <Age at=map.read /></span>
+            <span>"Read " <Age at=read_at /></span>
         </p>
     }
     .into_any()
