@@ -93,8 +93,8 @@ pub fn ComponentCard(component: ComponentName) -> impl IntoView {
 
 #[component]
 fn Running(row: ComponentLive, is_fresh: Memo<bool>) -> impl IntoView {
-    let (tone, word) = words::component(Some(&row));
-    let shown = Signal::derive(move || if is_fresh.get() { tone } else { Tone::Stale });
+    let said = words::component(Some(&row));
+    let shown = Memo::new(move |_| words::last_known(said.clone(), is_fresh.get()));
     let note = match &row.rollout {
         Rollout::Progressing { note } => Some(note.clone()),
         Rollout::Stuck { why } => Some(why.clone()),
@@ -119,7 +119,10 @@ fn Running(row: ComponentLive, is_fresh: Memo<bool>) -> impl IntoView {
                     {tag}
                 </p>
             </div>
-            <StatusBadge tone=shown word />
+            <StatusBadge
+                tone=Signal::derive(move || shown.get().0)
+                word=Signal::derive(move || shown.get().1)
+            />
         </div>
         <p class="replicas">
             <span class="replicas-ready">{row.ready}</span>

@@ -6,7 +6,7 @@ use super::probe_light::ProbeLights;
 use super::{Age, DataAge, DeletePod, ShellButton, Usage, YamlButton, words};
 use crate::live::Live;
 use crate::model::{ContainerRow, ContainerState, Freshness, LogSource, ObjectKind, PodRow, Slice};
-use crate::ui::{StatusBadge, Tone, WordButton};
+use crate::ui::{StatusBadge, WordButton};
 
 /// Follows the pod of this UID. `open_logs` gets the container.
 #[component]
@@ -20,9 +20,9 @@ pub fn PodCard(uid: String, #[prop(into)] open_logs: Callback<LogSource>) -> imp
 #[component]
 fn Pod(pod: PodRow, watch: Memo<Freshness>, open_logs: Callback<LogSource>) -> impl IntoView {
     let live = Live::expect();
-    let (tone, word) = words::pod(&pod);
+    let said = words::pod(&pod);
     let is_fresh = Memo::new(move |_| live.is_fresh(&watch.get()));
-    let shown = Signal::derive(move || if is_fresh.get() { tone } else { Tone::Stale });
+    let shown = Memo::new(move |_| words::last_known(said.clone(), is_fresh.get()));
     let restarts: u32 = pod
         .containers
         .iter()
@@ -45,7 +45,10 @@ fn Pod(pod: PodRow, watch: Memo<Freshness>, open_logs: Callback<LogSource>) -> i
     view! {
         <li class="pod" aria-label=label>
             <div class="pod-head">
-                <StatusBadge tone=shown word />
+                <StatusBadge
+                    tone=Signal::derive(move || shown.get().0)
+                    word=Signal::derive(move || shown.get().1)
+                />
                 <span class="pod-name">{pod.name}</span>
                 {(!pod.current).then(|| view! { <span class="tag">"Earlier version"</span> })}
                 {pod

@@ -42,9 +42,8 @@ fn ProbeLight(
     watch: Memo<Freshness>,
 ) -> impl IntoView {
     let live = Live::expect();
-    let (tone, word, note, target) = match &probe {
+    let (said, note, target) = match &probe {
         Some(probe) => {
-            let (tone, word) = words::probe(&probe.verdict);
             let target = format!(
                 "{}, every {} s, {}",
                 probe.target,
@@ -54,28 +53,27 @@ fn ProbeLight(
                     more => format!("{more} failures count"),
                 }
             );
-            (tone, word, words::probe_note(&probe.verdict), target)
+            (
+                words::probe(&probe.verdict),
+                words::probe_note(&probe.verdict),
+                target,
+            )
         }
         None => (
-            Tone::Off,
-            "None".to_owned(),
+            (Tone::Off, "None".to_owned()),
             String::new(),
             "Not configured".to_owned(),
         ),
     };
     let is_off = probe.is_none();
-    let shown = Signal::derive(move || {
-        if is_off || live.is_fresh(&watch.get()) {
-            tone
-        } else {
-            Tone::Stale
-        }
-    });
+    let shown =
+        Memo::new(move |_| words::last_known(said.clone(), is_off || live.is_fresh(&watch.get())));
+    let tone = Signal::derive(move || shown.get().0);
     view! {
-        <li class=move || format!("probe {}", shown.get().class())>
-            <StatusIcon tone=shown />
+        <li class=move || format!("probe {}", tone.get().class())>
+            <StatusIcon tone />
             <span class="probe-kind">{kind.title()}</span>
-            <span class="probe-word">{word}</span>
+            <span class="probe-word">{move || shown.get().1}</span>
             <span class="probe-target">{target}</span>
             {(!note.is_empty())
                 .then(|| view! { <span class="probe-note" dir="auto">{note}</span> })}

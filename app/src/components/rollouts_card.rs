@@ -70,13 +70,15 @@ fn OneRollout(component: ComponentName) -> impl IntoView {
         };
         format!("{} of {wanted} new pods ready{old}", share.new_ready)
     };
+    let watch = live.memo(&[Slice::Watch], |state| state.watch);
+    let is_fresh = Memo::new(move |_| live.is_fresh(&watch.get()));
     let title = component.to_string();
     let label = format!("Rollout of {component}");
     view! {
         <section class="rollout" aria-label=label>
             <div class="rollout-head">
                 <h3 class="rollout-name">{title.clone()}</h3>
-                {move || row.get().map(badges)}
+                {move || row.get().map(|row| badges(row, is_fresh.get()))}
             </div>
             <Progress
                 label=format!("Pods of {title} that are ready")
@@ -99,8 +101,8 @@ fn OneRollout(component: ComponentName) -> impl IntoView {
     .into_any()
 }
 
-fn badges(row: ComponentLive) -> impl IntoView {
-    let (tone, word) = words::component(Some(&row));
+fn badges(row: ComponentLive, is_fresh: bool) -> impl IntoView {
+    let (tone, word) = words::last_known(words::component(Some(&row)), is_fresh);
     let revision = format!("Revision {}", row.revision);
     view! {
         <StatusBadge tone word />

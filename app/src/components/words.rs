@@ -24,6 +24,33 @@ pub fn aged((tone, word): Said, is_fresh: bool) -> Said {
     }
 }
 
+/// What the cluster said last: once that is old the word tells it, too, not the colour alone.
+pub fn last_known((tone, word): Said, is_fresh: bool) -> Said {
+    if is_fresh {
+        (tone, word)
+    } else {
+        said(Tone::Stale, was(&word))
+    }
+}
+
+/// `Was ready`; names like `CrashLoopBackOff` stay as they are.
+fn was(word: &str) -> String {
+    let mut letters = word.chars();
+    let Some(first) = letters.next() else {
+        return String::new();
+    };
+    let rest = letters.as_str();
+    let is_name = rest
+        .chars()
+        .take_while(|letter| !letter.is_whitespace())
+        .any(char::is_uppercase);
+    if is_name {
+        format!("Was {word}")
+    } else {
+        format!("Was {}{rest}", first.to_lowercase())
+    }
+}
+
 pub fn step(state: Option<&StepState>) -> Said {
     match state {
         None | Some(StepState::Unknown) => said(Tone::Unknown, "Unknown"),
@@ -554,6 +581,16 @@ mod tests {
         assert_eq!(aged(done.clone(), true), done);
         assert_eq!(aged(done, false), (Tone::Stale, "Stale".to_owned()));
         assert_eq!(aged(step(None), false), step(None));
+    }
+
+    #[test]
+    fn an_old_word_says_that_it_is_old() {
+        let ready = said(Tone::Ok, "Ready");
+        assert_eq!(last_known(ready.clone(), true), ready);
+        assert_eq!(last_known(ready, false), said(Tone::Stale, "Was ready"));
+        assert_eq!(was("Not ready"), "Was not ready");
+        assert_eq!(was("CrashLoopBackOff"), "Was CrashLoopBackOff");
+        assert_eq!(was(""), "");
     }
 
     #[test]

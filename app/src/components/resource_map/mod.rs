@@ -11,7 +11,7 @@ use super::{Age, FailureNote, ShowObject, ask, words};
 use crate::api::live::read_map;
 use crate::live::Live;
 use crate::model::{MapLink, MapNode, PanelState, ResourceMap, Slice, UnixMillis};
-use crate::ui::{EmptyMessage, StatusIcon, Tone};
+use crate::ui::{EmptyMessage, StatusIcon};
 
 /// Read again at most this often, however much changes.
 const EVERY: Duration = Duration::from_millis(1_500);
@@ -178,14 +178,15 @@ fn Picture(map: ResourceMap, read_at: Memo<UnixMillis>, is_fresh: Memo<bool>) ->
 #[component]
 fn Node(node: MapNode, said: String, x: i32, y: i32, is_fresh: Memo<bool>) -> impl IntoView {
     let show = use_context::<ShowObject>();
-    let (tone, word) = words::map_state(&node.state);
-    let shown = Signal::derive(move || if is_fresh.get() { tone } else { Tone::Stale });
+    let of_state = words::map_state(&node.state);
+    let shown = Memo::new(move |_| words::last_known(of_state.clone(), is_fresh.get()));
     let (kind, name) = (node.key.kind().word(), node.key.name().to_owned());
     let title = name.clone();
     let key = node.key.clone();
-    let state = match node.note.is_empty() {
-        true => word,
-        false => format!("{word} · {}", node.note),
+    let note = node.note;
+    let state = move || match (shown.get().1, note.as_str()) {
+        (word, "") => word,
+        (word, note) => format!("{word} · {note}"),
     };
     view! {
         <li class="map-place" style:left=format!("{x}px") style:top=format!("{y}px")>
@@ -200,7 +201,7 @@ fn Node(node: MapNode, said: String, x: i32, y: i32, is_fresh: Memo<bool>) -> im
                 }
             >
                 <span class="map-kind">
-                    <StatusIcon tone=shown />
+                    <StatusIcon tone=Signal::derive(move || shown.get().0) />
                     {kind}
                 </span>
                 <span class="map-name">{name}</span>

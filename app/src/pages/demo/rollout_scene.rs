@@ -96,7 +96,12 @@ fn Row(component: ComponentName, is_fresh: Memo<bool>) -> impl IntoView {
                             <li class=move || format!("demo-pod {}", tone.get().class())>
                                 <StatusIcon tone />
                                 <span class="demo-pod-name">{name}</span>
-                                <span>{word}</span>
+                                <span>
+                                    {move || match tone.get() {
+                                        Tone::Stale => "Stale".to_owned(),
+                                        _ => word.clone(),
+                                    }}
+                                </span>
                             </li>
                         }
                     }
