@@ -3,7 +3,7 @@
 
 use leptos::prelude::*;
 
-use super::{FailureNote, ask, wish};
+use super::{FailureNote, ask, wish, words};
 use crate::api::forwards::{close_forward, open_forward};
 use crate::live::Live;
 use crate::model::{ComponentLive, ForwardView, ServiceRow, Slice};
@@ -151,16 +151,19 @@ pub fn Reach(row: Memo<Option<ComponentLive>>) -> impl IntoView {
 
 #[component]
 fn One(forward: ForwardView) -> impl IntoView {
+    let live = Live::expect();
     let close = wish(|(service, port): (String, u16)| close_forward(service, port));
     let url = forward.url();
     let (copied, href) = (url.clone(), url.clone());
     let (service, port) = (forward.service.clone(), forward.port);
     let label = format!("Forward of {service} port {port}");
     let stop = format!("Stop forwarding port {port} of {service}");
-    let (tone, word) = match forward.problem {
-        None => (Tone::Ok, "Forwarding"),
-        Some(_) => (Tone::Attention, "Waiting for a pod"),
+    let said = match forward.problem {
+        None => (Tone::Ok, "Forwarding".to_owned()),
+        Some(_) => (Tone::Attention, "Waiting for a pod".to_owned()),
     };
+    // The server holds the port, whatever the cluster's watch says.
+    let shown = Memo::new(move |_| words::last_known(said.clone(), live.stream_is_fresh()));
     let note = match (&forward.problem, &forward.pod) {
         (Some(problem), _) => format!("Port {port}: {problem}"),
         (None, Some(pod)) => format!("Port {port}, last to {pod}"),
@@ -169,7 +172,10 @@ fn One(forward: ForwardView) -> impl IntoView {
     view! {
         <li class="forward" aria-label=label>
             <div class="forward-line">
-                <StatusBadge tone word />
+                <StatusBadge
+                    tone=Signal::derive(move || shown.get().0)
+                    word=Signal::derive(move || shown.get().1)
+                />
                 <a class="forward-url" href=href target="_blank" rel="noopener noreferrer external">
                     {url}
                 </a>

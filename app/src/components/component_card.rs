@@ -105,11 +105,14 @@ fn Running(row: ComponentLive, is_fresh: Memo<bool>) -> impl IntoView {
         .rsplit_once(':')
         .map_or("", |(_, tag)| tag)
         .to_owned();
-    let proof = match row.image_proved {
-        Some(true) => Some((Tone::Ok, "Runs the proven image")),
-        Some(false) => Some((Tone::Attention, "Runs another image than the proven one")),
-        None => None,
-    };
+    let proof = row.image_proved.map(|is_proved| {
+        Memo::new(move |_| match (is_proved, is_fresh.get()) {
+            (true, true) => (Tone::Ok, "Runs the proven image"),
+            (false, true) => (Tone::Attention, "Runs another image than the proven one"),
+            (true, false) => (Tone::Stale, "Ran the proven image"),
+            (false, false) => (Tone::Stale, "Ran another image than the proven one"),
+        })
+    });
     let name = row.component.to_string();
     view! {
         <div class="card-head">
@@ -149,7 +152,15 @@ fn Running(row: ComponentLive, is_fresh: Memo<bool>) -> impl IntoView {
             {row.service.map(service)}
         </dl>
         {proof
-            .map(|(tone, word)| view! { <StatusBadge tone word=word.to_owned() quiet=true /> })}
+            .map(|proof| {
+                view! {
+                    <StatusBadge
+                        tone=Signal::derive(move || proof.get().0)
+                        word=Signal::derive(move || proof.get().1.to_owned())
+                        quiet=true
+                    />
+                }
+            })}
     }
     .into_any()
 }
