@@ -49,8 +49,12 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().join("project");
         let foreign = Foreign::named();
-        let namespace = foreign.as_ref().map_or("t", |foreign| &foreign.namespace);
-        let namespace = namespace.to_owned();
+        // One of its own: a helm that works on this release on this machine is taken for its holder, and
+        // the other tests have one, too.
+        let namespace = match &foreign {
+            Some(foreign) => foreign.namespace.clone(),
+            None => format!("t{}", std::process::id()),
+        };
         write_project(&root, chart, &namespace);
         let state_dir = StateDir::open(&folder.path().join("state")).expect("a state folder");
         let journal = Journal::open(state_dir.path()).expect("a journal");
