@@ -283,6 +283,15 @@ async fn an_answer_that_breaks_off_hangs_or_is_stopped_is_told_and_its_task_ends
         turn.ending.map(|ending| ending.how),
         Some(TurnOutcome::Stopped)
     );
+    // Also one that has begun and has not yet said under which name.
+    let id = desk.begin(ID, "dawdle").await;
+    desk.until("it is asked", |turn| turn.id == id && turn.model.is_some())
+        .await;
+    desk.desk.stop(id).await.expect("stopped");
+    desk.until("it is stopped", |turn| {
+        turn.id == id && turn.ending.is_some()
+    })
+    .await;
     // Nothing is heard of it for longer than anybody waits.
     let turn = desk.ask(ID, "hang").await;
     assert_eq!(failure(&turn).code, "KAGENT_STUCK");
@@ -291,13 +300,13 @@ async fn an_answer_that_breaks_off_hangs_or_is_stopped_is_told_and_its_task_ends
         loop {
             let turn = desk.ask(ID, "which are cancelled?").await;
             answered(&turn);
-            if turn.said().matches("task-").count() == 3 {
+            if turn.said().matches("task-").count() == 4 {
                 return;
             }
         }
     };
     let cancelled = tokio::time::timeout(Duration::from_secs(60), cancelled).await;
-    cancelled.expect("all three are cancelled");
+    cancelled.expect("all four are cancelled");
 
     // One that is missing, or not ready, is not silently another one.
     for (agent, code_of_it) in [

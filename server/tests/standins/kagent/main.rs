@@ -11,10 +11,12 @@
 //! - `artifact`: it says its answer in the artifact alone.
 //! - `fail`: its model refuses the key. `hang`: it says Hm, and nothing more comes. `cut`: the stream breaks off.
 //! - `context`: it tells which context this is, and which question in it.
+//! - `dawdle`: it has begun for a second before it says so.
 //! - `cancelled`: it tells which tasks were cancelled.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -192,6 +194,10 @@ impl Talk {
     }
 
     async fn answer(&self, agent: &Agent, message: &Value) {
+        let asked = message["parts"][0]["text"].as_str().unwrap_or_default();
+        if asked.contains("dawdle") {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
         self.status("submitted", false, Value::Null, json!({}))
             .await;
         self.status(

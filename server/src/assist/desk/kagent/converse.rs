@@ -2,10 +2,13 @@
 //! cards where they are plain.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use app::model::{Finding, Usage};
 use futures::StreamExt as _;
+use serde_json::Value;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::super::Teller;
@@ -22,23 +25,102 @@ const MOST_PAUSES: usize = 6;
 const REFUSED: &str = "A person decides about changes; Slipway has made a card of it where it could. Do not try it another way: finish your answer.";
 const NO_ANSWER: &str = "Nobody can be asked here. Answer with what you know.";
 
+/// How long the name of a task is waited for that nobody wants any more.
+const UNNAMED: Duration = Duration::from_secs(30);
+const PIECES: usize = 64;
+
 /// A task goes on in the cluster when its stream is dropped, so whoever drops this ends it.
 struct Task {
     core: Core,
     controller: Controller,
     agent: String,
+    known: Arc<Mutex<Known>>,
+}
+
+/// What is known of a task, by whoever asked for it and by whoever reads its answer.
+#[derive(Default)]
+struct Known {
+    /// None before the agent has said it, and once it has ended.
     id: Option<String>,
+    /// Nobody wants its answer any more.
+    is_dropped: bool,
+}
+
+impl Task {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a message and reads the answer in a task of its own: if the agent has begun and not yet
+    /// said under which name, whoever stops listening could not end it.
+    fn send(&self, message: Value) -> mpsc::Receiver<Result<String, Finding>> {
+        let (tell, heard) = mpsc::channel(PIECES);
+        let (controller, agent) = (self.controller.clone(), self.agent.clone());
+        let (known, stop) = (Arc::clone(&self.known), self.core.shutdown.clone());
+        let mut is_named = self.known().id.is_some();
+        self.core.tasks.spawn(async move {
+            let events = match controller.send(&agent, &message).await {
+                Ok(events) => events,
+                Err(finding) => {
+                    let _ = tell.send(Err(finding)).await;
+                    return;
+                }
+            };
+            let mut events = std::pin::pin!(events);
+            loop {
+                let nobody_waits = async {
+                    tell.closed().await;
+                    if !is_named {
+                        tokio::time::sleep(UNNAMED).await;
+                    }
+                };
+                let next = tokio::select! {
+                    next = events.next() => next,
+                    () = nobody_waits => return,
+                    () = stop.cancelled() => return,
+                };
+                let Some(data) = next else { return };
+                if let Some(id) = name_in(&data).filter(|_| !is_named) {
+                    is_named = true;
+                    let is_dropped = {
+                        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+                        known.id = (!known.is_dropped).then(|| id.clone());
+                        known.is_dropped
+                    };
+                    if is_dropped {
+                        controller.cancel(&agent, &id).await;
+                        return;
+                    }
+                }
+                // Nobody may be listening any more.
+                let _ = tell.send(Ok(data)).await;
+            }
+        });
+        heard
+    }
 }
 
 impl Drop for Task {
     fn drop(&mut self) {
-        let Some(id) = self.id.take() else {
+        let id = {
+            let mut known = self.known();
+            known.is_dropped = true;
+            known.id.take()
+        };
+        let Some(id) = id else {
             return;
         };
         let (controller, agent) = (self.controller.clone(), self.agent.clone());
         self.core.tasks.spawn(async move {
             controller.cancel(&agent, &id).await;
         });
+    }
+}
+
+fn name_in(data: &str) -> Option<String> {
+    match read(data) {
+        Some(Update::Heard(heard)) => heard.task,
+        _ => None,
     }
 }
 
@@ -61,11 +143,11 @@ pub(super) async fn converse(
     teller: &Teller,
     quiet: Duration,
 ) -> Result<(), Finding> {
-    let mut task = Task {
+    let task = Task {
         core: core.clone(),
         controller: controller.clone(),
         agent: agent.to_owned(),
-        id: None,
+        known: Arc::default(),
     };
     let mut hearing = Hearing {
         teller,
@@ -77,13 +159,14 @@ pub(super) async fn converse(
     };
     let mut message = question(&id(), context, text);
     for _ in 0..=MOST_PAUSES {
-        let state = stream(controller, &mut task, &message, &mut hearing, quiet).await?;
+        let state = stream(&task, message, &mut hearing, quiet).await?;
         if state != TaskState::InputRequired {
             // It has ended by itself.
-            task.id = None;
+            task.known().id = None;
             return hearing.end(state);
         }
-        let Some(number) = task.id.clone() else {
+        let number = task.known().id.clone();
+        let Some(number) = number else {
             return Err(words::broke_off());
         };
         let (ids, why) = hearing.refuse().await;
@@ -97,19 +180,16 @@ pub(super) async fn converse(
 
 /// Follows one stream to its end.
 async fn stream(
-    controller: &Controller,
-    task: &mut Task,
-    message: &serde_json::Value,
+    task: &Task,
+    message: Value,
     hearing: &mut Hearing<'_>,
     quiet: Duration,
 ) -> Result<TaskState, Finding> {
-    let agent = task.agent.clone();
-    let events = controller.send(&agent, message).await?;
-    let mut events = std::pin::pin!(events);
+    let mut events = task.send(message);
     let mut last = None;
     loop {
-        let data = match timeout(quiet, events.next()).await {
-            Ok(Some(data)) => data,
+        let data = match timeout(quiet, events.recv()).await {
+            Ok(Some(data)) => data?,
             Ok(None) => break,
             Err(_) => return Err(words::stuck(quiet)),
         };
@@ -118,9 +198,6 @@ async fn stream(
             Some(Update::Error(why)) => return Err(words::failed(&hearing.teller.hidden(&why))),
             Some(Update::Artifact(parts)) => hearing.artifact = parts,
             Some(Update::Heard(heard)) => {
-                if heard.task.is_some() {
-                    task.id.clone_from(&heard.task);
-                }
                 let (state, is_final) = (heard.state, heard.is_final);
                 hearing.hear(heard);
                 last = state.or(last);
