@@ -225,7 +225,9 @@ mod tests {
         let release = "found-by-its-command-line";
         let mut child = std::process::Command::new("sh")
             .arg0("helm")
-            .args(["-c", "sleep 60; true", "upgrade", release])
+            // Waits without a child of its own, which would outlive it.
+            .args(["-c", "read -r end; true", "upgrade", release])
+            .stdin(std::process::Stdio::piped())
             .spawn()
             .expect("started");
         let pid = child.id();
