@@ -20,8 +20,8 @@ use crate::engine::clock;
 const EVERY: Duration = Duration::from_secs(2);
 const DEADLINE: Duration = Duration::from_secs(1);
 /// After so many misses in a row the client is made anew: address, certificate or token may have
-/// changed, and the watches' connections may be dead without knowing it.
-const REBUILD_AFTER: u32 = 2;
+/// changed. Not sooner: everything is listed anew then, which a busy machine does not need.
+const REBUILD_AFTER: u32 = 3;
 /// How often it is tried while the cluster is lost. A login program is not started that often: it may
 /// talk to somebody's server each time.
 const REBUILD_EVERY: Duration = Duration::from_secs(4);
@@ -317,12 +317,15 @@ mod tests {
         pulse.felt(&SLOW, UnixMillis(2_000));
         assert!(!pulse.is_lost());
         pulse.felt(&SLOW, UnixMillis(4_000));
-        assert!(pulse.is_lost() && pulse.wants_rebuild());
+        assert!(pulse.is_lost());
         assert_eq!(pulse.freshness.heard, Some(UnixMillis(0)));
         pulse.felt(&Beat::Alive, UnixMillis(6_000));
         assert!(!pulse.is_lost());
         pulse.felt(&not_ready(), UnixMillis(8_000));
-        assert!(pulse.is_lost());
+        assert!(pulse.is_lost() && !pulse.wants_rebuild());
+        pulse.felt(&not_ready(), UnixMillis(10_000));
+        pulse.felt(&SLOW, UnixMillis(12_000));
+        assert!(pulse.wants_rebuild());
         assert_eq!(pulse.freshness.lost, Some(UnixMillis(8_000)));
         // An answer does not mend the connections of the watches.
         pulse.felt(&Beat::Alive, UnixMillis(14_000));
