@@ -155,16 +155,7 @@ fn agent(name: &str, description: &str, unasked: &[&str]) -> AgentView {
 
 fn assistant(id: AssistantId, standing: Standing) -> AssistantView {
     AssistantView {
-        id,
-        standing,
-        version: None,
-        choices: AssistantChoices::default(),
-        fields: BTreeSet::new(),
-        key: None,
         destination: Destination::Machine,
-        notes: vec![],
-        agents: vec![],
-        models: vec![],
-        own_agent: None,
+        ..AssistantView::plain(id, standing)
     }
 }

@@ -35,28 +35,16 @@ pub fn ComponentCard(component: ComponentName) -> impl IntoView {
     view! {
         <article class="card component" aria-label=label>
             {move || match row.get() {
-                Some(row) if row.rollout == Rollout::Absent => {
-                    let (tone, title) = words::component(Some(&row));
+                Some(row) if row.rollout != Rollout::Absent => view! { <Running row is_fresh /> }.into_any(),
+                absent => {
+                    let (tone, title) = words::component(absent.as_ref());
+                    let text = match absent {
+                        Some(_) => "Nothing of this name runs in the cluster. Deploy it to see it live.",
+                        None => "The cluster has not been asked about it yet.",
+                    };
                     view! {
                         <h2 class="card-title">{component.to_string()}</h2>
-                        <EmptyMessage
-                            tone
-                            title
-                            text="Nothing of this name runs in the cluster. Deploy it to see it live."
-                        />
-                    }
-                        .into_any()
-                }
-                Some(row) => view! { <Running row is_fresh /> }.into_any(),
-                None => {
-                    let (tone, title) = words::component(None);
-                    view! {
-                        <h2 class="card-title">{component.to_string()}</h2>
-                        <EmptyMessage
-                            tone
-                            title
-                            text="The cluster has not been asked about it yet."
-                        />
+                        <EmptyMessage tone title text />
                     }
                         .into_any()
                 }

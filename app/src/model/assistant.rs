@@ -103,6 +103,25 @@ pub struct AssistantView {
     pub own_agent: Option<OwnAgent>,
 }
 
+impl AssistantView {
+    /// One of whom nothing more is known than how it stands.
+    pub fn plain(id: AssistantId, standing: Standing) -> Self {
+        Self {
+            id,
+            standing,
+            version: None,
+            choices: AssistantChoices::default(),
+            fields: BTreeSet::new(),
+            key: None,
+            destination: Destination::Unknown,
+            notes: Vec::new(),
+            agents: Vec::new(),
+            models: Vec::new(),
+            own_agent: None,
+        }
+    }
+}
+
 /// An agent for kagent that only looks. It is shown word by word, applied when a person wants it, and
 /// removed again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

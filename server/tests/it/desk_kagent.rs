@@ -7,8 +7,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use app::model::{
-    AssistantChoices, AssistantId, AssistantView, OwnAgentStanding, Standing, TurnItem,
-    TurnOutcome, Usage,
+    AssistantChoices, AssistantId, AssistantView, OwnAgentStanding, Standing, Turn, TurnId,
+    TurnItem, TurnOutcome, Usage,
 };
 use app::ports::Assistants;
 use k8s_openapi::api::core::v1::Service;
@@ -273,12 +273,7 @@ async fn an_answer_that_breaks_off_hangs_or_is_stopped_is_told_and_its_task_ends
     let id = desk.begin(ID, "hang").await;
     desk.until("it has begun", |turn| turn.id == id && turn.said() == "Hm.")
         .await;
-    desk.desk.stop(id).await.expect("stopped");
-    let turn = desk
-        .until("it is stopped", |turn| {
-            turn.id == id && turn.ending.is_some()
-        })
-        .await;
+    let turn = stopped(&desk, id).await;
     assert_eq!(
         turn.ending.map(|ending| ending.how),
         Some(TurnOutcome::Stopped)
@@ -287,26 +282,13 @@ async fn an_answer_that_breaks_off_hangs_or_is_stopped_is_told_and_its_task_ends
     let id = desk.begin(ID, "dawdle").await;
     desk.until("it is asked", |turn| turn.id == id && turn.model.is_some())
         .await;
-    desk.desk.stop(id).await.expect("stopped");
-    desk.until("it is stopped", |turn| {
-        turn.id == id && turn.ending.is_some()
-    })
-    .await;
+    stopped(&desk, id).await;
     // Nothing is heard of it for longer than anybody waits.
     let turn = desk.ask(ID, "hang").await;
     assert_eq!(failure(&turn).code, "KAGENT_STUCK");
     assert_eq!(turn.said(), "Hm.");
-    let cancelled = async {
-        loop {
-            let turn = desk.ask(ID, "which are cancelled?").await;
-            answered(&turn);
-            if turn.said().matches("task-").count() == 4 {
-                return;
-            }
-        }
-    };
-    let cancelled = tokio::time::timeout(Duration::from_secs(60), cancelled).await;
-    cancelled.expect("all four are cancelled");
+    let all_four = |said: &str| said.matches("task-").count() == 4;
+    until_told(&desk, "which are cancelled?", all_four).await;
 
     // One that is missing, or not ready, is not silently another one.
     for (agent, code_of_it) in [
@@ -528,26 +510,39 @@ async fn an_agent_on_the_official_sdk_is_understood_refused_and_cancelled() {
     let id = desk.begin(ID, "hang").await;
     desk.until("it has begun", |turn| turn.id == id && turn.said() == "Hm.")
         .await;
+    stopped(&desk, id).await;
+    let turn = desk.ask(ID, "hang").await;
+    assert_eq!(failure(&turn).code, "KAGENT_STUCK");
+    until_told(&desk, "how many are cancelled?", |said| {
+        said == "2 cancelled"
+    })
+    .await;
+    desk.end().await;
+    drop((peer, folder));
+}
+
+/// Stops an answer; the turn as it ended.
+async fn stopped(desk: &DeskWorld, id: TurnId) -> Turn {
     desk.desk.stop(id).await.expect("stopped");
     desk.until("it is stopped", |turn| {
         turn.id == id && turn.ending.is_some()
     })
-    .await;
-    let turn = desk.ask(ID, "hang").await;
-    assert_eq!(failure(&turn).code, "KAGENT_STUCK");
-    let cancelled = async {
+    .await
+}
+
+/// Asks the agent itself, until it says so: tasks end a moment after their answer.
+async fn until_told(desk: &DeskWorld, question: &str, wanted: impl Fn(&str) -> bool) {
+    let asking = async {
         loop {
-            let turn = desk.ask(ID, "how many are cancelled?").await;
+            let turn = desk.ask(ID, question).await;
             answered(&turn);
-            if turn.said() == "2 cancelled" {
+            if wanted(&turn.said()) {
                 return;
             }
         }
     };
-    let cancelled = tokio::time::timeout(Duration::from_secs(60), cancelled).await;
-    cancelled.expect("both are cancelled");
-    desk.end().await;
-    drop((peer, folder));
+    let told = tokio::time::timeout(Duration::from_secs(60), asking).await;
+    assert!(told.is_ok(), "{question}");
 }
 
 /// The Service needs a moment until it has endpoints.

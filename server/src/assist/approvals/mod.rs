@@ -31,10 +31,6 @@ use crate::project::Project;
 
 /// How long a person has for a yes; looking again gives the same time anew.
 pub const TIME_TO_DECIDE: Duration = Duration::from_secs(10 * 60);
-/// Cards that are kept for a cluster, decided or not.
-const MOST_CARDS: usize = 30;
-const MOST_WAITING: usize = 12;
-const LONGEST_WHY: usize = 2_000;
 const TICK: Duration = Duration::from_secs(2);
 
 /// Makes cards and carries them out; clones share the room.

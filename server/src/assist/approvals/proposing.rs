@@ -8,12 +8,17 @@ use app::model::{
 use sha2::{Digest as _, Sha256};
 
 use super::look::{Looked, Looker, Seen, on_card};
-use super::{ApprovalsRoom, Card, LONGEST_WHY, MOST_CARDS, MOST_WAITING, TIME_TO_DECIDE, words};
+use super::{ApprovalsRoom, Card, TIME_TO_DECIDE, words};
 use crate::assist::command::{Class, Command, classify, joined, split};
 use crate::assist::reading::shown;
 use crate::cluster::Connected;
 use crate::deploy::preview::mask::hide;
 use crate::engine::clock;
+
+/// Cards that are kept, decided or not.
+const MOST_CARDS: usize = 30;
+const MOST_WAITING: usize = 12;
+const LONGEST_WHY: usize = 2_000;
 
 impl ApprovalsRoom {
     /// Makes a card of somebody's proposal. It is shown and changes nothing.

@@ -1,12 +1,9 @@
 //! What every assistant of the desk works with.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use app::model::{
-    AssistantChoices, AssistantId, AssistantView, Destination, Finding, KeyState, Standing,
-};
+use app::model::{AssistantId, AssistantView, Finding, KeyState, Standing};
 
 use super::settings::Settings;
 use crate::assist::AssistRoom;
@@ -42,7 +39,7 @@ impl Kit {
     pub fn view(&self, id: AssistantId, standing: Standing) -> AssistantView {
         AssistantView {
             choices: self.settings.choices(id),
-            ..plain(id, standing)
+            ..AssistantView::plain(id, standing)
         }
     }
 
@@ -59,25 +56,9 @@ impl Kit {
     }
 }
 
-fn plain(id: AssistantId, standing: Standing) -> AssistantView {
-    AssistantView {
-        id,
-        standing,
-        version: None,
-        choices: AssistantChoices::default(),
-        fields: BTreeSet::new(),
-        key: None,
-        destination: Destination::Unknown,
-        notes: Vec::new(),
-        agents: Vec::new(),
-        models: Vec::new(),
-        own_agent: None,
-    }
-}
-
 /// One that cannot be asked for this reason.
 pub fn missing(id: AssistantId, finding: Finding) -> AssistantView {
-    plain(
+    AssistantView::plain(
         id,
         Standing::Missing {
             finding: Box::new(finding),
