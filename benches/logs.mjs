@@ -30,7 +30,7 @@ const look = () =>
         const end = text.indexOf('\n\n')
         if (end < 0) return
         stream.destroy()
-        found(JSON.parse(text.slice('data: '.length, end)).state)
+        found(JSON.parse(text.slice('data: '.length, end)).snapshot.state)
       })
     })
     asked.on('error', failed)
@@ -39,7 +39,7 @@ const look = () =>
 const done = (...steps) =>
   until(`${steps} done`, async () => {
     const now = (await look()).steps
-    return steps.every((step) => now[step]?.type === 'done')
+    return steps.every((step) => now[step]?.done !== undefined)
   }, { seconds: 120, every: 200 })
 
 /** Where the standard output of the pods of this state folder goes. */
@@ -68,11 +68,11 @@ const followSlipway = () => {
       rest = frames.pop()
       for (const frame of frames) {
         const told = JSON.parse(frame.slice('data: '.length))
-        if (told.type === 'failed') throw new Error(told.why)
-        if (told.type !== 'lines') continue
-        seen.read += told.read
-        seen.shown += told.lines.length
-        seen.skipped += told.skipped
+        if (told.failed) throw new Error(told.failed.why)
+        if (!told.lines) continue
+        seen.read += told.lines.read
+        seen.shown += told.lines.lines.length
+        seen.skipped += told.lines.skipped
       }
     })
   })

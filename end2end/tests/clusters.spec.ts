@@ -76,7 +76,7 @@ test('switching is instant and never shows a mix while pods churn on both cluste
     await watchForMixes(page)
     for (const name of ['two', 'one', 'two', 'one', 'two']) {
       const other = name === 'one' ? 'two' : 'one'
-      await panel.call('clusters/use', { choice: { type: 'context', context: name }, going: 'refuse' })
+      await panel.call('clusters/use', { choice: { context: name }, going: 'refuse' })
       await expect(page.getByRole('listitem', { name: new RegExp(`^Pod ${name}-`) }).first()).toBeVisible()
       await expect(page.getByRole('listitem', { name: new RegExp(`^Pod ${other}-`) })).toHaveCount(0)
     }

@@ -1,6 +1,6 @@
 import { DeployPage } from './pages/deploy-page.ts'
 import { askCluster, isComplete, type Deployment } from './support/kube.ts'
-import { isDone, Panel, type PanelState } from './support/panel.ts'
+import { isDone, Panel, word, type PanelState } from './support/panel.ts'
 import { isAlive, podProcesses } from './support/processes.ts'
 import { expect, test } from './support/test.ts'
 
@@ -30,9 +30,9 @@ test('after a SIGKILL in the middle of a deploy the next start tells the truth a
   const told: string[] = []
   const seen = await again.until('the interrupted run is told', (state) => {
     told.push(...lies(state))
-    return state.runs[run]?.ending?.outcome.type === 'interrupted' && isDone(state, 'setup')
+    return word(state.runs[run]?.ending?.outcome) === 'interrupted' && isDone(state, 'setup')
   })
-  expect(seen.runs[run]!.stages.filter(({ state }) => state.type === 'running'), 'stages still running').toEqual([])
+  expect(seen.runs[run]!.stages.filter(({ state }) => word(state) === 'running'), 'stages still running').toEqual([])
 
   await expect.poll(() => pods.filter(isAlive), { message: 'pods of the killed Slipway' }).toEqual([])
 
@@ -66,7 +66,7 @@ test('after a SIGKILL in the middle of a deploy the next start tells the truth a
 function lies(state: PanelState): string[] {
   const found: string[] = []
   const components = Object.entries(state.components)
-  const incomplete = components.filter(([, { rollout }]) => rollout.type !== 'complete').map(([name]) => name)
+  const incomplete = components.filter(([, { rollout }]) => word(rollout) !== 'complete').map(([name]) => name)
   if (isDone(state, 'deploy') && (components.length < 2 || incomplete.length > 0)) {
     found.push(`Deploy is done, and not complete are: ${incomplete.join(', ') || 'components that are not there'}`)
   }
@@ -74,7 +74,7 @@ function lies(state: PanelState): string[] {
   if (isDone(state, 'live') && (Object.keys(state.pods).length < 2 || notReady.length > 0)) {
     found.push(`Live is done, and not ready are: ${notReady.map(({ name }) => name).join(', ') || 'pods that are not there'}`)
   }
-  if (isDone(state, 'images') && state.images.some((image) => image.state.type !== 'in-cluster')) {
+  if (isDone(state, 'images') && state.images.some((image) => word(image.state) !== 'in-cluster')) {
     found.push('Images is done, and an image is not in the cluster')
   }
   if (isDone(state, 'setup') && state.cluster?.freshness.lost) found.push('Setup is done, and the cluster is lost')

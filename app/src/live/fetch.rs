@@ -4,6 +4,7 @@
 use std::ops::ControlFlow;
 
 use leptos::prelude::window;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Headers, ReadableStreamDefaultReader, RequestInit, Response};
@@ -108,6 +109,12 @@ pub(super) async fn text(path: &str, authorization: &str) -> Option<String> {
         Ok::<_, JsValue>(text.as_string().filter(|_| is_ok))
     };
     get.await.ok().flatten()
+}
+
+/// Reads a message. Answers of server functions are read from bytes; reading these from bytes as well
+/// has the compiler write the reader of every type once instead of twice.
+pub(super) fn decode<T: DeserializeOwned>(json: &str) -> Option<T> {
+    serde_json::from_slice(json.as_bytes()).ok()
 }
 
 pub(super) async fn sleep_ms(ms: u32) {

@@ -111,7 +111,7 @@ impl Followed {
                     let Some(frame) = frame else {
                         return ControlFlow::Continue(());
                     };
-                    let Ok(frame) = serde_json::from_str::<F>(frame) else {
+                    let Some(frame) = fetch::decode::<F>(frame) else {
                         return ControlFlow::Break(());
                     };
                     if !std::mem::replace(&mut heard, true) {

@@ -21,7 +21,7 @@ const TOGETHER_MS: u64 = 15;
 /// The last walk that went well; none when there is none, or it cannot be had now.
 pub async fn fetch_recording() -> Option<Recording> {
     let text = fetch::text("/replay", &token::authorization()?).await?;
-    serde_json::from_str(&text).ok()
+    fetch::decode(&text)
 }
 
 /// Puts a store into the context that shows the recording, again and again, while its owner lives.

@@ -120,7 +120,7 @@ async fn read_stream(live: Live, authorization: &str) -> End {
         let Some(frame) = frame else {
             return ControlFlow::Continue(());
         };
-        let Ok(message) = serde_json::from_str::<LiveMessage>(frame) else {
+        let Some(message) = fetch::decode::<LiveMessage>(frame) else {
             leptos::logging::error!("a message of the panel could not be read; reload the page");
             heard = false;
             return ControlFlow::Break(());

@@ -7,7 +7,7 @@ use super::Finding;
 
 /// How far the look at a folder is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Adoption {
     Looking { folder: String },
     Proposed(Box<Proposal>),

@@ -19,7 +19,7 @@ impl fmt::Display for ApprovalId {
 
 /// Whose idea it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// A rule of Slipway's own, by the code of its finding.
     Diagnosis { code: String },
@@ -52,7 +52,7 @@ pub struct ChangeProposal {
 
 /// What the command line is, by Slipway's own parser.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Classification {
     /// It is never run, and why.
     Denied { why: String },
@@ -140,7 +140,7 @@ pub struct Heals {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ApprovalState {
     /// For a person's yes or no, until it expires.
     Waiting,
@@ -165,7 +165,7 @@ pub enum ApprovalState {
 
 /// What came of a yes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ApprovalOutcome {
     /// Done; it was not meant to heal anything.
     Done,
@@ -180,7 +180,7 @@ pub enum ApprovalOutcome {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum UndoState {
     /// There is nothing that could be put back.
     None,

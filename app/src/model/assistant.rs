@@ -148,7 +148,7 @@ pub enum OwnAgentStanding {
 
 /// Whether an assistant can be asked, and if not, what is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// It is there and everything it needs is set. Only a question proves that its key works.
     Ready,
@@ -170,7 +170,7 @@ pub enum KeyState {
 
 /// Where the words of a question go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Destination {
     /// They stay on this machine.
     Machine,
@@ -277,7 +277,7 @@ pub struct Turn {
 
 /// Something that came back, in the order it came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum TurnItem {
     /// Markdown.
     Text { text: String },
@@ -318,7 +318,7 @@ pub struct TurnEnding {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum TurnOutcome {
     Answered,
     /// By a person.
@@ -330,7 +330,7 @@ pub enum TurnOutcome {
 
 /// What happens to a turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum TurnEvent {
     /// More of the answer: appended to the text that is being written.
     Text {
@@ -428,7 +428,7 @@ impl Turn {
 
 /// What a page that follows the desk is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum DeskFrame {
     /// Everything there is, oldest first; replaces what was known.
     All {

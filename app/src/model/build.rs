@@ -74,7 +74,7 @@ pub struct BuildStep {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum BuildStepState {
     Waiting,
     Running {

@@ -6,7 +6,7 @@ use super::{ContextName, Finding, Freshness, UnixMillis};
 
 /// What a person can pick: the built-in practice cluster or a kubeconfig context.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "type", content = "context", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ClusterChoice {
     Practice,
     Context(ContextName),
@@ -24,7 +24,7 @@ impl ClusterChoice {
 
 /// What a context turns out to be; decides how images get in and whether a person is warned first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ClusterKind {
     Practice,
     /// The kubeconfig context carries minikube's extension (`provider: minikube.sigs.k8s.io`).
@@ -70,7 +70,7 @@ impl DesktopApp {
 
 /// Whether a cluster may be changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Access {
     /// On this machine: nobody is asked.
     #[default]
@@ -129,7 +129,7 @@ pub struct ClusterOption {
 
 /// Whether the API server answered when it was last asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Reach {
     /// Not asked yet.
     Unknown,

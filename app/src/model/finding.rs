@@ -81,7 +81,7 @@ pub enum Severity {
 
 /// What a finding is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Subject {
     Panel,
     Step { step: StepId },
@@ -104,7 +104,7 @@ impl Subject {
 
 /// Something a person can do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum NextAction {
     /// Go to a step of the walk.
     Open { step: StepId, label: String },
@@ -126,7 +126,7 @@ impl NextAction {
 
 /// What Slipway can do itself with one press; the server checks again whether it may.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Remedy {
     UsePractice,
     UseCluster {

@@ -26,7 +26,7 @@ impl HelmView {
 
 /// The user's own helm.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum HelmTool {
     #[default]
     Unknown,
@@ -67,7 +67,7 @@ pub struct Dependency {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum DependencyState {
     /// In the chart's `charts/`, with its version.
     Present {
@@ -77,7 +77,7 @@ pub enum DependencyState {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum LintState {
     #[default]
     Unknown,
@@ -182,7 +182,7 @@ pub struct StuckRelease {
 
 /// Whether someone is still at work on a pending release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Holder {
     /// Slipway's own run.
     Run {
@@ -247,7 +247,7 @@ pub struct ValueField {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ValueControl {
     Text {
         pattern: Option<String>,
@@ -275,7 +275,7 @@ pub enum ValueControl {
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ValueOrigin {
     /// The chart's own `values.yaml`, or a subchart's.
     Chart,
@@ -314,7 +314,7 @@ pub struct SavePreview {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "text", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum DiffLine {
     Same(String),
     Removed(String),
@@ -325,7 +325,7 @@ pub enum DiffLine {
 
 /// What is wished of the release: planned first, then carried out as planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ReleaseWish {
     /// Install or upgrade, with edits of the form that may not be saved yet.
     Deploy {

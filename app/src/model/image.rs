@@ -42,7 +42,7 @@ pub enum Rebuild {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ImageState {
     NotBuilt,
     /// Built, but the cluster's runtime does not list it (any more).

@@ -43,7 +43,7 @@ impl ImageReport {
 
 /// The sources as the builder would see them now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum SourcesView {
     /// They are being read for the first time.
     Reading {
@@ -97,7 +97,7 @@ pub struct ExcludedPath {
 
 /// How the sources compare with those of the image that was built last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum SinceBuild {
     NeverBuilt,
     Unchanged,
@@ -161,7 +161,7 @@ pub struct ImageCheck {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ImageVerdict {
     Good {
         note: String,
@@ -208,7 +208,7 @@ pub enum HintSeverity {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "text", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum PatchLine {
     Remove(String),
     Add(String),

@@ -10,7 +10,7 @@ use super::{PanelEvent, PanelState, UnixMillis};
 pub struct StateRevision(pub u64);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum LiveMessage {
     /// `now` lets the page correct for a clock that differs from the server's.
     Snapshot {

@@ -35,7 +35,7 @@ pub struct ProfileView {
 
 /// What a profile's cluster is doing, from `minikube status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ProfileState {
     Running,
     /// The node runs, Kubernetes in it is frozen.

@@ -18,7 +18,7 @@ pub struct OwnProbe {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum OwnAnswer {
     Passed {
         /// The HTTP status, where there is one.

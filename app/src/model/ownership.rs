@@ -28,7 +28,7 @@ impl DeployMode {
 
 /// Who keeps an object as it is, read from its labels, annotations and managed fields.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Owner {
     /// Slipway's raw deploys of this project.
     Raw,

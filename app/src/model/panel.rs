@@ -161,7 +161,7 @@ impl Slice {
 
 /// Everything that can happen to the state. Deletion is an event of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum PanelEvent {
     Project(Box<ProjectView>),
     ProjectProblem(Box<Finding>),

@@ -77,7 +77,7 @@ pub struct PodLogLine {
 
 /// What travels while logs are followed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum LogFrame {
     Lines {
         lines: Vec<PodLogLine>,

@@ -27,7 +27,7 @@ pub enum Need {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum CheckState {
     Checking,
     /// With the evidence in one line: `29.7.2, 48 GB free`.

@@ -22,7 +22,7 @@ pub struct MapNode {
 
 /// How an object is, with the word for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", content = "word", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum MapState {
     Well(String),
     Working(String),

@@ -6,7 +6,7 @@ use super::{ComponentName, RunKind, UnixMillis};
 
 /// A wish about a rollout, by the words of `kubectl rollout` and `kubectl scale`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum RolloutAct {
     /// Changes to the template roll nothing out until it is resumed.
     Pause,

@@ -27,6 +27,5 @@ pub struct LogPage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NumberedLine {
     pub number: u64,
-    #[serde(flatten)]
     pub line: LogLine,
 }

@@ -134,7 +134,7 @@ impl LengthClass {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum SecretState {
     /// The cluster was not asked yet, or does not let us look.
     Unknown {
@@ -201,7 +201,7 @@ pub struct SecretObjectView {
 
 /// Who keeps the Secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum SecretOwner {
     /// There is none yet, or only Slipway and people wrote to it.
     Nobody,

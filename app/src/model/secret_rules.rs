@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const LONGEST_VALUE: usize = 512 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum SecretKind {
     PostgresUrl,
     Url,

@@ -51,7 +51,7 @@ impl StepId {
 
 /// Where a step stands. Done only on live proof, never because a command returned 0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum StepState {
     /// Not looked at yet since the start.
     Unknown,

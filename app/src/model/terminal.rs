@@ -23,7 +23,7 @@ pub struct TerminalId(pub u64);
 
 /// What runs in a terminal. There is one session of each at a time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum TerminalPlace {
     /// A shell in a container of the project's namespace.
     Shell { source: LogSource },
@@ -89,7 +89,7 @@ pub struct TerminalEnding {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum TerminalEnd {
     /// The program ended by itself.
     Exited {
@@ -285,7 +285,7 @@ impl TextStyle {
 
 /// What a page that follows a place hears.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum TerminalFrame {
     /// There is no session.
     None,

@@ -43,7 +43,7 @@ impl ComponentLive {
 
 /// By the rules of `kubectl rollout status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Rollout {
     /// No Deployment of that name.
     Absent,
@@ -74,7 +74,7 @@ pub struct ServiceRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum LoadBalancer {
     /// Not of that type.
     No,
@@ -130,7 +130,7 @@ pub struct ContainerRow {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ContainerState {
     Waiting { reason: String, message: String },
     Running { since: UnixMillis },
@@ -176,7 +176,7 @@ pub struct ProbeLive {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ProbeVerdict {
     /// The container is not running, startup is not over, or the initial delay is not.
     Waiting {

@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use app::model::{AdoptPreview, AdoptWish, Check, CheckState, Finding, Need, Proposal};
+use app::model::{AdoptPreview, AdoptWish, Check, CheckState, Finding, Need, Proposal, UnixMillis};
 use serde::Serialize;
 
 use super::{Stop, print, session};
 use crate::adopt;
 use crate::cli::CheckArgs;
 use crate::engine::clock;
+
+/// Of the format of `--json`. Grows when something is renamed or removed; what is only added leaves
+/// it as it is.
+const VERSION: u32 = 2;
 
 /// Prints every check; exit code 3 when a required one does not pass.
 pub(super) async fn run(args: CheckArgs, state_dir: Option<&Path>) -> Result<(), Stop> {
@@ -24,9 +28,9 @@ pub(super) async fn run(args: CheckArgs, state_dir: Option<&Path>) -> Result<(),
     let passed = checks.iter().all(passes);
     if args.json {
         let report = Report {
-            version: 1,
+            version: VERSION,
             passed,
-            checks: &checks,
+            checks: checks.iter().map(Reported::from).collect(),
             proposal: None,
         };
         print_json(&report);
@@ -76,9 +80,9 @@ async fn no_project(
     }];
     if args.json {
         print_json(&Report {
-            version: 1,
+            version: VERSION,
             passed: false,
-            checks: &checks,
+            checks: checks.iter().map(Reported::from).collect(),
             proposal: proposed.as_ref(),
         });
     } else {
@@ -120,14 +124,49 @@ struct Proposed {
 /// What `--json` prints; docs/check-json.md describes it, and a test holds it to that.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
-    /// Grows when something is renamed or removed; what is only added leaves it as it is.
     version: u32,
     /// Whether every required check passes: the exit code is 0 then, else 3.
     passed: bool,
-    checks: &'a [Check],
+    checks: Vec<Reported<'a>>,
     /// Only for a folder that is no project.
     #[serde(skip_serializing_if = "Option::is_none")]
     proposal: Option<&'a Proposed>,
+}
+
+/// A check as scripts like it: flat, with the state as a word.
+#[derive(Debug, Serialize)]
+struct Reported<'a> {
+    id: &'a str,
+    title: &'a str,
+    need: Need,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finding: Option<&'a Finding>,
+    checked: UnixMillis,
+    muted: bool,
+}
+
+impl<'a> From<&'a Check> for Reported<'a> {
+    fn from(check: &'a Check) -> Self {
+        let (state, evidence, finding) = match &check.state {
+            CheckState::Checking => ("checking", None, None),
+            CheckState::Ok { evidence } => ("ok", Some(evidence.as_str()), None),
+            CheckState::Missing { finding } => ("missing", None, Some(finding.as_ref())),
+            CheckState::Broken { finding } => ("broken", None, Some(finding.as_ref())),
+        };
+        Self {
+            id: &check.id,
+            title: &check.title,
+            need: check.need,
+            state,
+            evidence,
+            finding,
+            checked: check.checked,
+            muted: check.muted,
+        }
+    }
 }
 
 /// Whether the walk can go on with this check's result.

@@ -891,7 +891,7 @@ async fn a_wish_made_while_another_cluster_was_shown_is_refused_with_409() {
     );
     assert_eq!(bench.site.answer(build(era)).await.status(), StatusCode::OK);
     // Choosing another one must work from any page.
-    let json = r#"{"choice":{"type":"practice"},"going":"refuse"}"#;
+    let json = r#"{"choice":"practice","going":"refuse"}"#;
     let choose = wish("/api/clusters/use", json, 0);
     assert_eq!(bench.site.answer(choose).await.status(), StatusCode::OK);
 }

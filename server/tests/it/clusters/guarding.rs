@@ -113,11 +113,11 @@ fn changing() -> BTreeMap<&'static str, Value> {
         ),
         (
             "/api/rollouts/steer",
-            json!({"component": "backend", "act": {"type": "restart"}}),
+            json!({"component": "backend", "act": "restart"}),
         ),
         (
             "/api/releases/carry-out",
-            json!({"wish": {"type": "uninstall", "keep_history": false}, "plan_hash": "any"}),
+            json!({"wish": {"uninstall": {"keep_history": false}}, "plan_hash": "any"}),
         ),
         (
             "/api/drills/start",
@@ -132,7 +132,7 @@ fn changing() -> BTreeMap<&'static str, Value> {
         (
             "/api/terminals/open",
             json!({
-                "place": {"type": "shell", "source": {"pod": "any", "container": "any"}},
+                "place": {"shell": {"source": {"pod": "any", "container": "any"}}},
                 "size": {"columns": 80, "rows": 24},
             }),
         ),
