@@ -290,9 +290,22 @@ async fn a_shell_in_a_terminal_is_measured_interrupted_and_ended() {
     }
     type_in("echo $TERM; sleep 1000\r").await;
     until_said(&mut session, "xterm\r\n").await;
-    type_in("\u{3}").await;
-    // What is typed before the prompt is thrown away with the interrupt.
-    until_said(&mut session, "$ ").await;
+    // What is typed before the prompt is thrown away with the interrupt, and an interrupt that comes
+    // while the shell is about to start the program interrupts neither.
+    let interrupted = async {
+        loop {
+            type_in("\u{3}").await;
+            let prompt = until_said(&mut session, "$ ");
+            if tokio::time::timeout(Duration::from_secs(1), prompt)
+                .await
+                .is_ok()
+            {
+                return;
+            }
+        }
+    };
+    let interrupted = tokio::time::timeout(Duration::from_secs(20), interrupted).await;
+    assert!(interrupted.is_ok(), "it goes on sleeping");
     type_in("echo code-$?\r").await;
     until_said(&mut session, "code-130").await;
     type_in("sleep 1001 & echo child-$!-$((7*6))\r").await;

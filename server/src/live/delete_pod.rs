@@ -144,7 +144,7 @@ mod tests {
             "node": null, "stale_secrets": false, "containers": [], "why_not_ready": null}))
         .expect("a row");
         let row: ComponentLive = serde_json::from_value(json!({"component": "app",
-            "rollout": {"type": "complete"}, "replicas": 1, "updated": 1, "ready": 1, "available": 1,
+            "rollout": "complete", "replicas": 1, "updated": 1, "ready": 1, "available": 1,
             "restarts": 0, "image": "app:1", "image_proved": null, "revision": 1, "service": null}))
         .expect("a row");
         let mut state = PanelState::default();

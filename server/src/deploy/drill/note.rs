@@ -15,7 +15,7 @@ const DEAF_PORT: u16 = 1;
 
 /// How it was before the fault.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(tag = "fault", rename_all = "kebab-case")]
 enum Before {
     Image {
         container: String,
