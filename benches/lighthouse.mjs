@@ -4,58 +4,76 @@
 //
 //   npm install --prefix FOLDER lighthouse@12
 //   node benches/lighthouse.mjs FOLDER         needs the built site and Chromium
-import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { build, example, folder, median, root, serve, table } from './lib/slipway.mjs'
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { build, example, folder, median, serve, table } from './lib/slipway.mjs'
 
-const cli = join(process.argv[2] ?? '.', 'node_modules/lighthouse/cli/index.js')
+const packages = createRequire(join(process.argv[2] ?? '.', 'package.json'))
+const load = (name) => import(pathToFileURL(packages.resolve(name)).href)
+const { default: lighthouse, desktopConfig } = await load('lighthouse')
+const { default: puppeteer } = await load('puppeteer-core')
 const pages = ['/setup', '/secrets', '/images', '/deploy', '/assist', '/live', '/demo']
 const rounds = 3
 const panel = await serve(folder(), example(join(folder(), 'project')))
+const browser = await puppeteer.launch({
+  executablePath: process.env.SLIPWAY_CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+})
 
 const visit = async (path) => {
-  const args = [
-    cli,
-    new URL(path, panel.url).href + panel.url.hash,
-    '--quiet',
-    '--output=json',
-    '--preset=desktop',
-    '--only-categories=performance,accessibility,best-practices',
+  // The link sets the tab's token; Lighthouse then visits the page in the same tab.
+  const page = await browser.newPage()
+  await page.goto(panel.url.href)
+  await page.waitForFunction(() => location.hash === '' && document.title !== '')
+  const settings = {
+    output: 'json',
+    onlyCategories: ['performance', 'accessibility', 'best-practices'],
+    disableStorageReset: true,
     // The stream of news never ends, so the network is never idle.
-    '--max-wait-for-load=8000',
-    '--chrome-flags=--headless=new --no-sandbox --disable-gpu --disable-background-networking',
-  ]
-  const env = { ...process.env, CHROME_PATH: process.env.SLIPWAY_CHROMIUM ?? '/usr/bin/chromium' }
-  const { stdout } = await promisify(execFile)(process.execPath, args, { env, maxBuffer: 1 << 28 })
-  const { categories, audits } = JSON.parse(stdout)
+    maxWaitForLoad: 8_000,
+  }
+  const { lhr } = await lighthouse(new URL(path, panel.url).href, settings, desktopConfig, page)
+  await page.close()
+  if (lhr.runtimeError) throw new Error(`${path}: ${lhr.runtimeError.message}`)
+  const { categories, audits } = lhr
   const score = (name) => Math.round(categories[name].score * 100)
-  const failed = categories.accessibility.auditRefs
-    .filter(({ id, weight }) => weight > 0 && audits[id].score !== null && audits[id].score < 1)
-    .map(({ id }) => id)
+  const failed = Object.values(categories)
+    .flatMap(({ auditRefs }) => auditRefs)
+    .filter(({ id, weight }) => weight > 0 && audits[id].score !== null && audits[id].score < 0.9)
+    .map(({ id }) => `${id} ${audits[id].displayValue ?? ''}`.trim())
   return {
     performance: score('performance'),
     accessibility: score('accessibility'),
     practices: score('best-practices'),
     paint: audits['largest-contentful-paint'].numericValue,
     blocked: audits['total-blocking-time'].numericValue,
+    shift: audits['cumulative-layout-shift'].numericValue,
     failed,
   }
 }
 
 try {
   const rows = []
-  const failed = new Set()
   for (const path of pages) {
     const seen = []
     for (let n = 0; n < rounds; n++) seen.push(await visit(path))
     const of = (what) => median(seen.map((one) => one[what]))
-    seen.flatMap((one) => one.failed).forEach((id) => failed.add(`${path}: ${id}`))
-    rows.push([path, of('performance'), of('accessibility'), of('practices'), `${of('paint').toFixed(0)} ms`, `${of('blocked').toFixed(0)} ms`])
+    rows.push([
+      path,
+      of('performance'),
+      of('accessibility'),
+      of('practices'),
+      `${of('paint').toFixed(0)} ms`,
+      `${of('blocked').toFixed(0)} ms`,
+      of('shift').toFixed(3),
+    ])
+    const failed = new Set(seen.flatMap((one) => one.failed))
+    if (failed.size > 0) console.log(`${path} lost points by: ${[...failed].join('; ')}`)
   }
   console.log(`\n${build}\n`)
-  table(['page', 'performance', 'accessibility', 'best practices', 'largest paint', 'blocked'], rows)
-  if (failed.size > 0) console.log(`\nLost points of accessibility: ${[...failed].join(', ')}`)
+  table(['page', 'performance', 'accessibility', 'best practices', 'largest paint', 'blocked', 'shift'], rows)
 } finally {
+  await browser.close()
   await panel.stop()
 }

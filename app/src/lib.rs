@@ -22,8 +22,13 @@ pub use shell::shell;
 /// Called by the page once its WebAssembly is loaded: takes over the server-rendered shell.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
-pub fn hydrate() {
+pub async fn hydrate() {
     console_error_panic_hook::set_once();
     theme::apply_stored();
+    let path = leptos::prelude::window().location().pathname();
+    // Without its code the page stays as the server drew it, as it does without any.
+    while pages::load_page(path.as_deref().unwrap_or("/")).await.is_err() {
+        live::sleep_ms(1_000).await;
+    }
     leptos::mount::hydrate_body(App);
 }

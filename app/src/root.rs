@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
+use leptos_router::Lazy;
 use leptos_router::components::{FlatRoutes, Route, Router};
 use leptos_router::hooks::use_location;
 use leptos_router::path;
@@ -35,6 +36,12 @@ pub fn App() -> impl IntoView {
             }
         });
     });
+    // What the first page did not need comes once that page can be used.
+    Effect::new(move |_| {
+        if live.has_snapshot() {
+            leptos::task::spawn_local(load_all());
+        }
+    });
     let has_token =
         Memo::new(move |_| !matches!(live.connection(), Connection::NoToken | Connection::Refused));
     view! {
@@ -48,14 +55,14 @@ pub fn App() -> impl IntoView {
                 <Show when=move || has_token.get() fallback=TokenScreen>
                     <FlatRoutes fallback=NotFoundPage>
                         <Route path=path!("/") view=HomePage />
-                        <Route path=path!("/adopt") view=AdoptPage />
-                        <Route path=path!("/setup") view=SetupPage />
-                        <Route path=path!("/secrets") view=SecretsPage />
-                        <Route path=path!("/images") view=ImagesPage />
-                        <Route path=path!("/deploy") view=DeployPage />
-                        <Route path=path!("/assist") view=AssistPage />
-                        <Route path=path!("/live") view=LivePage />
-                        <Route path=path!("/demo") view=DemoPage />
+                        <Route path=path!("/adopt") view={Lazy::<AdoptRoute>::new()} />
+                        <Route path=path!("/setup") view={Lazy::<SetupRoute>::new()} />
+                        <Route path=path!("/secrets") view={Lazy::<SecretsRoute>::new()} />
+                        <Route path=path!("/images") view={Lazy::<ImagesRoute>::new()} />
+                        <Route path=path!("/deploy") view={Lazy::<DeployRoute>::new()} />
+                        <Route path=path!("/assist") view={Lazy::<AssistRoute>::new()} />
+                        <Route path=path!("/live") view={Lazy::<LiveRoute>::new()} />
+                        <Route path=path!("/demo") view={Lazy::<DemoRoute>::new()} />
                     </FlatRoutes>
                 </Show>
             </main>

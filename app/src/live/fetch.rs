@@ -117,7 +117,7 @@ pub(super) fn decode<T: DeserializeOwned>(json: &str) -> Option<T> {
     serde_json::from_slice(json.as_bytes()).ok()
 }
 
-pub(super) async fn sleep_ms(ms: u32) {
+pub async fn sleep_ms(ms: u32) {
     let promise = js_sys::Promise::new(&mut |resolve, _reject| {
         let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms as i32);
     });

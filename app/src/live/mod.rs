@@ -13,6 +13,7 @@ mod stream;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clock::{Clocks, ServerClock};
+pub use fetch::sleep_ms;
 pub use followed::{Followed, Following};
 use leptos::prelude::*;
 pub use replay::{fetch_recording, play};

@@ -8,6 +8,7 @@ pub(crate) mod home;
 mod images;
 pub(crate) mod live;
 mod not_found;
+mod parts;
 mod secrets;
 mod setup;
 
@@ -19,5 +20,9 @@ pub use home::HomePage;
 pub use images::ImagesPage;
 pub use live::LivePage;
 pub use not_found::NotFoundPage;
+pub use parts::{
+    AdoptRoute, AssistRoute, DemoRoute, DeployRoute, ImagesRoute, LiveRoute, SecretsRoute,
+    SetupRoute, load_all, load_page,
+};
 pub use secrets::SecretsPage;
 pub use setup::SetupPage;

@@ -1,14 +1,15 @@
-//! The browser's half: WebAssembly, its glue, the style sheet and the static files, put
-//! together in `target/site` and compressed once here instead of on every request.
+//! The site: the browser's half, the style sheet and the static files, put together in `target/site` and
+//! compressed once here instead of on every request.
+
+mod browser_half;
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use wasm_bindgen_cli_support::Bindgen;
 
-use crate::command::{Step, cargo};
+use crate::command::Step;
 use crate::machine;
 
 const CSS: &str = "style/slipway.css";
@@ -19,7 +20,7 @@ pub fn build_site() -> Result<()> {
     let site = machine::target_dir().join("site");
     let pkg = site.join("pkg");
     fs::create_dir_all(&pkg)?;
-    build_wasm(&pkg)?;
+    browser_half::build(&pkg)?;
     copy_if_changed(Path::new(CSS), &pkg.join("slipway.css"))?;
     copy_folder(Path::new("public"), &site)?;
     compress_folder(&site)
@@ -51,49 +52,6 @@ fn tailwind(output: &Path) -> Result<()> {
         .arg(output)
         .env("NODE_PATH", std::path::absolute("end2end/node_modules")?)
         .run("Write the style sheet")
-}
-
-fn build_wasm(pkg: &Path) -> Result<()> {
-    cargo([
-        "rustc",
-        "--package",
-        "app",
-        "--lib",
-        "--crate-type",
-        "cdylib",
-        "--target",
-        "wasm32-unknown-unknown",
-    ])
-    .args([
-        "--no-default-features",
-        "--features",
-        "hydrate",
-        "--profile",
-        "wasm-release",
-    ])
-    .run("Build the browser half")?;
-    let input = machine::target_dir().join("wasm32-unknown-unknown/wasm-release/app.wasm");
-    let output = pkg.join("slipway.wasm");
-    if is_newer(&output, &input) {
-        return Ok(());
-    }
-    let scratch = machine::target_dir().join("bindgen");
-    Bindgen::new()
-        .input_path(&input)
-        .out_name("slipway")
-        .web(true)?
-        .typescript(false)
-        .remove_name_section(true)
-        .remove_producers_section(true)
-        .generate(&scratch)
-        .context("wasm-bindgen could not make the glue")?;
-    fs::copy(scratch.join("slipway.js"), pkg.join("slipway.js"))?;
-    let snippets = scratch.join("snippets");
-    if snippets.is_dir() {
-        copy_folder(&snippets, &pkg.join("snippets"))?;
-    }
-    fs::copy(scratch.join("slipway_bg.wasm"), &output)?;
-    Ok(())
 }
 
 fn is_newer(output: &Path, input: &Path) -> bool {
