@@ -27,7 +27,10 @@ pub async fn hydrate() {
     theme::apply_stored();
     let path = leptos::prelude::window().location().pathname();
     // Without its code the page stays as the server drew it, as it does without any.
-    while pages::load_page(path.as_deref().unwrap_or("/")).await.is_err() {
+    while pages::load_page(path.as_deref().unwrap_or("/"))
+        .await
+        .is_err()
+    {
         live::sleep_ms(1_000).await;
     }
     leptos::mount::hydrate_body(App);

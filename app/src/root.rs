@@ -1,5 +1,7 @@
 //! The app: the store, the chrome around every page, and the routes.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::Lazy;
@@ -16,6 +18,9 @@ use crate::model::Slice;
 use crate::pages::*;
 use crate::token;
 use crate::ui::{DialogNote, SkipLink};
+
+/// How long the first page has the connection and the processor for itself.
+const AFTER_THE_FIRST_PAGE: Duration = Duration::from_secs(2);
 
 /// Everything inside `<body>`.
 #[component]
@@ -39,7 +44,7 @@ pub fn App() -> impl IntoView {
     // What the first page did not need comes once that page can be used.
     Effect::new(move |_| {
         if live.has_snapshot() {
-            leptos::task::spawn_local(load_all());
+            set_timeout(|| leptos::task::spawn_local(load_all()), AFTER_THE_FIRST_PAGE);
         }
     });
     let has_token =

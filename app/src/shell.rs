@@ -11,6 +11,7 @@ use crate::App;
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let file = |kind: &str| format!("/{}/{}.{kind}", options.site_pkg_dir, options.output_name);
     let (style_sheet, script, wasm) = (file("css"), file("js"), file("wasm"));
+    let parts = format!("/{}/{}_parts.js", options.site_pkg_dir, options.output_name);
     // What `HydrationScripts` writes, but with the nonce on the preload as well: under
     // 'strict-dynamic' the browser refuses a module preload without one.
     let start = format!(
@@ -35,6 +36,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 />
                 <link rel="stylesheet" href=style_sheet />
                 <link rel="modulepreload" href=script nonce=use_nonce() />
+                <link rel="modulepreload" href=parts nonce=use_nonce() />
                 <link
                     rel="preload"
                     href=wasm

@@ -113,6 +113,24 @@ test.describe('at the door', () => {
     await page.getByRole('link', { name: 'Go to the current step' }).click()
     await expect(page.getByRole('heading', { name: 'Live', level: 1 })).toBeVisible()
   })
+
+  test('a page whose code does not come says so, and is there once it comes', async ({ deployed, open }) => {
+    const page = await open(deployed.slipway.link('/setup'), { expected: /Failed to (load resource|fetch)/ })
+    const part = '**/split_deploy.wasm'
+    await page.route(part, (route) => route.abort())
+    await page.reload()
+    const walk = new WalkBar(page)
+    await walk.expectStep('Deploy', 'Done')
+    await walk.step('Deploy').click()
+    await expect(page.getByRole('heading', { name: 'This page could not be loaded' })).toBeVisible()
+    await expectAccessible(page)
+    await walk.goTo('Live')
+    await walk.step('Deploy').click()
+    await page.unroute(part)
+    await page.getByRole('button', { name: 'Load the page anew' }).click()
+    await expect(page.getByRole('heading', { name: 'Deploy', level: 1 })).toBeVisible()
+    await walk.expectStep('Deploy', 'Done')
+  })
 })
 
 test.describe('on the way', () => {

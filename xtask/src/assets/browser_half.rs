@@ -124,7 +124,7 @@ fn without_names(module: &[u8]) -> Result<Vec<u8>> {
         if let Some((id, range)) = payload.as_section() {
             bare.section(&RawSection {
                 id,
-                data: &module[range],
+                data: &module[range.start as usize..range.end as usize],
             });
         }
     }
