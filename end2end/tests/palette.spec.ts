@@ -1,6 +1,7 @@
 import { DemoPage } from './pages/demo-page.ts'
 import { LivePage } from './pages/live-page.ts'
 import { Palette } from './pages/palette.ts'
+import { WalkBar } from './pages/walk-bar.ts'
 import { expect, expectAccessible, test } from './support/test.ts'
 
 test('the palette leads to every page and does what the operator may do', async ({ deployed, open }) => {
@@ -28,6 +29,8 @@ test('the palette leads to every page and does what the operator may do', async 
 
 test('what cannot be taken back is asked for twice', async ({ deployed, open }) => {
   const page = await open(deployed.slipway.link('/setup'))
+  // Keys are heard once the page knows anything.
+  await new WalkBar(page).expectStep('Setup', 'Done')
   const palette = new Palette(page)
   await palette.open()
   await palette.input().fill('restart frontend')
