@@ -44,7 +44,10 @@ pub fn App() -> impl IntoView {
     // What the first page did not need comes once that page can be used.
     Effect::new(move |_| {
         if live.has_snapshot() {
-            set_timeout(|| leptos::task::spawn_local(load_all()), AFTER_THE_FIRST_PAGE);
+            set_timeout(
+                || leptos::task::spawn_local(load_all()),
+                AFTER_THE_FIRST_PAGE,
+            );
         }
     });
     let has_token =
