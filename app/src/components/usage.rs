@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::age::Age;
 use crate::live::Live;
 use crate::model::{Bounds, ContainerUsage, Metrics, Slice};
 use crate::ui::CommandBlock;
@@ -23,14 +24,34 @@ pub fn Usage(pod: String, container: String) -> impl IntoView {
         }
         Metrics::Unknown | Metrics::Absent(_) => None,
     });
-    move || usage.get().map(curves)
+    // Nobody measures any more, or the page hears nothing of it.
+    let is_old = Memo::new(move |_| {
+        let age = |usage: &ContainerUsage| live.now().since(usage.measured);
+        let is_late = |usage: &ContainerUsage| age(usage) > ContainerUsage::OLD_AFTER_MS;
+        !live.stream_is_fresh() || usage.with(|usage| usage.as_ref().is_some_and(is_late))
+    });
+    move || usage.get().map(|usage| curves(usage, is_old))
 }
 
-fn curves(usage: ContainerUsage) -> AnyView {
+fn curves(usage: ContainerUsage, is_old: Memo<bool>) -> AnyView {
+    let measured = usage.measured;
     view! {
-        <ul class="usages" aria-label=format!("Usage of {}", usage.container)>
-            <Curve title="CPU" values=usage.cpu_millis bounds=usage.cpu words=cpu />
-            <Curve title="Memory" values=usage.memory_kib bounds=usage.memory words=memory />
+        <ul
+            class="usages"
+            class:usages-old=is_old
+            aria-label=format!("Usage of {}", usage.container)
+        >
+            <Curve title="CPU" values=usage.cpu_millis bounds=usage.cpu words=cpu is_old />
+            <Curve
+                title="Memory"
+                values=usage.memory_kib
+                bounds=usage.memory
+                words=memory
+                is_old
+            />
+            <Show when=move || is_old.get()>
+                <li class="usage-age">"Measured " <Age at=measured /></li>
+            </Show>
         </ul>
     }
     .into_any()
@@ -56,6 +77,7 @@ fn Curve(
     values: Vec<u32>,
     bounds: Bounds,
     words: fn(u32) -> String,
+    is_old: Memo<bool>,
 ) -> impl IntoView {
     let now = values.last().copied().unwrap_or(0);
     let top = top(&values, bounds);
@@ -80,9 +102,11 @@ fn Curve(
                 {line(bounds.request, "usage-request")}
                 <path class="usage-line" d=curve(&values, top) />
             </svg>
-            <span class="usage-now">{words(now)}</span>
+            <span class="usage-now">
+                {move || is_old.get().then_some("was ")} {words(now)}
+            </span>
             <span class="usage-against">
-                {against} {is_near.then_some(", near its limit")}
+                {against} {move || (is_near && !is_old.get()).then_some(", near its limit")}
             </span>
         </li>
     }

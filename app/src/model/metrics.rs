@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::UnixMillis;
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Metrics {
@@ -27,6 +29,8 @@ pub struct NoMetrics {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerUsage {
     pub container: String,
+    /// When the newest values came; without news of a measurement they stay and grow old.
+    pub measured: UnixMillis,
     /// Thousandths of a processor, oldest first.
     pub cpu_millis: Vec<u32>,
     /// Working set, in KiB.
@@ -38,6 +42,8 @@ pub struct ContainerUsage {
 impl ContainerUsage {
     /// Ten minutes, measured every 15 seconds.
     pub const KEPT: usize = 40;
+    /// Four measurements that did not come: values older than this say how it was.
+    pub const OLD_AFTER_MS: u64 = 60_000;
 }
 
 /// Requests and limits, in the unit of what they bound.

@@ -41,7 +41,8 @@ pub enum LiveNews {
     NodeIp(String),
     /// Which addresses answer from this machine; one that is missing is not known.
     Reached(BTreeMap<Address, bool>),
-    Measured(Measured),
+    /// With when it came.
+    Measured(Measured, UnixMillis),
 }
 
 /// What the rows need from outside the namespace.
@@ -136,7 +137,9 @@ impl LiveStore {
             LiveNews::Events(news) => self.take_event(news),
             LiveNews::NodeIp(ip) => self.node_ip = Some(ip),
             LiveNews::Reached(reached) => self.reached = reached,
-            LiveNews::Measured(measured) => self.metrics.take(measured, self.pods.values()),
+            LiveNews::Measured(measured, at) => {
+                self.metrics.take(measured, self.pods.values(), at);
+            }
         }
     }
 
@@ -147,7 +150,7 @@ impl LiveStore {
                 .pods
                 .get(uid)
                 .is_none_or(|known| !counts_alike(known, pod)),
-            LiveNews::Events(_) | LiveNews::Measured(_) => false,
+            LiveNews::Events(_) | LiveNews::Measured(..) => false,
             _ => true,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use app::model::{ContainerUsage, Metrics};
+use app::model::{ContainerUsage, Metrics, UnixMillis};
 
 use super::{Measured, Sample};
 use crate::live::pod_facts::PodFacts;
@@ -13,16 +13,23 @@ const MOST_PODS: usize = 60;
 #[derive(Debug, Default)]
 pub struct History {
     shown: Metrics,
+    /// The timestamp of the newest measurement of a container, by the pod's UID and its name.
+    newest: HashMap<(String, String), String>,
     is_news: bool,
 }
 
 impl History {
     /// Takes in one answer; samples of pods that are not known are nobody's.
-    pub fn take<'a>(&mut self, measured: Measured, pods: impl Iterator<Item = &'a PodFacts>) {
+    pub fn take<'a>(
+        &mut self,
+        measured: Measured,
+        pods: impl Iterator<Item = &'a PodFacts>,
+        at: UnixMillis,
+    ) {
         let now = match measured {
             Measured::Silent => return,
             Measured::Absent(why) => Metrics::Absent(why),
-            Measured::Samples(samples) => self.with(samples, pods),
+            Measured::Samples(samples) => self.with(samples, pods, at),
         };
         if now != self.shown {
             self.shown = now;
@@ -35,7 +42,12 @@ impl History {
         std::mem::take(&mut self.is_news).then(|| self.shown.clone())
     }
 
-    fn with<'a>(&self, samples: Vec<Sample>, pods: impl Iterator<Item = &'a PodFacts>) -> Metrics {
+    fn with<'a>(
+        &mut self,
+        samples: Vec<Sample>,
+        pods: impl Iterator<Item = &'a PodFacts>,
+        at: UnixMillis,
+    ) -> Metrics {
         let none = BTreeMap::new();
         let before = match &self.shown {
             Metrics::Measured(before) => before,
@@ -43,6 +55,7 @@ impl History {
         };
         let by_name: HashMap<&str, &PodFacts> = pods.map(|pod| (pod.name.as_str(), pod)).collect();
         let mut now: BTreeMap<String, Vec<ContainerUsage>> = BTreeMap::new();
+        let mut newest = HashMap::new();
         for sample in samples {
             let Some(pod) = by_name.get(sample.pod.as_str()) else {
                 continue;
@@ -56,8 +69,18 @@ impl History {
                 .flatten()
                 .find(|usage| usage.container == sample.container);
             let mut usage = known.cloned().unwrap_or_default();
-            push(&mut usage.cpu_millis, sample.cpu_millis);
-            push(&mut usage.memory_kib, sample.memory_kib);
+            let whose = (pod.uid.clone(), sample.container.clone());
+            // The same measurement again is no news of the container: metrics-server measures slower,
+            // or not any more.
+            let is_known = known.is_some()
+                && sample.timestamp.is_some()
+                && self.newest.get(&whose) == sample.timestamp.as_ref();
+            if !is_known {
+                push(&mut usage.cpu_millis, sample.cpu_millis);
+                push(&mut usage.memory_kib, sample.memory_kib);
+                usage.measured = at;
+            }
+            newest.extend(sample.timestamp.map(|timestamp| (whose, timestamp)));
             let facts = pod
                 .containers
                 .iter()
@@ -68,6 +91,7 @@ impl History {
             usage.container = sample.container;
             now.entry(pod.uid.clone()).or_default().push(usage);
         }
+        self.newest = newest;
         Metrics::Measured(now)
     }
 }
@@ -88,6 +112,7 @@ mod tests {
         Sample {
             pod: pod.into(),
             container: "app".into(),
+            timestamp: None,
             cpu_millis,
             memory_kib: 10,
         }
@@ -107,7 +132,7 @@ mod tests {
         let first = [pod("1", "web-0")];
         for at in 0..50 {
             let samples = vec![sample("web-0", at), sample("nobody", 1)];
-            history.take(Measured::Samples(samples), first.iter());
+            history.take(Measured::Samples(samples), first.iter(), UnixMillis(at.into()));
         }
         let Some(Metrics::Measured(all)) = history.drain() else {
             panic!("measured");
@@ -116,10 +141,14 @@ mod tests {
         let usage = &all["1"][0];
         assert_eq!(usage.cpu_millis.len(), ContainerUsage::KEPT);
         assert_eq!(usage.cpu_millis.last(), Some(&49));
-        history.take(Measured::Silent, first.iter());
+        history.take(Measured::Silent, first.iter(), UnixMillis(60));
         assert_eq!(history.drain(), None, "silence changes nothing");
         let second = [pod("2", "web-0")];
-        history.take(Measured::Samples(vec![sample("web-0", 7)]), second.iter());
+        history.take(
+            Measured::Samples(vec![sample("web-0", 7)]),
+            second.iter(),
+            UnixMillis(70),
+        );
         let Some(Metrics::Measured(all)) = history.drain() else {
             panic!("measured");
         };
@@ -128,7 +157,31 @@ mod tests {
             why: "gone".into(),
             enable: None,
         };
-        history.take(Measured::Absent(gone.clone()), second.iter());
+        history.take(
+            Measured::Absent(gone.clone()),
+            second.iter(),
+            UnixMillis(80),
+        );
         assert_eq!(history.drain(), Some(Metrics::Absent(gone)));
+    }
+
+    #[test]
+    fn a_measurement_that_is_told_again_grows_old() {
+        let mut history = History::default();
+        let pods = [pod("1", "web-0")];
+        let mut tell = |timestamp: &str, at| {
+            let told = Sample {
+                timestamp: Some(timestamp.into()),
+                ..sample("web-0", 5)
+            };
+            history.take(Measured::Samples(vec![told]), pods.iter(), UnixMillis(at));
+            history.drain().map(|metrics| match metrics {
+                Metrics::Measured(all) => (all["1"][0].measured.0, all["1"][0].cpu_millis.len()),
+                other => panic!("{other:?}"),
+            })
+        };
+        assert_eq!(tell("12:00:00", 15), Some((15, 1)));
+        assert_eq!(tell("12:00:00", 30), None);
+        assert_eq!(tell("12:00:30", 45), Some((45, 2)));
     }
 }

@@ -16,6 +16,7 @@ pub(super) use self::reading::{kib, millis};
 use super::store::LiveNews;
 use crate::adapters::kube::client::{KubeError, REQUEST_LIMIT, within};
 use crate::cluster::Connected;
+use crate::engine::clock;
 
 /// As metrics-server measures by default.
 const EVERY: Duration = Duration::from_secs(15);
@@ -41,7 +42,7 @@ pub(super) async fn watch(
         ticks.tick().await;
         let measured = ask(&connected.client, &connected.kind, namespace).await;
         // The receiver is gone only when this is about to end, too.
-        let _ = news.send(LiveNews::Measured(measured));
+        let _ = news.send(LiveNews::Measured(measured, clock::now()));
     }
 }
 
@@ -115,6 +116,7 @@ mod tests {
         let wanted = Sample {
             pod: "web-1".into(),
             container: "app".into(),
+            timestamp: Some("2026-01-01T00:00:00Z".into()),
             cpu_millis: 3,
             memory_kib: 18_432,
         };

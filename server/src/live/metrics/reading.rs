@@ -8,6 +8,8 @@ use serde_json::Value;
 pub struct Sample {
     pub pod: String,
     pub container: String,
+    /// When metrics-server measured, in its words; they tell one measurement from the next.
+    pub timestamp: Option<String>,
     pub cpu_millis: u32,
     pub memory_kib: u32,
 }
@@ -17,12 +19,14 @@ pub(super) fn samples(list: &Value) -> Vec<Sample> {
     let mut found = Vec::new();
     for pod in list["items"].as_array().into_iter().flatten() {
         let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+        let timestamp = pod["timestamp"].as_str();
         for container in pod["containers"].as_array().into_iter().flatten() {
             let usage = &container["usage"];
             let sample = || {
                 Some(Sample {
                     pod: name.to_owned(),
                     container: container["name"].as_str()?.to_owned(),
+                    timestamp: timestamp.map(str::to_owned),
                     cpu_millis: millis(usage["cpu"].as_str()?)?,
                     memory_kib: kib(usage["memory"].as_str()?)?,
                 })
@@ -60,6 +64,7 @@ mod tests {
         let of = |container: &str, cpu_millis, memory_kib| Sample {
             pod: "a".into(),
             container: container.into(),
+            timestamp: Some("2026-01-01T00:00:00Z".into()),
             cpu_millis,
             memory_kib,
         };
