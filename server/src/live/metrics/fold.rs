@@ -132,7 +132,11 @@ mod tests {
         let first = [pod("1", "web-0")];
         for at in 0..50 {
             let samples = vec![sample("web-0", at), sample("nobody", 1)];
-            history.take(Measured::Samples(samples), first.iter(), UnixMillis(at.into()));
+            history.take(
+                Measured::Samples(samples),
+                first.iter(),
+                UnixMillis(at.into()),
+            );
         }
         let Some(Metrics::Measured(all)) = history.drain() else {
             panic!("measured");
