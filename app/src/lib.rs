@@ -25,13 +25,17 @@ pub use shell::shell;
 pub async fn hydrate() {
     console_error_panic_hook::set_once();
     theme::apply_stored();
-    let path = leptos::prelude::window().location().pathname();
+    let location = leptos::prelude::window().location();
+    let path = location.pathname();
     // Without its code the page stays as the server drew it, as it does without any.
-    while pages::load_page(path.as_deref().unwrap_or("/"))
-        .await
-        .is_err()
-    {
+    for _ in 0..5 {
+        let page = pages::load_page(path.as_deref().unwrap_or("/")).await;
+        if page.is_ok() {
+            leptos::mount::hydrate_body(App);
+            return;
+        }
         live::sleep_ms(1_000).await;
     }
-    leptos::mount::hydrate_body(App);
+    // Another build may answer here by now; all of a page has to be of one.
+    let _ = location.reload();
 }

@@ -128,7 +128,17 @@ test.describe('at the door', () => {
     await walk.step('Deploy').click()
     await page.unroute(part)
     await page.getByRole('button', { name: 'Load the page anew' }).click()
-    await expect(page.getByRole('heading', { name: 'Deploy', level: 1 })).toBeVisible()
+    const heading = page.getByRole('heading', { name: 'Deploy', level: 1 })
+    await expect(heading).toBeVisible()
+    await walk.expectStep('Deploy', 'Done')
+
+    // Opened without its code it is as the server drew it, until the code comes.
+    await page.route(part, (route) => route.abort())
+    const refused = page.waitForEvent('requestfailed')
+    await page.reload()
+    await refused
+    await expect(heading).toBeVisible()
+    await page.unroute(part)
     await walk.expectStep('Deploy', 'Done')
   })
 })

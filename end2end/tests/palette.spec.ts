@@ -29,7 +29,7 @@ test('the palette leads to every page and does what the operator may do', async 
 
 test('what cannot be taken back is asked for twice', async ({ deployed, open }) => {
   const page = await open(deployed.slipway.link('/setup'))
-  // Keys are heard once the page knows anything.
+  // Keys are heard once the browser half runs.
   await new WalkBar(page).expectStep('Setup', 'Done')
   const palette = new Palette(page)
   await palette.open()

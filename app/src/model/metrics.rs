@@ -29,7 +29,7 @@ pub struct NoMetrics {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerUsage {
     pub container: String,
-    /// When the newest values came; without news of a measurement they stay and grow old.
+    /// When Slipway had the newest values first; told again, or not at all, they grow old.
     pub measured: UnixMillis,
     /// Thousandths of a processor, oldest first.
     pub cpu_millis: Vec<u32>,
@@ -40,10 +40,11 @@ pub struct ContainerUsage {
 }
 
 impl ContainerUsage {
-    /// Ten minutes, measured every 15 seconds.
+    /// Ten minutes, asked for every 15 seconds.
     pub const KEPT: usize = 40;
-    /// Four measurements that did not come: values older than this say how it was.
-    pub const OLD_AFTER_MS: u64 = 60_000;
+    /// Values older than this say how it was. minikube's addon measures once a minute: one measurement
+    /// may come late.
+    pub const OLD_AFTER_MS: u64 = 150_000;
 }
 
 /// Requests and limits, in the unit of what they bound.

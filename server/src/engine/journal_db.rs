@@ -165,15 +165,19 @@ impl Database {
         ) else {
             return Ok(None);
         };
-        let ending = row
+        let ended = row
             .get::<_, Option<i64>>(4)?
-            .zip(row.get::<_, Option<String>>(5)?)
-            .and_then(|(at, outcome)| {
-                Some(Ending {
+            .zip(row.get::<_, Option<String>>(5)?);
+        let ending = match ended {
+            None => None,
+            Some((at, outcome)) => match decode(&outcome) {
+                Some(outcome) => Some(Ending {
                     at: UnixMillis(at),
-                    outcome: decode(&outcome)?,
-                })
-            });
+                    outcome,
+                }),
+                None => return Ok(None),
+            },
+        };
         self.restore_stages(id, &mut stages)?;
         let lines: i64 =
             self.connection

@@ -1,6 +1,7 @@
 //! The browser's half: one WebAssembly module from cargo, taken apart at the pages' parts
 //! (`app/src/pages/parts.rs`), with wasm-bindgen's glue.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +41,8 @@ pub fn build(pkg: &Path) -> Result<()> {
     .run("Build the browser half")?;
     let input = machine::target_dir().join("wasm32-unknown-unknown/wasm-release/app.wasm");
     let output = pkg.join("slipway.wasm");
-    if super::is_newer(&output, &input) {
+    // A build tool that was changed may take it apart in another way.
+    if super::is_newer(&output, &input) && super::is_newer(&output, &env::current_exe()?) {
         return Ok(());
     }
     let scratch = machine::target_dir().join("bindgen");

@@ -27,7 +27,7 @@ pub struct Reversal {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 enum How {
     /// Merge patches there and back, and whose.
     Merge {

@@ -70,16 +70,17 @@ impl History {
                 .find(|usage| usage.container == sample.container);
             let mut usage = known.cloned().unwrap_or_default();
             let whose = (pod.uid.clone(), sample.container.clone());
-            // The same measurement again is no news of the container: metrics-server measures slower,
-            // or not any more.
-            let is_known = known.is_some()
-                && sample.timestamp.is_some()
-                && self.newest.get(&whose) == sample.timestamp.as_ref();
+            // The same measurement again is no news: metrics-server measures slower, or not any more.
+            // The timestamp is the oldest of the pod's containers, so the values are compared, too.
+            let is_known = sample.timestamp.is_some()
+                && self.newest.get(&whose) == sample.timestamp.as_ref()
+                && usage.cpu_millis.last() == Some(&sample.cpu_millis)
+                && usage.memory_kib.last() == Some(&sample.memory_kib);
             if !is_known {
-                push(&mut usage.cpu_millis, sample.cpu_millis);
-                push(&mut usage.memory_kib, sample.memory_kib);
                 usage.measured = at;
             }
+            push(&mut usage.cpu_millis, sample.cpu_millis);
+            push(&mut usage.memory_kib, sample.memory_kib);
             newest.extend(sample.timestamp.map(|timestamp| (whose, timestamp)));
             let facts = pod
                 .containers
@@ -173,10 +174,10 @@ mod tests {
     fn a_measurement_that_is_told_again_grows_old() {
         let mut history = History::default();
         let pods = [pod("1", "web-0")];
-        let mut tell = |timestamp: &str, at| {
+        let mut tell = |timestamp: &str, cpu_millis, at| {
             let told = Sample {
                 timestamp: Some(timestamp.into()),
-                ..sample("web-0", 5)
+                ..sample("web-0", cpu_millis)
             };
             history.take(Measured::Samples(vec![told]), pods.iter(), UnixMillis(at));
             history.drain().map(|metrics| match metrics {
@@ -184,8 +185,10 @@ mod tests {
                 other => panic!("{other:?}"),
             })
         };
-        assert_eq!(tell("12:00:00", 15), Some((15, 1)));
-        assert_eq!(tell("12:00:00", 30), None);
-        assert_eq!(tell("12:00:30", 45), Some((45, 2)));
+        assert_eq!(tell("12:00:00", 5, 15), Some((15, 1)));
+        assert_eq!(tell("12:00:00", 5, 30), Some((15, 2)));
+        assert_eq!(tell("12:00:30", 5, 45), Some((45, 3)));
+        // The container beside it is the one that is late.
+        assert_eq!(tell("12:00:30", 6, 60), Some((60, 4)));
     }
 }
