@@ -134,7 +134,7 @@ test.describe('at the door', () => {
 
     // Opened without its code it is as the server drew it, until the code comes.
     await page.route(part, (route) => route.abort())
-    const refused = page.waitForEvent('requestfailed')
+    const refused = page.waitForEvent('requestfailed', (request) => request.url().endsWith('split_deploy.wasm'))
     await page.reload()
     await refused
     await expect(heading).toBeVisible()
