@@ -5,15 +5,12 @@
 //   node benches/bytes.mjs                     needs the built site, Chromium and end2end's node modules
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { build, example, folder, median, root, serve, table } from './lib/slipway.mjs'
+import { build, chromiumOptions, example, folder, median, root, serve, table } from './lib/slipway.mjs'
 
 const { chromium } = createRequire(join(root, 'end2end/package.json'))('@playwright/test')
 const rounds = 5
 const panel = await serve(folder(), example(join(folder(), 'project')))
-const browser = await chromium.launch({
-  executablePath: process.env.SLIPWAY_CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-})
+const browser = await chromium.launch(chromiumOptions)
 
 const visit = async (path, ready) => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } })

@@ -7,7 +7,7 @@
 import { join } from 'node:path'
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
-import { build, example, folder, median, serve, table } from './lib/slipway.mjs'
+import { build, chromiumOptions, example, folder, median, serve, table } from './lib/slipway.mjs'
 
 const packages = createRequire(join(process.argv[2] ?? '.', 'package.json'))
 const load = (name) => import(pathToFileURL(packages.resolve(name)).href)
@@ -16,10 +16,7 @@ const { default: puppeteer } = await load('puppeteer-core')
 const pages = ['/setup', '/secrets', '/images', '/deploy', '/assist', '/live', '/demo']
 const rounds = 3
 const panel = await serve(folder(), example(join(folder(), 'project')))
-const browser = await puppeteer.launch({
-  executablePath: process.env.SLIPWAY_CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-})
+const browser = await puppeteer.launch(chromiumOptions)
 
 const visit = async (path) => {
   // The link sets the tab's token; Lighthouse then visits the page in the same tab.

@@ -12,7 +12,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { build, changePod, folder, percentile, practice, root, serve, small, stillPod, table, until, usage } from './lib/slipway.mjs'
+import { build, changePod, chromiumOptions, folder, percentile, practice, root, serve, small, stillPod, table, until, usage } from './lib/slipway.mjs'
 
 const { chromium } = createRequire(join(root, 'end2end/package.json'))('@playwright/test')
 const many = Number(process.argv[2] ?? 5000)
@@ -65,10 +65,7 @@ const cluster = await practice(state)
 await cluster.ask('POST', '/api/v1/namespaces', { metadata: { name: 'live' } })
 await cluster.ask('POST', '/apis/apps/v1/namespaces/live/deployments', deployment(0))
 const panel = await serve(state, project)
-const browser = await chromium.launch({
-  executablePath: process.env.SLIPWAY_CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-})
+const browser = await chromium.launch(chromiumOptions)
 
 const scale = async (replicas) => {
   await cluster.ask('PATCH', '/apis/apps/v1/namespaces/live/deployments/app', { spec: { replicas } }, cluster.merge)

@@ -12,6 +12,11 @@ export const root = resolve(import.meta.dirname, '../..')
 /** The binary to measure: `SLIPWAY_BINARY`, or the dev build. */
 export const binary = resolve(process.env.SLIPWAY_BINARY ?? join(root, 'target/debug/slipway'))
 export const build = binary.includes('/release/') ? 'release build' : 'dev build'
+/** How Playwright and Puppeteer start the browser. */
+export const chromiumOptions = {
+  executablePath: process.env.SLIPWAY_CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+}
 
 const tool = (name, own) => {
   const tools = resolve(process.env.SLIPWAY_TEST_TOOLS ?? join(root, 'target/tools'))
